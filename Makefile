@@ -1,0 +1,63 @@
+# One door for humans; CI and pre-commit call the same targets.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/
+READY := $(VENV)/.ready
+
+# Everything that tools would write into a home folder stays in the project.
+export MPLCONFIGDIR := $(CURDIR)/data/tools/matplotlib
+export JUPYTER_CONFIG_DIR := $(CURDIR)/data/tools/jupyter
+export JUPYTER_DATA_DIR := $(CURDIR)/data/tools/jupyter
+export IPYTHONDIR := $(CURDIR)/data/tools/ipython
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := environment
+.PHONY: environment demo serve test check lint types contracts format requirements clean
+
+environment: $(READY) ## Make .venv with everything pinned, and the command `holdfast` in it
+
+$(READY): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Holdfast needs Python 3.11 or newer: '$(PYTHON)' isn't there. Name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Holdfast needs Python 3.11 or newer; '$(PYTHON)' is older. Name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Holdfast needs Python's venv module; your system packages it apart, as python3-venv."; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN)python -m pip install --quiet --progress-bar on --require-hashes --requirement requirements.txt
+	$(RUN)python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY) ## Carry real data all the way: history, models, service, decision, outcome
+	$(RUN)holdfast demo
+
+serve: $(READY) ## Keep the service up on loopback, with the champion bundle
+	$(RUN)holdfast serve
+
+test: $(READY) ## Run all tests
+	$(RUN)pytest
+	$(RUN)pytest --nbmake --nbmake-timeout=600 -p no:doctest notebooks
+
+check: lint types contracts test ## The one definition of green
+
+lint: $(READY)
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+
+types: $(READY)
+	$(RUN)mypy
+
+contracts: $(READY)
+	$(RUN)lint-imports
+
+format: $(READY) ## Lay the code out
+	$(RUN)ruff check --fix .
+	$(RUN)ruff format .
+
+requirements: ## Pin every dependency anew, with hashes (needs uv)
+	@command -v uv >/dev/null || { echo "Pinning needs uv: pip install uv"; exit 1; }
+	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --output-file requirements.txt
+
+clean: ## Remove the environment; data/ and mlruns/ stay
+	rm -rf $(VENV)
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+.PHONY: help

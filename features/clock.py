@@ -1,0 +1,65 @@
+"""The moment a command or a request speaks of.
+
+Time is an argument everywhere else: only entry points ask a clock.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from features.errors import InputError
+
+Clock = Callable[[], datetime]
+
+
+def live() -> datetime:
+    """Tell the present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def after_history(newest: Callable[[], datetime | None]) -> Clock:
+    """Make a clock that stands one second after the newest thing recorded.
+
+    It lets an old data set be lived in as if its last day were today; `newest` returns
+    the moment the store last learned something, or None while it is empty.
+
+    >>> clock = after_history(lambda: datetime(2017, 12, 31, tzinfo=UTC))
+    >>> clock().isoformat()
+    '2017-12-31T00:00:01+00:00'
+    """
+
+    def tell() -> datetime:
+        return (newest() or live()) + timedelta(seconds=1)
+
+    return tell
+
+
+def moment(text: str) -> datetime:
+    """Read a moment from ISO 8601 text; without a zone it is UTC.
+
+    >>> moment("2017-12-04").isoformat()
+    '2017-12-04T00:00:00+00:00'
+    """
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"expected a moment such as 2017-12-04 or 2017-12-04T09:30:00+09:00, found {text!r}"
+        raise InputError(message) from error
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def microseconds(when: datetime) -> int:
+    """Count the microseconds from 1970 to a moment, exactly.
+
+    >>> microseconds(datetime(1970, 1, 2, tzinfo=UTC))
+    86400000000
+    """
+    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def from_microseconds(count: int) -> datetime:
+    """Undo `microseconds`.
+
+    >>> from_microseconds(86400000000).isoformat()
+    '1970-01-02T00:00:00+00:00'
+    """
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=count)

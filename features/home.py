@@ -1,0 +1,64 @@
+"""Where Holdfast runs: its folders, its store and its clock, all from the environment."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+CLOCKS = ("live", "history")
+
+
+@dataclass(frozen=True)
+class Home:
+    """One installation's places.
+
+    `HOLDFAST_HOME` moves `data/` and `mlruns/` (the project's own folder by default),
+    `HOLDFAST_PLAYBOOK` the playbook, `HOLDFAST_DATABASE_URL` the store, and `HOLDFAST_CLOCK`
+    chooses between "live" and "history" (one second after the newest thing recorded).
+    """
+
+    folder: Path
+    playbook: Path
+    database_url: str
+    clock: str
+
+    @property
+    def data(self) -> Path:
+        """The folder of everything that Holdfast writes, except MLflow's."""
+        return self.folder / "data"
+
+    @property
+    def mlruns(self) -> Path:
+        """MLflow's embedded home: its database and its artifacts."""
+        return self.folder / "mlruns"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's address: `MLFLOW_TRACKING_URI`, else SQLite inside `mlruns/`."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.mlruns / 'mlflow.db'}"
+
+    def set_clock(self, clock: str) -> None:
+        """Keep this home's clock, for every later command."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        (self.data / "home.toml").write_text(f'clock = "{clock}"\n', encoding="utf-8")
+
+
+def home() -> Home:
+    """Read the environment."""
+    folder = Path(os.environ.get("HOLDFAST_HOME") or ROOT).resolve()
+    database = os.environ.get("HOLDFAST_DATABASE_URL") or f"sqlite:///{folder / 'data' / 'history.db'}"
+    clock = os.environ.get("HOLDFAST_CLOCK") or _kept_clock(folder)
+    if clock not in CLOCKS:
+        raise InputError(f"expected the clock to be one of {', '.join(CLOCKS)}, found {clock!r}; set HOLDFAST_CLOCK")
+    playbook = Path(os.environ.get("HOLDFAST_PLAYBOOK") or ROOT / "playbook").resolve()
+    return Home(folder, playbook, database, clock)
+
+
+def _kept_clock(folder: Path) -> str:
+    kept = folder / "data" / "home.toml"
+    if not kept.exists():
+        return "live"
+    return str(tomllib.loads(kept.read_text(encoding="utf-8")).get("clock", "live"))

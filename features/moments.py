@@ -1,0 +1,92 @@
+"""Times as files write them, as moments in UTC.
+
+A time without a zone is local to its source. When clocks go back an hour comes twice, and the first of the two is
+meant; when they go forward an hour is skipped, and a time in it is read by the offset before the change
+(02:30 is then 03:30 summer time). Both are Python's own rule for `fold=0` (PEP 495).
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+EPOCHS = {"seconds": 1_000_000, "milliseconds": 1_000}
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+ISO = (
+    r"^(?<day>\d{4}-\d{2}-\d{2})(?:[T ](?<minute>\d{2}:\d{2})(?<second>:\d{2}(?:[.]\d{1,9})?)?"
+    r"[ ]?(?<zone>[Zz]|(?<sign>[+-])(?<hours>[01]\d|2[0-3]):?(?<minutes>\d{2})?)?)?$"
+)
+# "1997013" passes strptime for %Y%m%d as the 3rd of January: without separators, every digit has to be there.
+ADJACENT = re.compile(r"%[A-Za-z]%[A-Za-z]")
+
+
+def constant(text: str, time_zone: str) -> datetime:
+    """Read one moment from ISO 8601 text, local to the time zone unless it says otherwise.
+
+    Raises ValueError when it is none.
+
+    >>> constant("2017-01-01", "Asia/Seoul").isoformat()
+    '2016-12-31T15:00:00+00:00'
+    """
+    read = datetime.fromisoformat(text)
+    return (read if read.tzinfo else read.replace(tzinfo=ZoneInfo(time_zone))).astimezone(UTC)
+
+
+def moment(found: pl.Expr, dtype: pl.DataType, time_format: str, time_zone: str) -> pl.Expr:
+    """Read times; one that can't be read, or lies outside of `EARLIEST` to `LATEST`, is null."""
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+        read = found.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    elif isinstance(dtype, (pl.Datetime, pl.Date)):
+        read = _localised(found.cast(pl.Datetime("us")), time_zone)
+    elif time_format in EPOCHS:
+        read = _since_1970(found, EPOCHS[time_format])
+    elif time_format:
+        read = _formatted(found, time_format, time_zone)
+    else:
+        read = _iso(found, time_zone)
+    return _within(read, EARLIEST, LATEST)
+
+
+def _within(found: pl.Expr, first: datetime, last: datetime) -> pl.Expr:
+    return pl.when(found.is_between(first, last)).then(found)
+
+
+def _localised(found: pl.Expr, time_zone: str) -> pl.Expr:
+    """Turn local times into moments, by the rule at the top of this module."""
+    day = timedelta(days=1)
+    # Far-off years overflow the time zone's tables, so they become null first.
+    local = _within(found, EARLIEST.replace(tzinfo=None) - day, LATEST.replace(tzinfo=None) + day)
+    before = local - day
+    return pl.coalesce(_absolute(local, time_zone), _absolute(before, time_zone) + day)
+
+
+def _absolute(local: pl.Expr, time_zone: str) -> pl.Expr:
+    zoned = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+    return zoned.dt.convert_time_zone("UTC")
+
+
+def _since_1970(found: pl.Expr, unit: int) -> pl.Expr:
+    count = (found.cast(pl.Float64, strict=False) * unit).round().cast(pl.Int64, strict=False)
+    return count.cast(pl.Datetime("us", "UTC"))
+
+
+def _formatted(found: pl.Expr, time_format: str, time_zone: str) -> pl.Expr:
+    if "%z" in time_format:
+        return found.str.to_datetime(time_format, time_unit="us", time_zone="UTC", strict=False)
+    local = found.str.to_datetime(time_format, time_unit="us", strict=False)
+    if ADJACENT.search(time_format):
+        local = pl.when(local.dt.to_string(time_format) == found).then(local)
+    return _localised(local, time_zone)
+
+
+def _iso(found: pl.Expr, time_zone: str) -> pl.Expr:
+    """Read ISO 8601; a time with an offset is absolute, one without is local."""
+    part = found.str.extract_groups(ISO).struct.field
+    clock = part("minute").fill_null("00:00") + part("second").fill_null(":00")
+    local = (part("day") + " " + clock).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    hours, minutes = (part(name).cast(pl.Int64, strict=False).fill_null(0) for name in ("hours", "minutes"))
+    ahead = pl.duration(hours=hours, minutes=minutes)
+    offset = pl.when(part("sign") == "-").then(-ahead).otherwise(ahead)
+    absolute = local.dt.replace_time_zone("UTC") - offset
+    return pl.when(part("zone").is_null()).then(_localised(local, time_zone)).otherwise(absolute)

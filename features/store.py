@@ -1,0 +1,112 @@
+"""The tables, and how they are opened: SQLite by default; the URL chooses."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from features.errors import StoreError
+
+metadata = sa.MetaData()
+
+
+def _text(name: str, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="", **options)
+
+
+def _whole(name: str, **options: Any) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False, **options)
+
+
+def _sequence() -> sa.Column[int]:
+    return sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+# Moments are microseconds since 1970 in UTC; quantity, amount, margin and discount are ten-thousandths.
+events = sa.Table(
+    "events",
+    metadata,
+    _sequence(),
+    _text("id", unique=True),
+    _text("source"),
+    _text("source_reference"),
+    _text("reference"),
+    _text("kind"),
+    _text("channel"),
+    _text("product"),
+    _text("place"),
+    _whole("quantity"),
+    _whole("amount"),
+    sa.Column("margin", sa.BigInteger),
+    _whole("discount"),
+    _whole("occurred_at"),
+    _whole("recorded_at", index=True),
+    _text("body"),
+    sa.Index("events_of_reference", "reference", "seq"),
+)
+references = sa.Table("references", metadata, _text("reference", primary_key=True), _text("value", index=True))
+links = sa.Table(
+    "links",
+    metadata,
+    _sequence(),
+    _text("first", index=True),
+    _text("second", index=True),
+    _text("action"),
+    _whole("recorded_at"),
+    sa.UniqueConstraint("first", "second", "action", "recorded_at"),
+)
+products = sa.Table(
+    "products",
+    metadata,
+    _text("product", primary_key=True),
+    _text("name"),
+    _text("type"),
+    _text("category"),
+    _text("department"),
+)
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    _sequence(),
+    _text("id", unique=True),
+    _text("customer", index=True),
+    _whole("made_at", index=True),
+    _text("body"),
+)
+
+
+def open_store(url: str) -> sa.Engine:
+    """Open the store, making its tables if it is new.
+
+    Raises StoreError when the URL or the place it names can't be used.
+    """
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(parsed)
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", _prepare_sqlite)
+        metadata.create_all(engine)
+    except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
+        raise StoreError(
+            f"expected a store that opens at {url}; found: {error}. Check HOLDFAST_DATABASE_URL"
+        ) from error
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # FULL: an answered decision survives a power cut, not only a crash of the process.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=15000", "cache_size=-65536"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Insert the rows that aren't there yet and return how many were new."""
+    rows = list(rows)
+    if not rows:
+        return 0
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return connection.execute(make(table).on_conflict_do_nothing(), rows).rowcount

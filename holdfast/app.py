@@ -1,0 +1,45 @@
+"""The command `holdfast`."""
+
+import os
+import sys
+import warnings
+
+import typer
+
+from features.errors import HoldfastError
+from features.home import home
+from holdfast.deciding import decide
+from holdfast.demo import demo
+from holdfast.ingesting import ingest
+from holdfast.learning import evaluate, promote, train
+from holdfast.scoring import score
+from holdfast.screen import err
+from holdfast.service import serve
+
+app = typer.Typer(
+    name="holdfast",
+    help="Who is leaving, what they are worth, and what to offer next.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (demo, ingest, train, evaluate, promote, score, serve, decide):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; a foreseen error is one message on standard error and status 1."""
+    place = home()
+    # What libraries would keep in the user's own folder stays with the installation.
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    os.environ.setdefault("BENTOML_HOME", str(place.data / "bentoml"))
+    os.environ.setdefault("MPLCONFIGDIR", str(place.data / "tools" / "matplotlib"))
+    warnings.simplefilter("ignore")
+    try:
+        app()
+    except HoldfastError as error:
+        err.print(f"[red]holdfast:[/] {error}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("Stopped.")
+        sys.exit(130)

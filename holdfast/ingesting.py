@@ -1,0 +1,71 @@
+"""`holdfast ingest`: files of any source into the history."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from features.clock import live
+from features.history import History
+from features.home import Home
+from features.ingest import IngestReport
+from features.ingest import ingest as take_in
+from features.source import find_source
+from holdfast.places import opened
+from holdfast.screen import Tick, bars, out, say_json, table
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders of them.", metavar="PATH…")],
+    source: Annotated[str, typer.Option(help="A mapping in playbook/sources, by its name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Take a source's files into the history; what is known already changes nothing.
+
+    Rows that can't be taken go to data/quarantine with their number and the reason. When more of them are bad
+    than the source allows, nothing is taken and the command fails.
+
+    Example: holdfast ingest exports/ --source complete_journey
+    """
+    with opened() as (place, history, _), bars() as tick:
+        reports = take(place, history, paths, source, tick)
+    if as_json:
+        say_json([as_dict(report) for report in reports])
+    else:
+        show(reports)
+
+
+def take(place: Home, history: History, paths: Sequence[Path], source: str, tick: Tick) -> list[IngestReport]:
+    """Ingest under one bar a file for checking and one for appending."""
+
+    def on_progress(file: str, done: int, total: int | None) -> None:
+        tick(f"Checking {file}" if total is None else f"Taking {file}", done, total)
+
+    mapping = find_source(place.playbook / "sources", source)
+    return take_in(history, mapping, paths, place.data / "quarantine", live(), on_progress)
+
+
+def show(reports: Sequence[IngestReport]) -> None:
+    """Print what became of each file."""
+    rows = [
+        (
+            report.file.name, report.table, f"{report.rows:,}", f"{report.new:,}", f"{report.known:,}",
+            f"{report.quarantined:,}", f"{report.seconds:.1f}",
+        )
+        for report in reports
+    ]  # fmt: skip
+    out.print(table("Ingested", ("file", "as", "rows", "new", "already known", "quarantined", "seconds"), rows))
+    for report in reports:
+        if report.quarantine:
+            out.print(
+                f"Rows of {report.file.name} that couldn't be taken, and why: {report.quarantine}", soft_wrap=True
+            )
+
+
+def as_dict(report: IngestReport) -> dict[str, Any]:
+    """The report for JSON."""
+    return {name: getattr(report, name) for name in ("table", "rows", "new", "known", "quarantined", "seconds")} | {
+        "file": str(report.file),
+        "quarantine": str(report.quarantine) if report.quarantine else None,
+    }

@@ -1,0 +1,37 @@
+"""Opening what a command needs from the environment: the home, the history, the clock, the playbook."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from features.clock import Clock, after_history, live, moment
+from features.definitions import NAMES
+from features.glossary import Glossary, load_glossary
+from features.history import History
+from features.home import Home, home
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Home, History, Clock]]:
+    """Open the home, its history and its clock, and close the history afterwards."""
+    place = home()
+    history = History(place.database_url)
+    try:
+        yield place, history, clock_of(place, history)
+    finally:
+        history.close()
+
+
+def clock_of(place: Home, history: History) -> Clock:
+    """Choose the clock that the home runs by."""
+    return live if place.clock == "live" else after_history(history.newest)
+
+
+def moment_or_now(text: str | None, clock: Clock) -> datetime:
+    """Read a moment from an option, or ask the clock."""
+    return clock() if text is None else moment(text)
+
+
+def glossary_of(place: Home) -> Glossary:
+    """Read the home's glossary."""
+    return load_glossary(place.playbook / "glossary.toml", NAMES)

@@ -1,0 +1,1 @@
+"""Turn a row into a decision and write down what happened."""

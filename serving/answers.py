@@ -1,0 +1,347 @@
+"""The shapes of answers on the wire; what the desk answers is tested against them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ScoresAnswer(_Shape):
+    """What the models say."""
+
+    churn_risk: float | None
+    """Probability of buying nothing within the horizon; null for a customer who isn't active."""
+    expected_value: float
+    """Predicted value over the horizon, in the currency."""
+    value_low: float
+    """The value is at least this with 90 % probability."""
+    value_high: float
+    """The value is at most this with 90 % probability."""
+    value_measure: Literal["margin", "revenue"]
+    """What the value counts."""
+    horizon_days: int
+    """How far ahead the scores look."""
+    active_days: int
+    """Who bought within this many days counts as active."""
+    currency: str
+    """The currency of every amount (ISO 4217)."""
+
+
+class TermAnswer(_Shape):
+    """A term of the glossary that holds of the customer."""
+
+    term: str
+    """Its name."""
+    sentence: str
+    """How it is said."""
+
+
+class NextPurchaseAnswer(_Shape):
+    """An item the customer is likely to buy within the horizon."""
+
+    item: str
+    """The item, as the catalogue writes it."""
+    spoken: str
+    """The item, as it is said."""
+    level: str
+    """The catalogue's level."""
+    probability: float
+    """The calibrated probability of buying it."""
+    bought_before: bool
+    """Whether the customer has bought it before."""
+
+
+class BreakdownAnswer(_Shape):
+    """How an offer's priority came about.
+
+    Profit is (p_treated - p_untreated)·value - propensity·incentive - attention_price; priority is profit times the
+    context weight times the lever.
+    """
+
+    propensity: float
+    """How likely the offer is taken up."""
+    p_treated: float
+    """Probability of what is wished for (bought; stays) with the offer."""
+    p_untreated: float
+    """The same without the offer."""
+    untreated_from: str
+    """Where `p_untreated` comes from."""
+    margin: float
+    """The item's margin, or the customer's margin over one horizon."""
+    value: float
+    """What the wished-for is worth, in the currency."""
+    incentive: float
+    """What each taker costs."""
+    attention_price: float
+    """What asking for attention costs over this channel."""
+    context_weight: float
+    """How well the offer suits the conversation; 1 is neutral."""
+    lever: float
+    """The business's own weight; 1 is neutral."""
+    effects: str
+    """Where the effects come from: `stated priors` until outcomes have been learned from."""
+    expected_incremental_profit: float
+    """What making the offer brings, over not making it."""
+
+
+class RunnerUpAnswer(_Shape):
+    """An offer that may be made and pays, but ranks below those asked for."""
+
+    offer: str
+    """The offer's id."""
+    item: str | None
+    """The item it is about, as the catalogue writes it."""
+    priority: float
+    """Profit, weighted by the conversation and the lever; offers are ranked by it."""
+    breakdown: BreakdownAnswer
+    """How the priority came about."""
+
+
+class OfferAnswer(RunnerUpAnswer):
+    """An offer to make."""
+
+    rank: int
+    """Its place, from 1."""
+    kind: Literal["product", "retention", "service"]
+    """What it is."""
+    title: str
+    """Its name on a screen."""
+    script: str
+    """What the agent may say."""
+
+
+class WithheldAnswer(_Shape):
+    """An offer that isn't made, and why."""
+
+    offer: str
+    """The offer's id."""
+    layer: Literal["eligibility", "applicability", "suitability", "arbitration"]
+    """What stopped it."""
+    reason: str
+    """Why, in a sentence."""
+    unknown: list[str]
+    """The words that were unknown, where that is what stopped it."""
+    breakdown: BreakdownAnswer | None
+    """What it would bring, where that was counted."""
+
+
+class ReasonAnswer(_Shape):
+    """One feature's part in a score."""
+
+    feature: str
+    """The feature's name."""
+    value: float | None
+    """Its value; null where unknown."""
+    contribution: float
+    """Its part on the model's own scale: log-odds for churn, log of currency for value."""
+    sentence: str
+    """The feature, said."""
+
+
+class ReasonsAnswer(_Shape):
+    """What the scores rest on most."""
+
+    churn: list[ReasonAnswer]
+    """The strongest reasons of the churn risk."""
+    value: list[ReasonAnswer]
+    """The strongest reasons of the value."""
+
+
+class AgesAnswer(_Shape):
+    """How old everything is that the decision rests on."""
+
+    features_as_of: str
+    """The moment the features speak of."""
+    events: int
+    """How many events they are made of."""
+    newest_event_seconds: float | None
+    """Time since the newest event occurred."""
+    newest_record_seconds: float | None
+    """Time since anything last became known."""
+    bundle_days: float
+    """Time since the moment up to which the models learned."""
+
+
+class AssumptionsAnswer(_Shape):
+    """What nobody has measured, from the glossary."""
+
+    margin_rate: float | None
+    """Margin in a unit of revenue; null where the value model counts margin itself."""
+    retention_horizons: float
+    """How many horizons of value a kept customer is worth."""
+
+
+class BundleAnswer(_Shape):
+    """Which models spoke."""
+
+    version: str
+    """The version in the registry."""
+    hash: str
+    """The hash over all files."""
+
+
+class PlaybookAnswer(_Shape):
+    """Which rules spoke."""
+
+    hash: str
+    """The hash over glossary and offers."""
+    glossary_hash: str
+    """The hash of the glossary alone."""
+
+
+class RowAnswer(_Shape):
+    """The features that were used."""
+
+    contract: str
+    """The hash of the features' names, order and definitions."""
+    values: list[float | None]
+    """The values in that order; null where unknown."""
+
+
+class DecisionAnswer(_Shape):
+    """What to offer, why, and everything it rests on; on disk before it is sent."""
+
+    decision_id: str
+    """Name it when telling the outcome."""
+    customer: str
+    """The customer's canonical reference."""
+    reference: str
+    """The reference that was asked by, in its standard form."""
+    found: bool
+    """Whether anybody is known by that reference."""
+    note: str | None
+    """Said when defaults stand in for a history."""
+    as_of: str
+    """The moment of the decision."""
+    channel: str
+    """The channel asked for."""
+    language: str
+    """The language of the sentences."""
+    context: dict[str, Any]
+    """The context given."""
+    requested_offers: int
+    """How many offers were asked for."""
+    scores: ScoresAnswer
+    """What the models say."""
+    tier: str
+    """The customer's tier by predicted value."""
+    terms: list[TermAnswer]
+    """The glossary's terms that hold."""
+    next_purchases: list[NextPurchaseAnswer]
+    """What the customer is likely to buy next, likeliest first."""
+    offers: list[OfferAnswer]
+    """The offers to make, best first."""
+    runners_up: list[RunnerUpAnswer]
+    """The offers that rank below."""
+    withheld: list[WithheldAnswer]
+    """The offers that aren't made."""
+    silence: str | None
+    """Why there is no offer, if there is none."""
+    reasons: ReasonsAnswer
+    """What the scores rest on most."""
+    ages: AgesAnswer
+    """How old all this is."""
+    effects: str
+    """Where the offers' effects come from."""
+    assumptions: AssumptionsAnswer
+    """What was assumed."""
+    bundle: BundleAnswer
+    """Which models spoke."""
+    playbook: PlaybookAnswer
+    """Which rules spoke."""
+    row: RowAnswer
+    """The features used."""
+    chosen_probability: float
+    """The probability with which these offers were chosen; 1 for fixed rules."""
+
+
+class OutcomeAnswer(_Shape):
+    """Whether the outcome was news."""
+
+    decision_id: str
+    """The decision."""
+    offer: str
+    """The offer."""
+    status: str
+    """The step reached."""
+    event_id: str
+    """The event it is kept as."""
+    recorded: bool
+    """False when it was known already."""
+    note: str | None
+    """Said when it was known already."""
+
+
+class InteractionsAnswer(_Shape):
+    """How many interactions were news."""
+
+    received: int
+    """How many came in."""
+    recorded: int
+    """How many were written down."""
+    already_known: int
+    """How many changed nothing."""
+
+
+class LookupAnswer(_Shape):
+    """Who is meant, and how much is known of them."""
+
+    query: str
+    """What was asked."""
+    found: bool
+    """Whether anybody is known by it."""
+    customer: str
+    """The customer's canonical reference."""
+    reference: str
+    """The reference that was found, or the one that a new customer would have."""
+    references: list[str]
+    """Every reference known to be the same customer."""
+    events: int
+    """How many events are known."""
+    newest_event: str | None
+    """When the newest occurred."""
+    as_of: str
+    """The moment of the answer."""
+
+
+class VisitAnswer(_Shape):
+    """A visit and its place."""
+
+    place: int
+    """Its place, from 1."""
+    visit_id: str
+    """The visit."""
+    kind: str | None
+    """What it is for, as it came."""
+    customer: str
+    """The customer's canonical reference."""
+    found: bool
+    """Whether anybody is known by the reference."""
+    expected_value: float
+    """Predicted value over the horizon."""
+    churn_risk: float | None
+    """Probability of buying nothing within the horizon; null for a customer who isn't active."""
+    value_at_risk: float | None
+    """Predicted value times churn risk."""
+    tier: str
+    """The customer's tier."""
+    why: str
+    """The place's reason, in a sentence."""
+
+
+class VisitsAnswer(_Shape):
+    """The visits in order."""
+
+    as_of: str
+    """The moment of the answer."""
+    language: str
+    """The language of the sentences."""
+    currency: str
+    """The currency of every amount (ISO 4217)."""
+    bundle: BundleAnswer
+    """Which models spoke."""
+    visits: list[VisitAnswer]
+    """The visits, the first to be made first."""

@@ -1,0 +1,69 @@
+"""Who is meant: from a customer's id, or any reference such as a phone number, to one customer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import phonenumbers
+
+from features.errors import InputError
+from features.history import History
+from features.identity import Reference, canonical, reference
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One customer as asked for: by which reference, whether anybody is known by it, and all that are joined to it."""
+
+    reference: str
+    customer: str
+    known: bool
+    references: tuple[str, ...]
+
+
+def find_caller(history: History, text: str, as_of: datetime, region: str) -> Caller:
+    """Find the customer that a text names.
+
+    Raises InputError when the text can't name anybody, and AmbiguousCustomer when it names several.
+    """
+    standard = str(reference_of(text, region))
+    found = history.find(text) or history.find(standard)
+    if found is None:
+        return Caller(standard, standard, False, (standard,))
+    references = history.references_of(found, as_of)
+    return Caller(found, canonical(references), True, tuple(sorted(references)))
+
+
+def find_reference(history: History, text: str, region: str) -> Reference:
+    """Find the reference that a text names; one with its type is taken at its word, known or not.
+
+    Raises InputError when the text can't name anybody, and AmbiguousCustomer when it names several.
+    """
+    standard = reference_of(text, region)
+    if ":" in text:
+        return standard
+    found = history.find(text) or history.find(str(standard)) or str(standard)
+    kind, _, value = found.partition(":")
+    return Reference(kind, value)
+
+
+def reference_of(text: str, region: str) -> Reference:
+    """Read a text as a reference; without a type it is an e-mail address, a valid phone number, or a customer's id.
+
+    >>> str(reference_of("(202) 456-1111", "US")), str(reference_of("1228", "US"))
+    ('phone:+12024561111', 'customer:1228')
+    """
+    text = text.strip()
+    if not text:
+        raise InputError("expected a customer's id or reference, such as household:1228 or +8223123456; found nothing")
+    if ":" in text:
+        return reference(text, region)
+    if "@" in text:
+        return reference(f"email:{text}")
+    return reference(f"phone:{text}", region) if _is_phone_number(text, region) else Reference("customer", text)
+
+
+def _is_phone_number(text: str, region: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, region))
+    except phonenumbers.NumberParseException:
+        return False

@@ -1,0 +1,163 @@
+"""What a decision says and keeps: enough to read it aloud, to question it, and to make it again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from features.contract import CONTRACT, FeatureRow
+from features.packed import CustomerEvents
+from serving import sentences
+from serving.callers import Caller
+from serving.offers import Playbook
+from serving.policy import STATED_PRIORS, Breakdown, Candidate, Ruling, Withheld, arbitrate
+from serving.requests import Ask
+from serving.scores import Reason, Scores
+from serving.situation import ages, situation_of
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Which models spoke: their version, their hash, and the moment up to which they learned."""
+
+    version: str
+    hash: str
+    learned_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was known of a customer when the decision was made."""
+
+    caller: Caller
+    events: CustomerEvents
+    row: FeatureRow
+    scores: Scores
+
+
+def decide(ask: Ask, language: str, known: Known, bundle: Bundle, playbook: Playbook) -> dict[str, Any]:
+    """Make a decision from what was known; the same inputs always make the same one.
+
+    The result is everything but the decision's id, as JSON values.
+    """
+    glossary, scores = playbook.glossary, known.scores
+    situation = situation_of(known.events, known.row, scores, ask.channel, ask.context, glossary)
+    ruling = arbitrate(playbook.offers, situation, glossary.assumptions)
+    write = _Writer(language, playbook)
+    return {
+        "customer": known.caller.customer,
+        "reference": known.caller.reference,
+        "found": known.caller.known,
+        "note": write.note(known),
+        "as_of": known.row.as_of.isoformat(),
+        "channel": ask.channel,
+        "language": language,
+        "context": dict(ask.context),
+        "requested_offers": ask.offers,
+        "scores": write.scores(scores),
+        "tier": scores.tier,
+        "terms": [
+            {"term": term.name, "sentence": term.sentence[language]}
+            for term in glossary.terms
+            if situation.known[term.name]
+        ],
+        "next_purchases": [
+            _parts(purchase) | {"spoken": glossary.spoken(purchase.item)[language]}
+            for purchase in scores.next_purchases
+        ],
+        "offers": [write.offer(rank, one) for rank, one in enumerate(ruling.ranked[: ask.offers], start=1)],
+        "runners_up": [write.runner_up(one) for one in ruling.ranked[ask.offers :]],
+        "withheld": [write.withheld(one) for one in ruling.withheld],
+        "silence": write.silence(ruling),
+        "reasons": {"churn": write.reasons(scores.churn_reasons), "value": write.reasons(scores.value_reasons)},
+        "ages": ages(known.events, known.row.as_of, bundle.learned_until),
+        "effects": STATED_PRIORS,
+        "assumptions": write.assumptions(scores),
+        "bundle": {"version": bundle.version, "hash": bundle.hash},
+        "playbook": {"hash": playbook.hash, "glossary_hash": glossary.hash},
+        "row": {
+            "contract": CONTRACT.definitions,
+            "values": [None if np.isnan(value) else value for value in known.row.values.tolist()],
+        },
+        "chosen_probability": 1.0,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    language: str
+    playbook: Playbook
+
+    def note(self, known: Known) -> str | None:
+        if not known.caller.known:
+            return sentences.STRANGER[self.language]
+        return sentences.NO_HISTORY[self.language] if known.scores.note else None
+
+    def scores(self, scores: Scores) -> dict[str, Any]:
+        names = (
+            "churn_risk",
+            "expected_value",
+            "value_low",
+            "value_high",
+            "value_measure",
+            "horizon_days",
+            "active_days",
+        )
+        return {name: getattr(scores, name) for name in names} | {"currency": self.playbook.glossary.currency}
+
+    def offer(self, rank: int, one: Candidate) -> dict[str, Any]:
+        item = self.playbook.glossary.spoken(one.item)[self.language] if one.item else ""
+        return {
+            "rank": rank,
+            **self.runner_up(one),
+            "kind": one.offer.kind,
+            "title": one.offer.title[self.language].replace("{item}", item),
+            "script": one.offer.script[self.language].replace("{item}", item),
+        }
+
+    def runner_up(self, one: Candidate) -> dict[str, Any]:
+        return {
+            "offer": one.offer.id,
+            "item": one.item or None,
+            "priority": round(one.breakdown.priority, _DIGITS),
+            "breakdown": broken_down(one.breakdown),
+        }
+
+    def withheld(self, one: Withheld) -> dict[str, Any]:
+        return {
+            "offer": one.offer.id,
+            "layer": one.layer,
+            "reason": one.sentence[self.language],
+            "unknown": list(one.unknown),
+            "breakdown": broken_down(one.breakdown) if one.breakdown else None,
+        }
+
+    def silence(self, ruling: Ruling) -> str | None:
+        if ruling.ranked:
+            return None
+        weighed = sum(one.breakdown is not None for one in ruling.withheld)
+        sentence = sentences.SILENCE_PROFIT if weighed else sentences.SILENCE_RULES
+        return sentences.say(sentence, self.language, count=weighed or len(ruling.withheld))
+
+    def reasons(self, reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
+        return [_parts(reason) | {"sentence": reason.sentence[self.language]} for reason in reasons]
+
+    def assumptions(self, scores: Scores) -> Mapping[str, float | None]:
+        stated = self.playbook.glossary.assumptions
+        rate = stated.margin_rate if scores.value_measure == "revenue" else None
+        return {"margin_rate": rate, "retention_horizons": stated.retention_horizons}
+
+
+def broken_down(breakdown: Breakdown) -> dict[str, Any]:
+    """Write a breakdown as JSON values, money and probabilities to six digits."""
+    parts = _parts(breakdown) | {"expected_incremental_profit": breakdown.expected_incremental_profit}
+    return {name: round(part, _DIGITS) if isinstance(part, float) else part for name, part in parts.items()}
+
+
+def _parts(of: Any) -> dict[str, Any]:
+    # dataclasses.asdict copies deeply, which is half the cost of writing a decision.
+    return {name: getattr(of, name) for name in of.__dataclass_fields__}

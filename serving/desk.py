@@ -1,0 +1,195 @@
+"""The one use case: somebody talks to a customer, asks what to offer, and tells what came of it."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+from features.clock import Clock, from_microseconds
+from features.contract import FeatureRow
+from features.errors import InputError
+from features.events import CHANNELS
+from features.history import History
+from features.identity import Reference
+from features.packed import CustomerEvents, pack
+from serving.callers import find_caller, find_reference
+from serving.decision import Bundle, Known, decide
+from serving.offers import Playbook
+from serving.recording import TOLERANCE, interaction_of, outcome_of
+from serving.requests import Ask, Happening, Report, Visit
+from serving.scores import Scores
+from serving.visits import Valued, in_order, written
+
+MOST_VISITS, MOST_INTERACTIONS, MOST_OFFERS = 1_000, 10_000, 20
+_SHOWN_FAULTS = 10
+
+
+class Learned(Protocol):
+    """What the desk asks of a bundle: the moment up to which it learned."""
+
+    @property
+    def as_of(self) -> datetime: ...  # noqa: D102
+
+
+class Scoring(Protocol):
+    """What the desk asks of a scorer."""
+
+    @property
+    def bundle(self) -> Learned: ...  # noqa: D102
+    @property
+    def bundle_hash(self) -> str: ...  # noqa: D102
+    @property
+    def bundle_version(self) -> str: ...  # noqa: D102
+    def score(self, events: CustomerEvents, as_of: datetime) -> tuple[Scores, FeatureRow]: ...  # noqa: D102
+
+
+class Desk:
+    """Answers whoever is talking to a customer, and writes down what was decided and what happened.
+
+    `clock` tells the moment of each request; `new_id` names each decision.
+    """
+
+    def __init__(
+        self, history: History, scorer: Scoring, playbook: Playbook, clock: Clock, new_id: Callable[[], UUID] = uuid4
+    ) -> None:
+        self.history = history
+        self.scorer = scorer
+        self.playbook = playbook
+        self.clock = clock
+        self._new_id = new_id
+
+    def decide(self, ask: Ask) -> dict[str, Any]:
+        """Decide what to offer; when this returns, the decision is on disk.
+
+        Raises InputError when the question can't be answered, StoreError when the answer can't be kept.
+        """
+        as_of = self.clock()
+        body = self.consider(ask, as_of, f"d-{self._new_id()}")
+        self.history.append_decision(body["decision_id"], body["customer"], as_of, as_text(body))
+        return body
+
+    def consider(self, ask: Ask, as_of: datetime, decision_id: str) -> dict[str, Any]:
+        """Make the decision of a moment without writing it down."""
+        language = self._language(ask.language)
+        if ask.channel not in CHANNELS:
+            raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {ask.channel!r}")
+        if not 1 <= ask.offers <= MOST_OFFERS:
+            raise InputError(f"expected offers from 1 to {MOST_OFFERS}, found {ask.offers}")
+        bundle = Bundle(self.scorer.bundle_version, self.scorer.bundle_hash, self.scorer.bundle.as_of)
+        decision = decide(ask, language, self._known(ask.customer, as_of), bundle, self.playbook)
+        return {"decision_id": decision_id, **decision}
+
+    def outcome(self, report: Report) -> dict[str, Any]:
+        """Write down what became of an offer; a report that is known already changes nothing."""
+        decision = self.history.decision(report.decision_id)
+        if decision is None:
+            raise InputError(f"expected the id of a decision, found {report.decision_id!r}, which nobody made")
+        interaction = outcome_of(decision, report, self.clock())
+        recorded = self.history.append([interaction]) == 1
+        return {
+            "decision_id": report.decision_id,
+            "offer": report.offer,
+            "status": report.status,
+            "event_id": interaction.id,
+            "recorded": recorded,
+            "note": None if recorded else "already known",
+        }
+
+    def interactions(self, happenings: Sequence[Happening]) -> dict[str, Any]:
+        """Write down what other systems tell, all of it or none; what is known already changes nothing."""
+        if not 1 <= len(happenings) <= MOST_INTERACTIONS:
+            raise InputError(f"expected 1 to {MOST_INTERACTIONS:,} interactions, found {len(happenings):,}")
+        now = self.clock()
+        taken, faults = [], []
+        named: dict[str, Reference] = {}
+        for place, happening in enumerate(happenings):
+            try:
+                name = happening.customer
+                named[name] = named.get(name) or find_reference(self.history, name, self.playbook.glossary.region)
+                taken.append(interaction_of(happening, named[name], now))
+            except InputError as error:
+                faults.append(f"[{place}] {error}")
+        if faults:
+            raise InputError(_faults(faults, len(happenings)))
+        recorded = self.history.append(taken)
+        return {"received": len(taken), "recorded": recorded, "already_known": len(taken) - recorded}
+
+    def lookup(self, customer: str) -> dict[str, Any]:
+        """Tell who is meant by an id or a reference, and how much is known of them."""
+        as_of = self.clock()
+        caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
+        events = pack(self.history.of_customer(caller.references, as_of), as_of)
+        newest = from_microseconds(int(events.occurred_at.max())).isoformat() if len(events) else None
+        return {
+            "query": customer,
+            "found": caller.known,
+            "customer": caller.customer,
+            "reference": caller.reference,
+            "references": list(caller.references),
+            "events": len(events),
+            "newest_event": newest,
+            "as_of": as_of.isoformat(),
+        }
+
+    def prioritise(self, visits: Sequence[Visit], language: str | None = None) -> dict[str, Any]:
+        """Order service visits by the predicted value of their customers."""
+        language = self._language(language)
+        if not 1 <= len(visits) <= MOST_VISITS:
+            raise InputError(f"expected 1 to {MOST_VISITS:,} visits, found {len(visits):,}")
+        as_of, currency = self.clock(), self.playbook.glossary.currency
+        _check_visits(visits, as_of)
+        ordered = in_order(self._valued(visits, as_of), as_of)
+        return {
+            "as_of": as_of.isoformat(),
+            "language": language,
+            "currency": currency,
+            "bundle": {"version": self.scorer.bundle_version, "hash": self.scorer.bundle_hash},
+            "visits": [written(place, one, language, currency) for place, one in enumerate(ordered, start=1)],
+        }
+
+    def _language(self, wanted: str | None) -> str:
+        known = self.playbook.glossary.languages
+        if wanted is not None and wanted not in known:
+            raise InputError(f"expected language to be one of {', '.join(known)}; found {wanted!r}")
+        return wanted or known[0]
+
+    def _known(self, customer: str, as_of: datetime) -> Known:
+        caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
+        events = pack(self.history.of_customer(caller.references, as_of), as_of)
+        scores, row = self.scorer.score(events, as_of)
+        return Known(caller, events, row, scores)
+
+    def _valued(self, visits: Iterable[Visit], as_of: datetime) -> list[Valued]:
+        valued: list[Valued] = []
+        seen: dict[str, Known] = {}
+        for place, visit in enumerate(visits):
+            try:
+                known = seen[visit.customer] = seen.get(visit.customer) or self._known(visit.customer, as_of)
+            except InputError as error:
+                raise InputError(f"visits[{place}]: {error}") from error
+            valued.append(Valued(visit, known.caller.customer, known.caller.known, known.scores))
+        return valued
+
+
+def as_text(body: dict[str, Any]) -> str:
+    """Write an answer as JSON, in the one form that is both kept and sent."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _faults(faults: Sequence[str], count: int) -> str:
+    shown = "; ".join(faults[:_SHOWN_FAULTS])
+    more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+    return f"expected {count} good interactions, found {len(faults)} bad, so none was written: {shown}{more}"
+
+
+def _check_visits(visits: Sequence[Visit], now: datetime) -> None:
+    seen: dict[str, int] = {}
+    for place, visit in enumerate(visits):
+        if visit.visit_id in seen:
+            found = f"visits[{seen[visit.visit_id]}] and visits[{place}] both have {visit.visit_id!r}"
+            raise InputError(f"expected a visit_id of its own for every visit, found that {found}")
+        seen[visit.visit_id] = place
+        if visit.requested_at is not None and visit.requested_at > now + TOLERANCE:
+            latest = f"at most 5 minutes after {now.isoformat(timespec='seconds')}"
+            raise InputError(f"visits[{place}]: expected requested_at {latest}, found {visit.requested_at.isoformat()}")

@@ -1,0 +1,67 @@
+"""The service's OpenAPI document, corrected: BentoML drops which fields may be null and doesn't know our errors."""
+
+from typing import Any
+
+from _bentoml_sdk.service import Service  # type: ignore[import-untyped]
+
+_SCHEMAS = "#/components/schemas/"
+_ERROR = {
+    "title": "Refusal",
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "string", "description": "What was expected, what was found, what to do."}},
+}
+_REFUSALS = {
+    "400": "The request doesn't fit; nothing was changed.",
+    "503": "The store can't be written; nothing was decided.",
+}
+
+
+class Document(dict[str, Any]):
+    """An OpenAPI document as BentoML asks for it."""
+
+    def asdict(self) -> dict[str, Any]:
+        """Return the document as plain values."""
+        return dict(self)
+
+
+class DocumentedService(Service[Any]):  # type: ignore[misc]
+    """A BentoML service with a corrected OpenAPI document."""
+
+    @property
+    def openapi_spec(self) -> Document:
+        """The document, in OpenAPI 3.0."""
+        document = super().openapi_spec.asdict()
+        for api in self.apis.values():
+            _correct(document["paths"][api.route]["post"], api.input_spec.__name__, api.output_spec.__name__)
+        schemas = document["components"]["schemas"]
+        for unused in ("InvalidArgument", "NotFound", "InternalServerError", "TaskStatusResponse"):
+            schemas.pop(unused, None)
+        document["components"]["schemas"] = {"Refusal": _ERROR, **_nullable(schemas)}
+        document["info"] = {"title": "Holdfast", "version": "1", "description": str(self.inner.__doc__)}
+        return Document(document)
+
+
+def _correct(operation: dict[str, Any], request: str, answer: str) -> None:
+    operation["requestBody"] = {"required": True, "content": _json(request)}
+    refused = {status: {"description": said, "content": _json("Refusal")} for status, said in _REFUSALS.items()}
+    operation["responses"] = {"200": {"description": "The answer.", "content": _json(answer)}, **refused}
+
+
+def _json(schema: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _SCHEMAS + schema}}}
+
+
+def _nullable(schema: Any) -> Any:
+    """Say `nullable`, as OpenAPI 3.0 does, where JSON Schema offers null as one of two types."""
+    if isinstance(schema, list):
+        return [_nullable(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    rest = {name: _nullable(part) for name, part in schema.items() if name not in ("anyOf", "root_input")}
+    kinds = [_nullable(part) for part in schema.get("anyOf", ()) if part != {"type": "null"}]
+    if len(kinds) < len(schema.get("anyOf", ())):
+        rest["nullable"] = True
+    if len(kinds) == 1:
+        return rest | ({"allOf": kinds} if "$ref" in kinds[0] else kinds[0])
+    return rest | ({"anyOf": kinds} if kinds else {})

@@ -1,0 +1,25 @@
+"""Open a desk: the store, the playbook, the bundle and the clock of one home."""
+
+import importlib
+from pathlib import Path
+
+from features.clock import after_history, live
+from features.definitions import NAMES
+from features.history import History
+from features.home import Home
+from serving.desk import Desk
+from serving.offers import load_playbook
+
+
+def open_desk(home: Home, bundle: Path, version: str = "unregistered") -> Desk:
+    """Open the desk of a home with the bundle in a folder.
+
+    Raises PlaybookError, RegistryError, ContractError or StoreError when something isn't fit to serve.
+    """
+    playbook = load_playbook(home.playbook, NAMES)
+    # LightGBM takes a second to import: whoever only wants the playbook checked doesn't wait for it.
+    loading, scoring = (importlib.import_module(f"serving.{name}") for name in ("bundle", "scorer"))
+    scorer = scoring.Scorer(loading.load(bundle, version))
+    history = History(home.database_url)
+    clock = live if home.clock == "live" else after_history(history.newest)
+    return Desk(history, scorer, playbook, clock)

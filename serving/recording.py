@@ -1,0 +1,77 @@
+"""From a request to interactions that can be written down; everything is checked before anything is."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from features.errors import InputError
+from features.events import Interaction, event_id
+from features.identity import Reference
+from serving.requests import LADDER, Happening, Report
+
+TOLERANCE = timedelta(minutes=5)
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime) -> Interaction:
+    """Turn a report on an offer of a decision into an interaction; the same report always gets the same id.
+
+    Raises InputError when the offer isn't the decision's, or the report can't be true.
+    """
+    told = (*decision["offers"], *decision["runners_up"], *decision["withheld"])
+    known = sorted(one["offer"] for one in told)
+    if report.offer not in known:
+        raise InputError(
+            f"expected an offer of decision {report.decision_id}: {', '.join(known)}; found {report.offer!r}"
+        )
+    if report.status not in LADDER:
+        raise InputError(f"expected status to be one of {', '.join(LADDER)}; found {report.status!r}")
+    kind, _, value = str(decision["reference"]).partition(":")
+    body = {"decision_id": report.decision_id, "reason": report.reason_code, "who": report.who}
+    return Interaction(
+        id=event_id("outcome", report.decision_id, report.offer, report.status),
+        source="outcome",
+        source_reference=report.decision_id,
+        reference=Reference(kind, value),
+        kind=f"offer_{report.status}",
+        occurred_at=_possible("occurred_at", report.occurred_at or now, now),
+        recorded_at=now,
+        channel=decision["channel"],
+        product=report.offer,
+        body={name: value for name, value in body.items() if value is not None},
+    )
+
+
+def interaction_of(happening: Happening, reference: Reference, now: datetime) -> Interaction:
+    """Turn what another system tells into an interaction; the source's own event id makes it idempotent.
+
+    Raises InputError when it can't be taken.
+    """
+    if happening.kind.startswith("offer_"):
+        raise InputError(
+            f"expected the outcome of an offer at /v1/outcomes, found an interaction of kind {happening.kind}"
+        )
+    return Interaction(
+        id=event_id("interaction", happening.source, happening.event_id),
+        source=happening.source,
+        source_reference=happening.event_id,
+        reference=reference,
+        kind=happening.kind,
+        occurred_at=_possible("occurred_at", happening.occurred_at, now),
+        recorded_at=_possible("recorded_at", happening.recorded_at or now, now),
+        channel=happening.channel,
+        product=happening.product,
+        place=happening.place,
+        quantity=happening.quantity,
+        amount=happening.amount,
+        margin=happening.margin,
+        discount=happening.discount,
+        body=happening.body,
+    )
+
+
+def _possible(name: str, moment: datetime, now: datetime) -> datetime:
+    if not EARLIEST <= moment <= now + TOLERANCE:
+        latest = f"at most 5 minutes after {now.isoformat(timespec='seconds')}"
+        raise InputError(f"expected {name} from 1900 on and {latest}, found {moment.isoformat()}")
+    return moment

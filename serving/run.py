@@ -1,0 +1,121 @@
+"""Start the service as a process of its own, wait until it answers, and stop it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from features.definitions import NAMES
+from features.errors import RegistryError
+from features.home import ROOT, Home
+from serving.offers import load_playbook
+
+SERVICE = "serving.service:HoldfastService"
+_TICK_SECONDS = 0.25
+_PATIENCE_SECONDS = 20.0
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service: its process, which leads a process group of its own, and its address."""
+
+    process: "subprocess.Popen[bytes]"
+    url: str
+
+    def wait_ready(self, timeout_seconds: float = 120.0, on_tick: Callable[[float], None] | None = None) -> None:
+        """Wait until the service answers; `on_tick` is told the seconds passed.
+
+        Raises RegistryError when it ends before, or doesn't answer in time.
+        """
+        wait_ready(self.url, timeout_seconds, on_tick, lambda: self.process.poll() is None)
+
+    def stop(self) -> int:
+        """End the service and its workers, and return its exit status."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            return self.process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait()
+
+
+def serve(
+    home: Home, bundle: Path, host: str = "127.0.0.1", port: int = 3000, workers: int = 1, version: str = "unregistered"
+) -> Server:
+    """Start the service of a home with the bundle in a folder; check first that it can start.
+
+    Raises PlaybookError when the playbook doesn't hold together, RegistryError when the bundle isn't there.
+    """
+    load_playbook(home.playbook, NAMES)
+    if not (bundle / "manifest.json").is_file():
+        raise RegistryError(f"expected a bundle with a manifest in {bundle}, found none; train one: holdfast train")
+    return start(environment(home, bundle, workers, version), host, port)
+
+
+def start(environment: dict[str, str], host: str, port: int, service: str = SERVICE) -> Server:
+    """Start a BentoML service in an environment, in a process group of its own."""
+    command = [sys.executable, "-m", "bentoml", "serve", service, "--host", host, "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--working-dir", str(ROOT)], env=environment, cwd=ROOT, start_new_session=True
+    )
+    return Server(process, f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def environment(home: Home, bundle: Path, workers: int, version: str) -> dict[str, str]:
+    """Say to the workers where they are: this process's environment, with the home's places and one thread each."""
+    return {
+        **os.environ,
+        **dict.fromkeys(_ONE_THREAD, "1"),
+        "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "BENTOML_HOME": str(home.data / "bentoml"),
+        "HOLDFAST_BUNDLE": str(bundle.resolve()),
+        "HOLDFAST_BUNDLE_VERSION": version,
+        "HOLDFAST_CLOCK": home.clock,
+        "HOLDFAST_DATABASE_URL": home.database_url,
+        "HOLDFAST_HOME": str(home.folder),
+        "HOLDFAST_PLAYBOOK": str(home.playbook),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+    }
+
+
+def wait_ready(
+    url: str,
+    timeout_seconds: float = 120.0,
+    on_tick: Callable[[float], None] | None = None,
+    alive: Callable[[], bool] = lambda: True,
+) -> None:
+    """Wait until a service at an address says that it is ready; `alive` tells whether there is still hope.
+
+    Raises RegistryError when there isn't, or when it takes too long.
+    """
+    began = time.monotonic()
+    while not _ready(url):
+        passed = time.monotonic() - began
+        if not alive():
+            raise RegistryError(
+                f"expected the service at {url} to start, found that it ended; its own message is above"
+            )
+        if passed > timeout_seconds:
+            raise RegistryError(
+                f"expected the service at {url} within {timeout_seconds:g} s, found no answer; see its log"
+            )
+        if on_tick is not None:
+            on_tick(passed)
+        time.sleep(_TICK_SECONDS)
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5.0).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,186 @@
+"""From a row to scores: one customer in the middle of a call, or the whole base at once."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+
+from features.affinity import Pairs, pairs_of, pairs_of_customer
+from features.clock import microseconds
+from features.contract import CONTRACT, FeatureMatrix, FeatureRow, row_of, rows_of
+from features.definitions import BY_NAME
+from features.feature import Array
+from features.history import Known
+from features.packed import CustomerEvents
+from serving.bundle import Bundle, Ranker
+from serving.scores import NextPurchase, Reason, Scores
+
+REASONS = 3
+NEXT_PURCHASES = 10
+_RECENCY = CONTRACT.names.index("days_since_purchase")
+_NEWCOMER = "nothing bought yet: the average of customers who have just begun stands in"
+
+
+class Scorer:
+    """A loaded bundle, ready to score."""
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        self.bundle = bundle
+        self._threads = threads
+        self._horizon = bundle.manifest["horizon"]
+        self._value = bundle.manifest["value_interval"]
+        self.default = self._newcomer()
+
+    @property
+    def bundle_hash(self) -> str:
+        """The bundle's hash, which covers every file of it."""
+        return self.bundle.hash
+
+    @property
+    def bundle_version(self) -> str:
+        """The bundle's version in the registry."""
+        return self.bundle.version
+
+    @property
+    def level(self) -> str:
+        """The catalogue level of next purchases, or "" when the history names no products."""
+        return str(self.bundle.manifest["level"])
+
+    def score(self, events: CustomerEvents, as_of: datetime) -> tuple[Scores, FeatureRow]:
+        """Score one customer from packed events; returns the row that the scores rest on, too."""
+        row = row_of(events, as_of)
+        if np.isnan(row.values[_RECENCY]):
+            return self.default, row
+        values = row.values[None, :]
+        active = bool(row.values[_RECENCY] <= self._horizon["active_days"])
+        expected, low, high = (float(part[0]) for part in self._values(values))
+        scores = Scores(
+            churn_risk=float(self._risk(values)[0]) if active else None,
+            expected_value=expected,
+            value_low=low,
+            value_high=high,
+            value_measure=self.bundle.manifest["value_measure"],
+            tier=self.tier(expected),
+            next_purchases=self._next(events, as_of),
+            horizon_days=self._horizon["days"],
+            active_days=self._horizon["active_days"],
+            churn_reasons=self._reasons(self.bundle.churn, row) if active else (),
+            value_reasons=self._reasons(self.bundle.value, row),
+        )
+        return scores, row
+
+    def tier(self, expected: float) -> str:
+        """Name the tier of an expected value."""
+        for tier in self.bundle.manifest["tiers"]:
+            if expected >= tier["floor"]:
+                return str(tier["name"])
+        return str(self.bundle.manifest["tiers"][-1]["name"])
+
+    def score_base(self, known: Known) -> Iterator[pl.DataFrame]:
+        """Score every customer with a history, a few thousand at a time; the same numbers as one by one."""
+        rows = rows_of(known)
+        for start in range(0, len(rows.customers), 5_000):
+            chunk = np.zeros(len(rows.customers), dtype=bool)
+            chunk[start : start + 5_000] = True
+            yield self._score_rows(known, rows.keep(chunk))
+
+    def _score_rows(self, known: Known, rows: FeatureMatrix) -> pl.DataFrame:
+        bought = ~np.isnan(rows.values[:, _RECENCY])
+        active = bought & (rows.values[:, _RECENCY] <= self._horizon["active_days"])
+        expected, low, high = self._values(rows.values)
+        newcomer = self.default
+        expected = np.where(bought, expected, newcomer.expected_value)
+        ranked = self._rank_base(known, rows.customers)
+        popular = [{"item": next.item, "probability": next.probability} for next in newcomer.next_purchases]
+        return pl.DataFrame(
+            {
+                "customer": rows.customers,
+                "as_of": [rows.as_of] * len(rows.customers),
+                "churn_risk": np.where(active, self._risk(rows.values), np.nan),
+                "active": active,
+                "expected_value": expected,
+                "value_low": np.where(bought, low, newcomer.value_low),
+                "value_high": np.where(bought, high, newcomer.value_high),
+                "tier": [self.tier(value) for value in expected.tolist()],
+                "next_purchases": [ranked.get(customer, popular) for customer in rows.customers],
+                "bundle": [self.bundle_hash] * len(rows.customers),
+            },
+            schema_overrides={"next_purchases": pl.List(pl.Struct({"item": pl.String, "probability": pl.Float64}))},
+        ).with_columns(pl.col("churn_risk").fill_nan(None))
+
+    def _rank_base(self, known: Known, customers: tuple[str, ...]) -> dict[str, list[dict[str, object]]]:
+        ranker = self.bundle.ranker
+        if ranker is None:
+            return {}
+        pairs = pairs_of(known, ranker.table, customers)
+        probability = self._probabilities(ranker, pairs.values)
+        return _best_of(pairs, probability)
+
+    def _next(self, events: CustomerEvents, as_of: datetime) -> tuple[NextPurchase, ...]:
+        ranker = self.bundle.ranker
+        if ranker is None:
+            return ()
+        items, values = pairs_of_customer(events, ranker.table, microseconds(as_of))
+        probability = self._probabilities(ranker, values)
+        order = np.lexsort((np.array(items), -probability))[:NEXT_PURCHASES]
+        return tuple(
+            NextPurchase(items[place], ranker.table.level, float(probability[place]), bool(values[place, 2] > 0))
+            for place in order
+        )
+
+    def _newcomer(self) -> Scores:
+        means, ranker = self.bundle.manifest["newcomer"], self.bundle.ranker
+        popular = () if ranker is None else ranker.table.items[:NEXT_PURCHASES]
+        chances = () if ranker is None else ranker.table.statistics[:NEXT_PURCHASES, 0]
+        return Scores(
+            churn_risk=None,
+            expected_value=means["expected"],
+            value_low=means["low"],
+            value_high=means["high"],
+            value_measure=self.bundle.manifest["value_measure"],
+            tier=self.tier(means["expected"]),
+            next_purchases=tuple(
+                NextPurchase(item, self.level, float(chance), False)
+                for item, chance in zip(popular, chances, strict=True)
+            ),
+            horizon_days=self._horizon["days"],
+            active_days=self._horizon["active_days"],
+            note=_NEWCOMER,
+        )
+
+    def _risk(self, values: Array) -> Array:
+        return self.bundle.churn_calibration.apply(self._predict(self.bundle.churn, values))
+
+    def _values(self, values: Array) -> tuple[Array, Array, Array]:
+        part = self._value
+        expected = self._predict(self.bundle.value, values) * part["scale"]
+        slack = part["margin"] * (expected + part["typical"])
+        low = np.minimum(np.maximum(self._predict(self.bundle.value_low, values) - slack, 0.0), expected)
+        return expected, low, np.maximum(self._predict(self.bundle.value_high, values) + slack, expected)
+
+    def _probabilities(self, ranker: Ranker, values: Array) -> Array:
+        return ranker.calibration.apply(self._predict(ranker.booster, values))
+
+    def _predict(self, booster: lgb.Booster, values: Array) -> Array:
+        return np.asarray(booster.predict(values, num_threads=self._threads), dtype=np.float64)
+
+    def _reasons(self, booster: lgb.Booster, row: FeatureRow) -> tuple[Reason, ...]:
+        parts = np.asarray(booster.predict(row.values[None, :], pred_contrib=True, num_threads=1))[0][:-1]
+        strongest = np.argsort(-np.abs(parts), kind="stable")[:REASONS]
+        return tuple(_reason(place, float(row.values[place]), float(parts[place])) for place in strongest)
+
+
+def _reason(place: int, value: float, contribution: float) -> Reason:
+    name = CONTRACT.names[place]
+    return Reason(name, None if np.isnan(value) else value, contribution, BY_NAME[name].sentence(value))
+
+
+def _best_of(pairs: Pairs, probability: Array) -> dict[str, list[dict[str, object]]]:
+    best: dict[str, list[dict[str, object]]] = {}
+    for place in np.lexsort((pairs.items, -probability)):
+        chosen = best.setdefault(str(pairs.customers[place]), [])
+        if len(chosen) < NEXT_PURCHASES:
+            chosen.append({"item": str(pairs.items[place]), "probability": float(probability[place])})
+    return best

@@ -1,0 +1,50 @@
+"""What the models say of one customer at a moment."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One feature's part in a score: its value, its contribution, and the sentence that says it.
+
+    `contribution` is additive on the model's own scale: log-odds for churn, log of currency for value.
+    """
+
+    feature: str
+    value: float | None
+    contribution: float
+    sentence: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NextPurchase:
+    """One item the customer may buy within the horizon, with its calibrated probability."""
+
+    item: str
+    level: str
+    probability: float
+    bought_before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Churn risk, value and next likely purchases of one customer, and what they rest on.
+
+    `churn_risk` is the probability of no purchase within `horizon_days`; it is None when the customer isn't
+    active (nothing bought within `active_days`), whom the churn model doesn't speak of. `expected_value` is
+    currency over the horizon, in `value_measure` ("margin" or "revenue"); `value_low` and `value_high` bound
+    it with 80 % probability. `note` is set when a stated default stands in for a history that isn't there.
+    """
+
+    churn_risk: float | None
+    expected_value: float
+    value_low: float
+    value_high: float
+    value_measure: str
+    tier: str
+    next_purchases: tuple[NextPurchase, ...]
+    horizon_days: int
+    active_days: int
+    churn_reasons: tuple[Reason, ...] = ()
+    value_reasons: tuple[Reason, ...] = ()
+    note: str | None = None

@@ -1,0 +1,37 @@
+"""What happened next: the only module that may look past a cutoff."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from features.clock import microseconds
+from features.events import SCALE
+from features.feature import Array
+from features.history import Known
+
+
+def lapsed(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta) -> Array:
+    """Tell who bought nothing in `[cutoff, cutoff + horizon)`: 1.0 lapsed, 0.0 came back."""
+    came_back = set(_following(known, cutoff, horizon, ("purchase",))["customer"].unique())
+    return np.array([customer not in came_back for customer in customers], dtype=np.float64)
+
+
+def value(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta, measure: str) -> Array:
+    """Sum each customer's `measure` ("amount" or "margin") over purchases less returns, in currency."""
+    following = _following(known, cutoff, horizon, ("purchase", "return"))
+    totals = following.group_by("customer").agg(pl.col(measure).sum())
+    found = dict(zip(totals["customer"], totals[measure], strict=True))
+    return np.array([found.get(customer, 0) / SCALE for customer in customers], dtype=np.float64)
+
+
+def bought(known: Known, cutoff: datetime, horizon: timedelta, level: str) -> set[tuple[str, str]]:
+    """List the (customer, item) pairs bought in `[cutoff, cutoff + horizon)`."""
+    following = _following(known, cutoff, horizon, ("purchase",)).filter(pl.col(level) != "")
+    return set(following.select("customer", level).unique().iter_rows())
+
+
+def _following(known: Known, cutoff: datetime, horizon: timedelta, kinds: tuple[str, ...]) -> pl.DataFrame:
+    start, end = microseconds(cutoff), microseconds(cutoff + horizon)
+    happened = (pl.col("occurred_at") >= start) & (pl.col("occurred_at") < end)
+    return known.events.filter(happened & pl.col("kind").is_in(kinds))

@@ -1,0 +1,34 @@
+"""What a bundle's predictions came to: judged on a horizon that it hadn't seen when it learned."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.history import Known
+from training import labels
+from training.evaluation import CHURN_METRICS, VALUE_METRICS, Figure, interval_figures, judge
+
+_CHURN = ("AUC", "log loss", "ECE")
+_VALUE = ("normalised Gini", "share of value in the top fifth", "bias of the total")
+
+
+def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[str, Any]) -> list[Figure]:
+    """Judge scores made as of the bundle's own moment by what is known now; the rule beside is "everyone alike"."""
+    base = pl.concat(scored)
+    cutoff, span = datetime.fromisoformat(manifest["as_of"]), timedelta(days=manifest["horizon"]["days"])
+    active = base.filter(pl.col("active"))
+    lapsed = labels.lapsed(known, tuple(active["customer"]), cutoff, span)
+    column = "margin" if manifest["value_measure"] == "margin" else "amount"
+    value = labels.value(known, tuple(base["customer"]), cutoff, span, column)
+    alike = {"everyone alike": np.full(len(lapsed), lapsed.mean())}
+    churn = {name: CHURN_METRICS[name] for name in _CHURN}
+    worth = {name: VALUE_METRICS[name] for name in _VALUE}
+    figures = judge("churn", churn, lapsed, active["churn_risk"].to_numpy(), alike, manifest["seed"])
+    same = {"everyone alike": np.full(len(value), value.mean())}
+    figures += judge("value", worth, np.maximum(value, 0.0), base["expected_value"].to_numpy(), same, manifest["seed"])
+    return figures + interval_figures(
+        value, base["value_low"].to_numpy(), base["value_high"].to_numpy(), manifest["seed"]
+    )

@@ -1,0 +1,127 @@
+"""The only writer to MLflow: a run for each training, and one registered version for each bundle."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.evaluation import Figure
+
+# MLflow reads these when it is imported.
+os.environ.setdefault("MLFLOW_DISABLE_AGENT_SKILLS_HINT", "1")
+logging.getLogger("alembic").setLevel(logging.WARNING)
+logging.getLogger("mlflow").setLevel(logging.WARNING)
+
+import mlflow  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+from features.errors import RegistryError  # noqa: E402
+from features.home import Home  # noqa: E402
+
+MODEL = "holdfast"
+CHAMPION = "champion"
+GRADES = ("A", "B", "C")
+
+
+def register(
+    home: Home,
+    bundle: Path,
+    manifest: Mapping[str, Any],
+    bundle_hash: str,
+    figures: Sequence[Figure],
+    pictures: Mapping[str, str],
+    leaderboard: str,
+) -> str:
+    """Log a run with its figures and pictures, and register its bundle; returns the new version."""
+    client = _client(home)
+    with mlflow.start_run(experiment_id=_experiment(home), run_name=f"as of {manifest['as_of'][:10]}") as run:
+        mlflow.log_params(_parameters(manifest))
+        mlflow.log_metrics(_metrics(figures))
+        mlflow.log_text(leaderboard, "leaderboard.md")
+        for name, svg in pictures.items():
+            mlflow.log_text(svg, f"pictures/{name}.svg")
+        mlflow.log_artifacts(str(bundle), "bundle")
+        uri = mlflow.get_artifact_uri("bundle")
+    tags = {"grade": manifest["grade"], "bundle_hash": bundle_hash, "as_of": manifest["as_of"]}
+    made = client.create_model_version(MODEL, uri, run.info.run_id, tags=tags)
+    return str(made.version)
+
+
+def promote(home: Home, version: str, *, why: str | None = None) -> str | None:
+    """Make a version the champion and return the one it replaces, if any.
+
+    Raises RegistryError when there is no such version, or when its grade is worse than the champion's and no reason
+    is given.
+    """
+    client = _client(home)
+    try:
+        new = client.get_model_version(MODEL, version)
+    except MlflowException as error:
+        known = ", ".join(str(found.version) for found in versions(home)) or "none"
+        raise RegistryError(f"expected a registered version, found {version!r}; there are: {known}") from error
+    old = champion(home)
+    if old is not None and why is None and _rank(new) > _rank(old):
+        raise RegistryError(
+            f"expected a grade of {old.tags['grade']} or better, as the champion (version {old.version}) has; found"
+            f" {new.tags['grade']}. To promote it all the same: holdfast promote {version} --why REASON"
+        )
+    client.set_registered_model_alias(MODEL, CHAMPION, version)
+    if why is not None:
+        client.set_model_version_tag(MODEL, version, "promoted_because", why)
+    return None if old is None else str(old.version)
+
+
+def champion(home: Home) -> Any | None:
+    """Find the version that serves, or None."""
+    try:
+        return _client(home).get_model_version_by_alias(MODEL, CHAMPION)
+    except MlflowException:
+        return None
+
+
+def versions(home: Home) -> list[Any]:
+    """List the registered versions, newest first."""
+    found = _client(home).search_model_versions(f"name='{MODEL}'")
+    return sorted(found, key=lambda version: -int(version.version))
+
+
+def _rank(version: Any) -> int:
+    grade = version.tags.get("grade")
+    return GRADES.index(grade) if grade in GRADES else len(GRADES)
+
+
+def _client(home: Home) -> mlflow.MlflowClient:
+    home.mlruns.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(home.tracking_uri)
+    client = mlflow.MlflowClient(home.tracking_uri)
+    try:
+        client.create_registered_model(MODEL)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise RegistryError(f"expected a registry at {home.tracking_uri}; found: {error}") from error
+    return client
+
+
+def _experiment(home: Home) -> str:
+    found = mlflow.get_experiment_by_name(MODEL)
+    if found is not None:
+        return str(found.experiment_id)
+    local = home.tracking_uri.startswith("sqlite:")
+    return str(mlflow.create_experiment(MODEL, (home.mlruns / "artifacts").as_uri() if local else None))
+
+
+def _parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("as_of", "grade", "value_measure", "level", "git_commit", "seed")
+    horizon = {f"horizon_{name}": manifest["horizon"][name] for name in ("days", "active_days")}
+    return {name: manifest[name] for name in names} | horizon | {"cutoffs": len(manifest["cutoffs"]["learn"])}
+
+
+def _metrics(figures: Sequence[Figure]) -> dict[str, float]:
+    found = {}
+    for figure in figures:
+        name = f"{figure.model}/{figure.metric}".replace(" %", " percent").replace("%", " percent")
+        found[name] = figure.ours
+        if figure.best_baseline is not None:
+            found[f"{name}/best baseline"] = figure.baselines[figure.best_baseline]
+    return found
