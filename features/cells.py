@@ -11,60 +11,71 @@ from features.events import LARGEST, SCALE
 ROW = "row number"
 
 
-def as_text(schema: Mapping[str, pl.DataType], name: str, missing: Sequence[str] = ()) -> pl.Expr:
+def where(mask: pl.Series, then: pl.Series | pl.Expr, otherwise: pl.Series | pl.Expr | None = None) -> pl.Series:
+    """Choose between two columns, row by row; where the mask is null, the second is chosen."""
+    return pl.select(pl.when(mask).then(then).otherwise(otherwise).alias("")).to_series()
+
+
+def as_text(found: pl.Series, missing: Sequence[str] = ()) -> pl.Series:
     """Take a column as text: without the space around it, null if empty, whole numbers without a decimal point.
 
     Raises SourceError when the column holds what has no text.
+
+    >>> as_text(pl.Series([7.0, 2.5, None])).to_list()
+    ['7', '2.5', None]
     """
-    dtype, found = schema[name], pl.col(name)
+    dtype = found.dtype
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
-        raise SourceError(f"expected column {name} to hold text, numbers or times; found {dtype}")
+        raise SourceError(f"expected column {found.name} to hold text, numbers or times; found {dtype}")
     if dtype.is_float():
-        found = found.fill_nan(None)
         whole = found.cast(pl.Int64, strict=False)
-        shown = pl.when(whole == found).then(whole.cast(pl.String)).otherwise(found.cast(pl.String))
+        shown = where(whole == found, whole.cast(pl.String), found.fill_nan(None).cast(pl.String))
     else:
         shown = found.cast(pl.String).str.strip_chars()
-    return pl.when(~shown.is_in(["", *missing])).then(shown)
+    return where(shown.is_in(["", *missing]), pl.lit(None, pl.String), shown)
 
 
-def plain(found: pl.Expr, decimal: str, thousands: str) -> pl.Expr:
+def plain(found: pl.Series, decimal: str, thousands: str) -> pl.Series:
     """Take the grouping out of numbers in text, where it is where it belongs, and make the decimal sign a point.
 
-    >>> cells = pl.Series("cell", ["1.234,5", "1.5", "7"])
-    >>> cells.to_frame().select(plain(pl.col("cell"), ",", "."))["cell"].to_list()
+    >>> plain(pl.Series(["1.234,5", "1.5", "7"]), ",", ".").to_list()
     ['1234.5', '1.5?', '7']
     """
     if thousands:
-        grouped = rf"^[+-]?\d{{1,3}}([{thousands}]\d{{3}})+([{decimal}]\d*)?$"
-        ungrouped = found.str.replace_all(thousands, "", literal=True)
-        found = pl.when(found.str.contains(grouped)).then(ungrouped).otherwise(found)
+        grouped = found.str.contains(rf"^[+-]?\d{{1,3}}([{thousands}]\d{{3}})+([{decimal}]\d*)?$")
+        found = where(grouped, found.str.replace_all(thousands, "", literal=True), found)
     if decimal == ".":
         return found
     # A point that groups nothing here is a mistake: it must not pass for the decimal one.
-    swapped = found.str.replace(decimal, ".", literal=True)
-    return pl.when(found.str.contains(".", literal=True)).then(found + "?").otherwise(swapped)
+    pointed = found.str.contains(".", literal=True)
+    return where(pointed, found + "?", found.str.replace(decimal, ".", literal=True))
 
 
-def as_scaled(found: pl.Expr) -> pl.Expr:
-    """Count the ten-thousandths in numbers or their text; null where it is no number, or too large a one."""
+def as_scaled(found: pl.Series) -> pl.Series:
+    """Count the ten-thousandths in numbers or their text; null where it is no number, or too large a one.
+
+    >>> as_scaled(pl.Series(["1.1", "NaN", "1e12", "x"])).to_list()
+    [11000, None, None, None]
+    """
     number = found.cast(pl.Float64, strict=False)
     fits = number.is_finite() & (number.abs() <= LARGEST)
-    return pl.when(fits).then((number * SCALE).round().cast(pl.Int64, strict=False))
+    return (where(fits, number) * SCALE).round().cast(pl.Int64)
 
 
-def json_text(values: Mapping[str, pl.Expr]) -> pl.Expr:
+def json_text(values: Mapping[str, pl.Series], height: int) -> pl.Series:
     """Write texts as one JSON object, its keys in order, as `Interaction.body_text` does; nothing without values.
 
-    >>> pl.select(json_text({"city": pl.lit("서울"), "basket": pl.lit(7).cast(pl.String)})).item()
-    '{"basket": "7", "city": "서울"}'
+    >>> json_text({"city": pl.Series(["서울"]), "basket": pl.Series(["7"])}, 1).to_list()
+    ['{"basket": "7", "city": "서울"}']
     """
-    parts: list[pl.Expr] = []
+    if not values:
+        return pl.repeat("", height, dtype=pl.String, eager=True)
+    parts: list[pl.Series | pl.Expr] = []
     for name in sorted(values):
         parts += [pl.lit(f"{', ' if parts else '{'}{json.dumps(name, ensure_ascii=False)}: "), _quoted(values[name])]
-    return pl.concat_str(*parts, pl.lit("}")) if parts else pl.lit("")
+    return pl.select(pl.concat_str(*parts, pl.lit("}"))).to_series()
 
 
-def _quoted(value: pl.Expr) -> pl.Expr:
-    whole = pl.struct(value.alias("")).struct.json_encode()
+def _quoted(value: pl.Series) -> pl.Series:
+    whole = value.to_frame("").to_struct().struct.json_encode()
     return whole.str.strip_prefix('{"":').str.strip_suffix("}")

@@ -1,23 +1,31 @@
 """A batch of a file's rows as what the source maps them to, with the reasons for each row that can't be taken."""
 
+from functools import reduce
+from operator import or_
+
 import polars as pl
 
-from features.cells import ROW
+from features.cells import ROW, where
 from features.events import CHANNELS, KINDS, SCALE
-from features.fields import Field, Fields, fault
+from features.fields import Fault, Field, Fields
 from features.identity import ACTIONS
-from features.source import HOLDS, NUMBERS
+from features.mapping import HOLDS, NUMBERS
 
 REASON, LEVEL, WORDING = "reason", "level of ", "wording of "
 SALES = ("purchase", "return")
 
 
-def converted(fields: Fields) -> pl.DataFrame:
-    """Convert a batch; `reason` is empty in the rows that can be taken, and joins all the faults of the others."""
+def converted(fields: Fields) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part a batch into the rows that can be taken, with their fields, and the others, with all that is wrong."""
     mapped = MAPPED[fields.table.holds](fields)
     faults = [one for field in mapped.values() for one in field.faults]
-    reason = pl.concat_str(pl.lit(None, pl.String), *faults, separator="; ", ignore_nulls=True)
-    return fields.frame.select(ROW, **{name: field.value for name, field in mapped.items()}, **{REASON: reason})
+    numbers = fields.frame[ROW]
+    bad = reduce(or_, [one.wrong.fill_null(False) for one in faults], numbers < 0)
+    good = pl.DataFrame({ROW: numbers, **{name: field.value for name, field in mapped.items()}}).filter(~bad)
+    if not bad.any():
+        return good, pl.DataFrame(schema={ROW: pl.Int64, REASON: pl.String})
+    reason = pl.concat_str([one.sentences(bad) for one in faults], separator="; ", ignore_nulls=True)
+    return good, pl.select(numbers.filter(bad).alias(ROW), reason.alias(REASON))
 
 
 def _interactions(fields: Fields) -> dict[str, Field]:
@@ -25,7 +33,7 @@ def _interactions(fields: Fields) -> dict[str, Field]:
     back = _is_return(fields, kind.value)
     return {
         **_common(fields),
-        "kind": kind.having(pl.when(back).then(pl.lit("return")).otherwise(kind.value)),
+        "kind": kind.having(where(back, pl.lit("return"), kind.value)),
         "product": fields.name("product"),
         **_signed(_measures(fields, kind.value), back),
         "body": fields.body(),
@@ -46,37 +54,36 @@ def _common(fields: Fields) -> dict[str, Field]:
 
 
 def _who(fields: Fields) -> Field:
-    kind = fields.table.reference or fields.source.reference
-    return fields.reference("reference", kind).or_fault(fields.absent("reference"))
+    who = fields.reference("reference", fields.table.reference or fields.source.reference)
+    return who.having(who.value, fields.absent("reference"))
 
 
-def _measures(fields: Fields, kind: pl.Expr) -> dict[str, Field]:
+def _measures(fields: Fields, kind: pl.Series) -> dict[str, Field]:
     """Take the numbers; the amount is the quantity at the unit price where the table has one."""
     found = {name: fields.number(name) for name in NUMBERS}
     if fields.table.has("unit_price"):
         found["amount"] = fields.priced()
-    for name in ("quantity", "amount", "unit_price"):
-        # An empty cell in a sale, taken as nothing, would lower every sum unseen.
-        if fields.table.has(name):
-            absent = pl.when(kind.is_in(SALES)).then(fields.absent(name))
-            found[name] = found[name].or_fault(absent)
+    # An empty cell in a sale, taken as nothing, would lower every sum unseen.
+    sales = kind.is_in(SALES)
+    for name, price in (("quantity", "quantity"), ("amount", "unit_price"), ("amount", "amount")):
+        found[name] = found[name].having(found[name].value, fields.unfilled(price, sales))
     return found
 
 
-def _is_return(fields: Fields, kind: pl.Expr) -> pl.Expr:
+def _is_return(fields: Fields, kind: pl.Series) -> pl.Series:
     if fields.table.returns == "none":
         return kind == "return"
     sign = fields.number(fields.table.returns.removeprefix("negative_")).value.fill_null(0)
     return (kind == "return") | ((kind == "purchase") & (sign < 0))
 
 
-def _signed(measures: dict[str, Field], back: pl.Expr) -> dict[str, Field]:
+def _signed(measures: dict[str, Field], back: pl.Series) -> dict[str, Field]:
     """Store a return's quantity and amount negative; its margin and discount turn with its amount."""
     quantity, amount, discount = (measures[name].value.fill_null(0) for name in ("quantity", "amount", "discount"))
-    turned = pl.when(back & (amount > 0)).then(-1).otherwise(1)
+    turned = where(back & (amount > 0), pl.lit(-1), pl.lit(1))
     values = {
-        "quantity": pl.when(back).then(-quantity.abs()).otherwise(quantity),
-        "amount": pl.when(back).then(-amount.abs()).otherwise(amount),
+        "quantity": where(back, -quantity.abs(), quantity),
+        "amount": where(back, -amount.abs(), amount),
         "margin": measures["margin"].value * turned,
         "discount": discount * turned,
     }
@@ -99,23 +106,25 @@ def _level(fields: Fields, name: str, column: str, levels: tuple[str, ...]) -> F
     ranks = {level: rank * SCALE for rank, level in enumerate(levels)}
     value = found.replace_strict(ranks, default=None, return_dtype=pl.Int64)
     wrong = found.is_not_null() & value.is_null()
-    return Field(value, (fault(wrong, f"{name} to be one of {', '.join(levels)}", found),))
+    return Field(value, (Fault(wrong, f"{name} to be one of {', '.join(levels)}", found),))
 
 
 def _products(fields: Fields) -> dict[str, Field]:
     required, optional = HOLDS["products"]
     mapped = {name: fields.name(name) for name in (*required, *optional)}
     product, name = mapped["product"], mapped["name"]
-    named = pl.when(name.value == "").then(product.value).otherwise(name.value)
-    return mapped | {"product": product.or_fault(fields.absent("product")), "name": name.having(named)}
+    mapped["product"] = product.having(product.value, fields.absent("product"))
+    mapped["name"] = name.having(where(name.value == "", product.value, name.value))
+    return mapped
 
 
 def _links(fields: Fields) -> dict[str, Field]:
     left, right = _who(fields), fields.reference("linked", fields.table.linked)
     occurred = fields.moment("occurred_at")
+    same = Fault((left.value == right.value).fill_null(False), "two different references", left.value)
     return {
         "reference": left,
-        "linked": right.or_fault(fault(left.value == right.value, "two different references", left.value)),
+        "linked": right.having(right.value, same),
         "occurred_at": occurred,
         "recorded_at": fields.recorded(occurred),
         "action": fields.word("action", ACTIONS, {}, "link"),

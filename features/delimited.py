@@ -13,8 +13,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv as arrow_csv
 
 from features.cells import ROW
+from features.mapping import Table
 from features.quarantine import Refused, record
-from features.source import Table
 
 # A quoted cell may hold line breaks, but a row must fit into one block.
 BLOCK = 4 << 20

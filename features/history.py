@@ -186,7 +186,7 @@ class History:
         """Count the events of each kind."""
         query = sa.select(store.events.c.kind, sa.func.count()).group_by(store.events.c.kind)
         with self._engine.connect() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def sources(self) -> list[str]:
         """List the sources that events came from."""

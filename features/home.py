@@ -16,14 +16,15 @@ class Home:
     """One installation's places.
 
     `HOLDFAST_HOME` moves `data/` and `mlruns/` (the project's own folder by default),
-    `HOLDFAST_PLAYBOOK` the playbook, `HOLDFAST_DATABASE_URL` the store, and `HOLDFAST_CLOCK`
-    chooses between "live" and "history" (one second after the newest thing recorded).
+    `HOLDFAST_PLAYBOOK` the playbook, `HOLDFAST_DATABASE_URL` the store, `MLFLOW_TRACKING_URI` the registry, and
+    `HOLDFAST_CLOCK` chooses between "live" and "history" (one second after the newest thing recorded).
     """
 
     folder: Path
     playbook: Path
     database_url: str
     clock: str
+    registry_url: str = ""
 
     @property
     def data(self) -> Path:
@@ -37,8 +38,8 @@ class Home:
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow's address: `MLFLOW_TRACKING_URI`, else SQLite inside `mlruns/`."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.mlruns / 'mlflow.db'}"
+        """MLflow's address: SQLite inside `mlruns/` by default."""
+        return self.registry_url or f"sqlite:///{self.mlruns / 'mlflow.db'}"
 
     def set_clock(self, clock: str) -> None:
         """Keep this home's clock, for every later command."""
@@ -54,7 +55,7 @@ def home() -> Home:
     if clock not in CLOCKS:
         raise InputError(f"expected the clock to be one of {', '.join(CLOCKS)}, found {clock!r}; set HOLDFAST_CLOCK")
     playbook = Path(os.environ.get("HOLDFAST_PLAYBOOK") or ROOT / "playbook").resolve()
-    return Home(folder, playbook, database, clock)
+    return Home(folder, playbook, database, clock, os.environ.get("MLFLOW_TRACKING_URI", ""))
 
 
 def _kept_clock(folder: Path) -> str:

@@ -14,16 +14,17 @@ import polars as pl
 
 from features.cells import ROW
 from features.clock import from_microseconds
-from features.conversion import REASON, converted
+from features.conversion import converted
 from features.errors import SourceError, TooManyBadRows
 from features.fields import Fields
 from features.history import History
 from features.identity import IdentityLink, Reference
 from features.jobs import Job, plan
+from features.mapping import HOLDS
 from features.quarantine import Quarantine, Refused, record
 from features.reading import CHUNK, Batch, batches, check_columns
 from features.records import Records
-from features.source import HOLDS, Source
+from features.source import Source
 
 # A file's name, the rows done, and their total: None while rows are checked, known while they are appended.
 Progress = Callable[[str, int, int | None], None]
@@ -89,9 +90,8 @@ def _check(job: Job, source: Source, now: datetime, on_progress: Progress) -> _C
 def _parted(job: Job, source: Source, now: datetime) -> Iterator[tuple[pl.DataFrame, list[Refused]]]:
     """Read a file, and part the converted rows that can be taken from the rows that can't."""
     for batch in batches(job.path, job.table):
-        rows = converted(Fields(batch.frame, job.table, source, now))
-        refused = rows.filter(pl.col(REASON) != "").select(ROW, REASON)
-        yield rows.filter(pl.col(REASON) == ""), [*batch.refused, *_refused(batch, refused)]
+        good, refused = converted(Fields(batch.frame, job.table, source, now))
+        yield good, [*batch.refused, *_refused(batch, refused)]
 
 
 def _refused(batch: Batch, refused: pl.DataFrame) -> Iterator[Refused]:

@@ -8,7 +8,8 @@ from os.path import commonpath
 from pathlib import Path
 
 from features.errors import SourceError
-from features.source import HOLDS, Source, Table
+from features.mapping import HOLDS, Table
+from features.source import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from features.cells import where
+
 EPOCHS = {"seconds": 1_000_000, "milliseconds": 1_000}
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 ISO = (
@@ -33,10 +35,15 @@ def constant(text: str, time_zone: str) -> datetime:
     return (read if read.tzinfo else read.replace(tzinfo=ZoneInfo(time_zone))).astimezone(UTC)
 
 
-def moment(found: pl.Expr, dtype: pl.DataType, time_format: str, time_zone: str) -> pl.Expr:
-    """Read times; one that can't be read, or lies outside of `EARLIEST` to `LATEST`, is null."""
+def moment(found: pl.Series, time_format: str, time_zone: str) -> pl.Series:
+    """Read times; one that can't be read, or lies outside of `EARLIEST` to `LATEST`, is null.
+
+    >>> moment(pl.Series(["2017-03-26T02:30", "soon"]), "", "Europe/Berlin").dt.to_string("iso").to_list()
+    ['2017-03-26 01:30:00.000000+00:00', None]
+    """
+    dtype = found.dtype
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        read = found.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        read = found.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
     elif isinstance(dtype, (pl.Datetime, pl.Date)):
         read = _localised(found.cast(pl.Datetime("us")), time_zone)
     elif time_format in EPOCHS:
@@ -48,45 +55,53 @@ def moment(found: pl.Expr, dtype: pl.DataType, time_format: str, time_zone: str)
     return _within(read, EARLIEST, LATEST)
 
 
-def _within(found: pl.Expr, first: datetime, last: datetime) -> pl.Expr:
-    return pl.when(found.is_between(first, last)).then(found)
+def _within(found: pl.Series, first: datetime, last: datetime) -> pl.Series:
+    return where(found.is_between(first, last), found)
 
 
-def _localised(found: pl.Expr, time_zone: str) -> pl.Expr:
+def _localised(found: pl.Series, time_zone: str) -> pl.Series:
     """Turn local times into moments, by the rule at the top of this module."""
     day = timedelta(days=1)
     # Far-off years overflow the time zone's tables, so they become null first.
     local = _within(found, EARLIEST.replace(tzinfo=None) - day, LATEST.replace(tzinfo=None) + day)
-    before = local - day
-    return pl.coalesce(_absolute(local, time_zone), _absolute(before, time_zone) + day)
+    exact = _absolute(local, time_zone)
+    if exact.null_count() == local.null_count():
+        return exact
+    return where(exact.is_not_null(), exact, _absolute(local - day, time_zone) + day)
 
 
-def _absolute(local: pl.Expr, time_zone: str) -> pl.Expr:
+def _absolute(local: pl.Series, time_zone: str) -> pl.Series:
     zoned = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
     return zoned.dt.convert_time_zone("UTC")
 
 
-def _since_1970(found: pl.Expr, unit: int) -> pl.Expr:
+def _since_1970(found: pl.Series, unit: int) -> pl.Series:
     count = (found.cast(pl.Float64, strict=False) * unit).round().cast(pl.Int64, strict=False)
     return count.cast(pl.Datetime("us", "UTC"))
 
 
-def _formatted(found: pl.Expr, time_format: str, time_zone: str) -> pl.Expr:
+def _formatted(found: pl.Series, time_format: str, time_zone: str) -> pl.Series:
     if "%z" in time_format:
         return found.str.to_datetime(time_format, time_unit="us", time_zone="UTC", strict=False)
     local = found.str.to_datetime(time_format, time_unit="us", strict=False)
     if ADJACENT.search(time_format):
-        local = pl.when(local.dt.to_string(time_format) == found).then(local)
+        local = where(local.dt.to_string(time_format) == found, local)
     return _localised(local, time_zone)
 
 
-def _iso(found: pl.Expr, time_zone: str) -> pl.Expr:
+def _iso(found: pl.Series, time_zone: str) -> pl.Series:
     """Read ISO 8601; a time with an offset is absolute, one without is local."""
-    part = found.str.extract_groups(ISO).struct.field
-    clock = part("minute").fill_null("00:00") + part("second").fill_null(":00")
-    local = (part("day") + " " + clock).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
-    hours, minutes = (part(name).cast(pl.Int64, strict=False).fill_null(0) for name in ("hours", "minutes"))
-    ahead = pl.duration(hours=hours, minutes=minutes)
-    offset = pl.when(part("sign") == "-").then(-ahead).otherwise(ahead)
-    absolute = local.dt.replace_time_zone("UTC") - offset
-    return pl.when(part("zone").is_null()).then(_localised(local, time_zone)).otherwise(absolute)
+    parts = found.str.extract_groups(ISO).struct.unnest()
+    clock = parts["minute"].fill_null("00:00") + parts["second"].fill_null(":00")
+    local = (parts["day"] + " " + clock).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    zoned = parts["zone"].is_not_null()
+    if not zoned.any():
+        return _localised(local, time_zone)
+    ahead = _minutes(parts) * where(parts["sign"] == "-", pl.lit(-1), pl.lit(1)) * 60_000_000
+    absolute = (local.cast(pl.Int64) - ahead).cast(pl.Datetime("us", "UTC"))
+    return where(zoned, absolute, _localised(local, time_zone))
+
+
+def _minutes(parts: pl.DataFrame) -> pl.Series:
+    hours, minutes = (parts[name].cast(pl.Int64, strict=False).fill_null(0) for name in ("hours", "minutes"))
+    return hours * 60 + minutes

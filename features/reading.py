@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -12,10 +12,12 @@ from pyarrow import parquet as arrow_parquet
 from features import delimited
 from features.cells import ROW, as_text
 from features.errors import SourceError
+from features.mapping import Join, Table
 from features.quarantine import Refused
-from features.source import Join, Source, Table, nearest
+from features.shape import nearest
+from features.source import Source
 
-CHUNK = 20_000
+CHUNK = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def check_columns(path: Path, table: Table, source: Source) -> None:
     found = columns(path, table)
     if table.join:
         beside = path.parent / table.join.file
-        joined = columns(beside, table)
+        joined = columns(beside, _by_suffix(table))
         for each, names in ((beside, joined), (path, found)):
             _check(each, names, table.join.on, table, source)
         found += joined
@@ -90,6 +92,11 @@ def _is_parquet(path: Path, table: Table) -> bool:
     return table.format == "parquet" or (not table.format and path.suffix.lower() in (".parquet", ".pq"))
 
 
+def _by_suffix(table: Table) -> Table:
+    """Read a joined file as its own suffix says, whatever the table's format."""
+    return replace(table, format="")
+
+
 def _rows(path: Path, table: Table) -> Iterator[tuple[pl.DataFrame, list[Refused]]]:
     for frame, refused in _parquet(path) if _is_parquet(path, table) else delimited.rows(path, table):
         yield frame[:CHUNK], refused
@@ -109,7 +116,7 @@ def _parquet(path: Path) -> Iterator[tuple[pl.DataFrame, list[Refused]]]:
 def _lookup(path: Path, table: Table, join: Join) -> pl.DataFrame:
     """Read the small file beside the table's own, by the text of the columns that they share."""
     with _reported(path):
-        parts = list(_rows(path, table))
+        parts = list(_rows(path, _by_suffix(table)))
     frame = pl.concat([part for part, _ in parts]).drop(ROW) if parts else pl.DataFrame()
     keyed = frame.with_columns(_shared(frame, join)).drop(join.on)
     refused = sum(len(refused) for _, refused in parts)
@@ -122,8 +129,8 @@ def _names(join: Join) -> list[str]:
     return [f"shared {name}" for name in join.on]
 
 
-def _shared(frame: pl.DataFrame, join: Join) -> list[pl.Expr]:
-    return [as_text(frame.schema, name).alias(f"shared {name}") for name in join.on]
+def _shared(frame: pl.DataFrame, join: Join) -> list[pl.Series]:
+    return [as_text(frame[name]).alias(f"shared {name}") for name in join.on]
 
 
 def _joined(frame: pl.DataFrame, beside: pl.DataFrame, join: Join) -> pl.DataFrame:

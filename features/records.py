@@ -15,7 +15,8 @@ import polars as pl
 from features.cells import ROW, json_text
 from features.conversion import LEVEL, WORDING
 from features.events import event_id
-from features.source import Source, Table
+from features.mapping import Table
+from features.source import Source
 
 CONTENT = (
     "reference", "kind", "channel", "product", "place", "quantity", "amount", "margin", "discount", "occurred_at",
@@ -79,15 +80,18 @@ class Records:
 
 def _levels(good: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Lay a row of attributes out as one event for each that it tells."""
-    nothing = {name: pl.lit(0, pl.Int64) for name in ("amount", "discount")}
     told = []
     for name in names:
-        values = {
-            "product": pl.lit(name),
-            "quantity": pl.col(LEVEL + name),
-            "body": json_text({"value": pl.col(WORDING + name)}),
-        }
         rows = good.filter(pl.col(LEVEL + name).is_not_null())
-        margin = pl.lit(None, pl.Int64)
-        told.append(rows.with_columns(**values, **nothing, kind=pl.lit("attribute"), margin=margin))
+        told.append(
+            rows.with_columns(
+                kind=pl.lit("attribute"),
+                product=pl.lit(name),
+                quantity=pl.col(LEVEL + name),
+                amount=pl.lit(0, pl.Int64),
+                margin=pl.lit(None, pl.Int64),
+                discount=pl.lit(0, pl.Int64),
+                body=json_text({"value": rows[WORDING + name]}, rows.height),
+            )
+        )
     return pl.concat(told)

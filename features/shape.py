@@ -1,17 +1,30 @@
 """The shapes that a playbook's values may have.
 
-Each function returns the value in the form that the code uses, or raises ValueError with what was expected.
+Each function but `nearest` returns the value in the form that the code uses, or raises ValueError saying what was
+expected.
 """
 
 import codecs
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 
 Shape = Mapping[str, Callable[[Any], Any]]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Word the nearest known name as a hint, or nothing when none is near.
+
+    >>> nearest("colums", ["columns", "constants"])
+    ' (nearest: columns)'
+    """
+    lowered = {other.lower(): other for other in known}
+    close = get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    return f" (nearest: {lowered[close[0]]})" if close else ""
 
 
 def _need(holds: bool, expected: str) -> None:

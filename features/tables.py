@@ -24,6 +24,7 @@ class Table:
         self._taken: dict[str, None] = {}
 
     def __contains__(self, name: str) -> bool:
+        self._taken[name] = None
         return name in self.content
 
     def names(self) -> tuple[str, ...]:

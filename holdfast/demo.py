@@ -94,14 +94,14 @@ def _ask_twice(place: Home, household: str, port: int) -> dict[str, Any]:
         before = _ask(http, question)
         outcome = _declined(before)
         if outcome:
-            out.print(f"\nPOST {server.url}/v1/outcomes {json.dumps(outcome)}", soft_wrap=True)
+            out.print(f"\nPOST /v1/outcomes {json.dumps(outcome)}", soft_wrap=True)
             out.print(f"→ recorded: {_post(http, '/v1/outcomes', outcome)['recorded']}\n")
         after = _ask(http, question)
     return {"before": before, "after": after, "outcome": outcome}
 
 
 def _ask(http: Any, question: Mapping[str, Any]) -> dict[str, Any]:
-    out.print(f"POST {http.base_url}v1/decisions {json.dumps(question)}", soft_wrap=True)
+    out.print(f"POST /v1/decisions {json.dumps(question)}", soft_wrap=True)
     answer = _post(http, "/v1/decisions", question)
     deciding.show(answer)
     return answer
@@ -146,7 +146,7 @@ def _summary(
 
 def _learned(made: Mapping[str, Any]) -> Iterator[str]:
     figures = {(figure["model"], figure["metric"]): figure for figure in made["figures"]}
-    auc, captured = figures["churn", "AUC"], figures["value", "share of value in the top fifth"]
+    auc, captured = figures["churn", "AUC"], figures["value", "value in the top fifth"]
     yield (
         f"Leaving: of one household that left and one that stayed, the model names the right one in {auc['ours']:.0%}"
         f" of pairs; the best simple rule in {auc['baselines'][auc['best_baseline']]:.0%}."

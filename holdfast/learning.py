@@ -112,7 +112,11 @@ def evaluate(
         return
     out.print(leaderboard(answer["figures"]))
     out.print(f"Version {number}, grade [bold]{answer['grade']}[/], learned from what was known by {answer['as_of']}.")
-    out.print(leaderboard(since["figures"]) if "figures" in since else f"Since then: {since['missing']}.")
+    out.print(
+        leaderboard(since["figures"], "Since then, against the same figure for everyone")
+        if "figures" in since
+        else f"Since then: {since['missing']}."
+    )
 
 
 def _since(history: History, bundle: Any, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.table import Table
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 Tick = Callable[[str, int, int | None], None]
+_HELD_OUT = "On the test window, which no choice has seen"
 
 
 @contextmanager
@@ -58,19 +59,27 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return made
 
 
-def leaderboard(figures: Sequence[Mapping[str, Any]]) -> Table:
+def leaderboard(figures: Sequence[Mapping[str, Any]], title: str = _HELD_OUT) -> Table:
     """Lay out a bundle's figures, each with its interval and the best simple rule beside it."""
-    return table(
-        "On the test window, which no choice has seen",
-        ("model", "figure", "ours (95 % interval)", "best simple rule", "gain (95 % interval)"),
-        [_line(figure) for figure in figures],
-    )
+    made = table(title, ("", "ours", "the best simple rule", "gain, and its 95 % interval"), [])
+    models: list[str] = []
+    for figure in figures:
+        if figure["model"] not in models:
+            models.append(figure["model"])
+            made.add_section()
+            made.add_row(f"[bold]{figure['model'].replace('_', ' ')}[/]")
+        made.add_row(*_line(figure))
+    return made
 
 
 def _line(figure: Mapping[str, Any]) -> tuple[str, ...]:
-    ours = f"{figure['ours']:.4g} ({figure['low']:.4g} – {figure['high']:.4g})"
-    if figure["best_baseline"] is None:
-        return figure["model"].replace("_", " "), figure["metric"], ours, "", ""
-    rule = f"{figure['best_baseline']}: {figure['baselines'][figure['best_baseline']]:.4g}"
-    gain = f"{figure['gain']:+.2g} ({figure['gain_low']:+.2g} – {figure['gain_high']:+.2g})"
-    return figure["model"].replace("_", " "), figure["metric"], ours, rule, gain
+    rule = figure["best_baseline"]
+    if rule is None:
+        return figure["metric"], _short(figure["ours"]), "", ""
+    beside = f"{rule} {_short(figure['baselines'][rule])}"
+    gain = f"{figure['gain']:+.3f} ({figure['gain_low']:+.3f} … {figure['gain_high']:+.3f})"
+    return figure["metric"], _short(figure["ours"]), beside, gain
+
+
+def _short(number: float) -> str:
+    return f"{number:,.1f}" if abs(number) >= 10 else f"{number:.3f}"

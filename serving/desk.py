@@ -41,7 +41,9 @@ class Scoring(Protocol):
     def bundle_hash(self) -> str: ...  # noqa: D102
     @property
     def bundle_version(self) -> str: ...  # noqa: D102
-    def score(self, events: CustomerEvents, as_of: datetime) -> tuple[Scores, FeatureRow]: ...  # noqa: D102
+    def score(  # noqa: D102
+        self, events: CustomerEvents, as_of: datetime, whole: bool = True
+    ) -> tuple[Scores, FeatureRow]: ...
 
 
 class Desk:
@@ -154,10 +156,11 @@ class Desk:
             raise InputError(f"expected language to be one of {', '.join(known)}; found {wanted!r}")
         return wanted or known[0]
 
-    def _known(self, customer: str, as_of: datetime) -> Known:
+    def _known(self, customer: str, as_of: datetime, whole: bool = True) -> Known:
         caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
-        events = pack(self.history.of_customer(caller.references, as_of), as_of)
-        scores, row = self.scorer.score(events, as_of)
+        rows = self.history.of_customer(caller.references, as_of) if caller.known else []
+        events = pack(rows, as_of)
+        scores, row = self.scorer.score(events, as_of, whole)
         return Known(caller, events, row, scores)
 
     def _valued(self, visits: Iterable[Visit], as_of: datetime) -> list[Valued]:
@@ -165,7 +168,7 @@ class Desk:
         seen: dict[str, Known] = {}
         for place, visit in enumerate(visits):
             try:
-                known = seen[visit.customer] = seen.get(visit.customer) or self._known(visit.customer, as_of)
+                known = seen[visit.customer] = seen.get(visit.customer) or self._known(visit.customer, as_of, whole=False)
             except InputError as error:
                 raise InputError(f"visits[{place}]: {error}") from error
             valued.append(Valued(visit, known.caller.customer, known.caller.known, known.scores))

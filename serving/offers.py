@@ -49,13 +49,13 @@ class Lever:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prior:
-    """What an offer is believed to do until outcomes say it, each a share from 0 to 1.
+    """What an offer is believed to do until outcomes say it.
 
-    `persuaded`: of those who wouldn't buy the item anyway, who buy it because of a product offer. `accept`: who
-    take up a retention or service offer; `churn_reduction`: by how much the risk of leaving then falls.
+    `odds_ratio`: by what a product offer multiplies the odds that the item is bought. Shares from 0 to 1: `accept`, of
+    those who take up a retention or service offer; `churn_reduction`, by how much their risk of leaving then falls.
     """
 
-    persuaded: float = 0.0
+    odds_ratio: float = 1.0
     accept: float = 0.0
     churn_reduction: float = 0.0
 
@@ -198,7 +198,7 @@ def _lever(table: Table) -> Lever:
 
 def _prior(table: Table, kind: str) -> Prior:
     if kind == "product":
-        return Prior(persuaded=table.number("prior_persuaded", 0.0, 1.0))
+        return Prior(odds_ratio=table.number("prior_odds_ratio", 1.0, 10.0))
     return Prior(
         accept=table.number("prior_accept", 0.0, 1.0),
         churn_reduction=table.number("prior_churn_reduction", 0.0, 1.0),

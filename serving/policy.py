@@ -144,17 +144,18 @@ def _outside(offer: Offer, situation: Situation) -> dict[str, str] | None:
 
 
 def _weigh_product(offer: Offer, situation: Situation, assumptions: Assumptions) -> Candidate | Withheld:
-    ranked = {purchase.item: purchase.probability for purchase in situation.scores.next_purchases}
+    ranked = [purchase.item for purchase in situation.scores.next_purchases]
     if offer.item == NEXT and not ranked:
         return Withheld(offer, "applicability", sentences.NO_NEXT)
-    item = next(iter(ranked)) if offer.item == NEXT else offer.item
-    untreated = ranked.get(item, 0.0)
-    treated = untreated + (1.0 - untreated) * offer.prior.persuaded
+    item = ranked[0] if offer.item == NEXT else offer.item
+    untreated, untreated_from = situation.scores.chance(item)
+    odds = offer.prior.odds_ratio
+    treated = odds * untreated / (1.0 - untreated + odds * untreated)
     breakdown = Breakdown(
         propensity=treated,
         p_treated=treated,
         p_untreated=untreated,
-        untreated_from="next-purchase model" if item in ranked else "the item isn't ranked: taken as 0",
+        untreated_from=untreated_from,
         margin=offer.margin,
         value=offer.margin,
         incentive=offer.incentive_cost,

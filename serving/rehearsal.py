@@ -2,10 +2,17 @@
 
 import gc
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from features.clock import microseconds
+from features.history import COLUMNS, LEVELS
+from features.packed import CustomerEvents, pack
+from serving.desk import Desk
+from serving.requests import Ask
 
 _STRANGER = "customer:rehearsal"
 # Two answers that only read, and three refusals: nothing of a rehearsal is written down.
@@ -41,6 +48,20 @@ class Rehearsal:
             await send(message)
 
         await self.app(scope, receive, ready)
+
+
+def warm(desk: Desk) -> None:
+    """Decide for a stranger and score somebody made up, and write neither down."""
+    now = desk.clock()
+    desk.consider(Ask(customer=_STRANGER, channel="phone"), now, "d-rehearsal")
+    desk.scorer.score(_one_purchase(now), now)
+
+
+def _one_purchase(now: datetime) -> CustomerEvents:
+    moment = microseconds(now - timedelta(days=1))
+    event: dict[str, Any] = {"kind": "purchase", "channel": "store", "occurred_at": moment, "recorded_at": moment}
+    numbers = dict.fromkeys(("quantity", "amount", "margin", "discount"), 0)
+    return pack([tuple((event | numbers).get(name, "") for name in (*COLUMNS, *LEVELS[1:], "body"))], now)
 
 
 async def rehearse(app: ASGIApp) -> dict[str, int]:

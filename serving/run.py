@@ -3,19 +3,21 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 
-from features.definitions import NAMES
-from features.errors import RegistryError
+from features.errors import HoldfastError, InputError
 from features.home import ROOT, Home
-from serving.offers import load_playbook
+from serving.opening import open_desk
 
 SERVICE = "serving.service:HoldfastService"
 _TICK_SECONDS = 0.25
@@ -33,37 +35,45 @@ class Server:
     def wait_ready(self, timeout_seconds: float = 120.0, on_tick: Callable[[float], None] | None = None) -> None:
         """Wait until the service answers; `on_tick` is told the seconds passed.
 
-        Raises RegistryError when it ends before, or doesn't answer in time.
+        Raises HoldfastError when it ends before, or doesn't answer in time.
         """
         wait_ready(self.url, timeout_seconds, on_tick, lambda: self.process.poll() is None)
 
     def stop(self) -> int:
         """End the service and its workers, and return its exit status."""
+        # The supervisor gives each worker a process group of its own, so they have to be found before it ends.
+        workers = _workers(self.process.pid) if self.process.poll() is None else []
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
         try:
             return self.process.wait(_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
             return self.process.wait()
+        finally:
+            for worker in workers:
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
 
 
 def serve(
     home: Home, bundle: Path, host: str = "127.0.0.1", port: int = 3000, workers: int = 1, version: str = "unregistered"
 ) -> Server:
-    """Start the service of a home with the bundle in a folder; check first that it can start.
+    """Start the service of a home with the bundle in a folder, once the desk has been opened here to see that it opens.
 
-    Raises PlaybookError when the playbook doesn't hold together, RegistryError when the bundle isn't there.
+    Raises PlaybookError, RegistryError, ContractError or StoreError when it doesn't, InputError when the port is taken.
     """
-    load_playbook(home.playbook, NAMES)
-    if not (bundle / "manifest.json").is_file():
-        raise RegistryError(f"expected a bundle with a manifest in {bundle}, found none; train one: holdfast train")
+    open_desk(home, bundle, version).history.close()
     return start(environment(home, bundle, workers, version), host, port)
 
 
 def start(environment: dict[str, str], host: str, port: int, service: str = SERVICE) -> Server:
-    """Start a BentoML service in an environment, in a process group of its own."""
-    command = [sys.executable, "-m", "bentoml", "serve", service, "--host", host, "--port", str(port)]
+    """Start a BentoML service in an environment, in a process group of its own; `host` is an IP address.
+
+    Raises InputError when the address can't be listened on.
+    """
+    _check_free(host, port)
+    command = [sys.executable, "-m", "bentoml", "serve", service, "--quiet", "--host", host, "--port", str(port)]
     process = subprocess.Popen(
         [*command, "--working-dir", str(ROOT)], env=environment, cwd=ROOT, start_new_session=True
     )
@@ -96,17 +106,17 @@ def wait_ready(
 ) -> None:
     """Wait until a service at an address says that it is ready; `alive` tells whether there is still hope.
 
-    Raises RegistryError when there isn't, or when it takes too long.
+    Raises HoldfastError when there isn't, or when it takes too long.
     """
     began = time.monotonic()
     while not _ready(url):
         passed = time.monotonic() - began
         if not alive():
-            raise RegistryError(
+            raise HoldfastError(
                 f"expected the service at {url} to start, found that it ended; its own message is above"
             )
         if passed > timeout_seconds:
-            raise RegistryError(
+            raise HoldfastError(
                 f"expected the service at {url} within {timeout_seconds:g} s, found no answer; see its log"
             )
         if on_tick is not None:
@@ -114,8 +124,24 @@ def wait_ready(
         time.sleep(_TICK_SECONDS)
 
 
+def _workers(process_id: int) -> list[psutil.Process]:
+    try:
+        return list(psutil.Process(process_id).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except OSError as error:
+        message = f"expected to listen on {host} port {port}, found: {error.strerror}; choose another host or port"
+        raise InputError(message) from error
+
+
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=5.0).status_code == 200
+        return httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False

@@ -1,13 +1,14 @@
 """From a row to scores: one customer in the middle of a call, or the whole base at once."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import lightgbm as lgb
 import numpy as np
 import polars as pl
 
-from features.affinity import Pairs, pairs_of, pairs_of_customer
+from features.affinity import PAIR_FEATURES, Pairs, pairs_of, pairs_of_customer
 from features.clock import microseconds
 from features.contract import CONTRACT, FeatureMatrix, FeatureRow, row_of, rows_of
 from features.definitions import BY_NAME
@@ -20,6 +21,7 @@ from serving.scores import NextPurchase, Reason, Scores
 REASONS = 3
 NEXT_PURCHASES = 10
 _RECENCY = CONTRACT.names.index("days_since_purchase")
+_DAYS = PAIR_FEATURES.index("item_days")
 _NEWCOMER = "nothing bought yet: the average of customers who have just begun stands in"
 
 
@@ -48,28 +50,38 @@ class Scorer:
         """The catalogue level of next purchases, or "" when the history names no products."""
         return str(self.bundle.manifest["level"])
 
-    def score(self, events: CustomerEvents, as_of: datetime) -> tuple[Scores, FeatureRow]:
-        """Score one customer from packed events; returns the row that the scores rest on, too."""
+    def score(self, events: CustomerEvents, as_of: datetime, whole: bool = True) -> tuple[Scores, FeatureRow]:
+        """Score one customer from packed events; returns the row that the scores rest on, too.
+
+        Without `whole`, risk and value come alone: no next purchases, no reasons, at a third of the cost.
+        """
         row = row_of(events, as_of)
         if np.isnan(row.values[_RECENCY]):
             return self.default, row
         values = row.values[None, :]
         active = bool(row.values[_RECENCY] <= self._horizon["active_days"])
         expected, low, high = (float(part[0]) for part in self._values(values))
-        scores = Scores(
+        scores = replace(
+            self.default,
             churn_risk=float(self._risk(values)[0]) if active else None,
             expected_value=expected,
             value_low=low,
             value_high=high,
-            value_measure=self.bundle.manifest["value_measure"],
             tier=self.tier(expected),
-            next_purchases=self._next(events, as_of),
-            horizon_days=self._horizon["days"],
-            active_days=self._horizon["active_days"],
-            churn_reasons=self._reasons(self.bundle.churn, row) if active else (),
+            note=None,
+        )
+        return (self._whole(scores, row, events) if whole else scores), row
+
+    def _whole(self, scores: Scores, row: FeatureRow, events: CustomerEvents) -> Scores:
+        chances, next_purchases = self._next(events, row.as_of)
+        risky = scores.churn_risk is not None
+        return replace(
+            scores,
+            next_purchases=next_purchases,
+            chances=chances,
+            churn_reasons=self._reasons(self.bundle.churn, row) if risky else (),
             value_reasons=self._reasons(self.bundle.value, row),
         )
-        return scores, row
 
     def tier(self, expected: float) -> str:
         """Name the tier of an expected value."""
@@ -118,22 +130,25 @@ class Scorer:
         probability = self._probabilities(ranker, pairs.values)
         return _best_of(pairs, probability)
 
-    def _next(self, events: CustomerEvents, as_of: datetime) -> tuple[NextPurchase, ...]:
+    def _next(
+        self, events: CustomerEvents, as_of: datetime
+    ) -> tuple[dict[str, float], tuple[NextPurchase, ...]]:
         ranker = self.bundle.ranker
         if ranker is None:
-            return ()
+            return {}, ()
         items, values = pairs_of_customer(events, ranker.table, microseconds(as_of))
         probability = self._probabilities(ranker, values)
         order = np.lexsort((np.array(items), -probability))[:NEXT_PURCHASES]
-        return tuple(
-            NextPurchase(items[place], ranker.table.level, float(probability[place]), bool(values[place, 2] > 0))
+        ranked = (
+            NextPurchase(items[place], ranker.table.level, float(probability[place]), bool(values[place, _DAYS] > 0))
             for place in order
         )
+        return dict(zip(items, probability.tolist(), strict=True)), tuple(ranked)
 
     def _newcomer(self) -> Scores:
         means, ranker = self.bundle.manifest["newcomer"], self.bundle.ranker
-        popular = () if ranker is None else ranker.table.items[:NEXT_PURCHASES]
-        chances = () if ranker is None else ranker.table.statistics[:NEXT_PURCHASES, 0]
+        shares = dict(zip(ranker.table.items, ranker.table.statistics[:, 0].tolist(), strict=True)) if ranker else {}
+        popular = list(shares.items())[:NEXT_PURCHASES]
         return Scores(
             churn_risk=None,
             expected_value=means["expected"],
@@ -141,13 +156,11 @@ class Scorer:
             value_high=means["high"],
             value_measure=self.bundle.manifest["value_measure"],
             tier=self.tier(means["expected"]),
-            next_purchases=tuple(
-                NextPurchase(item, self.level, float(chance), False)
-                for item, chance in zip(popular, chances, strict=True)
-            ),
+            next_purchases=tuple(NextPurchase(item, self.level, share, False) for item, share in popular),
             horizon_days=self._horizon["days"],
             active_days=self._horizon["active_days"],
             note=_NEWCOMER,
+            population=shares,
         )
 
     def _risk(self, values: Array) -> Array:

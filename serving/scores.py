@@ -1,6 +1,7 @@
 """What the models say of one customer at a moment."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class Scores:
     `churn_risk` is the probability of no purchase within `horizon_days`; it is None when the customer isn't
     active (nothing bought within `active_days`), whom the churn model doesn't speak of. `expected_value` is
     currency over the horizon, in `value_measure` ("margin" or "revenue"); `value_low` and `value_high` bound
-    it with 80 % probability. `note` is set when a stated default stands in for a history that isn't there.
+    it with 80 % probability. `next_purchases` are the likeliest candidates; `chances` holds the probability of every
+    candidate, and `population` the share of all customers who lately bought an item, for items that are no
+    candidates of this customer. `note` is set when a stated default stands in for a history that isn't there.
     """
 
     churn_risk: float | None
@@ -48,3 +51,13 @@ class Scores:
     churn_reasons: tuple[Reason, ...] = ()
     value_reasons: tuple[Reason, ...] = ()
     note: str | None = None
+    chances: Mapping[str, float] = field(default_factory=dict)
+    population: Mapping[str, float] = field(default_factory=dict)
+
+    def chance(self, item: str) -> tuple[float, str]:
+        """Tell the probability that an item is bought anyway, and where it comes from."""
+        if item in self.chances:
+            return self.chances[item], "next-purchase model"
+        if item in self.population:
+            return self.population[item], "share of all customers who bought it within 28 days"
+        return 0.0, "nobody bought it lately: taken as 0"

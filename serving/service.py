@@ -12,18 +12,16 @@ from pydantic import BaseModel, ValidationError, create_model
 from starlette.requests import Request
 from starlette.responses import Response
 
-from features.clock import live
 from features.errors import InputError, StoreError
 from features.home import home
 from serving import answers, opening, wire
 from serving.desk import Desk, as_text
 from serving.documentation import DocumentedService
 from serving.refusal import refusal
-from serving.rehearsal import Rehearsal
-from serving.requests import Ask
+from serving.rehearsal import Rehearsal, warm
 
 THREADS = 8
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 60
 LARGEST_BODY = 16 * 2**20
 
 
@@ -108,8 +106,7 @@ class HoldfastService:
     def __init__(self) -> None:
         bundle = Path(os.environ.get("HOLDFAST_BUNDLE", ""))
         self.desk = opening.open_desk(home(), bundle, os.environ.get("HOLDFAST_BUNDLE_VERSION", "unregistered"))
-        ask = Ask(customer="customer:rehearsal", channel="phone")
-        as_text(self.desk.consider(ask, live(), "d-rehearsal"))
+        warm(self.desk)
 
     @_endpoint("/v1/decisions", wire.DecisionRequest, answers.DecisionAnswer)
     def decisions(self, request: wire.DecisionRequest, /) -> dict[str, Any]:

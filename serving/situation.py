@@ -33,6 +33,7 @@ def situation_of(
     known: dict[str, Any] = {
         "churn.risk": scores.churn_risk,
         "churn.horizon_days": scores.horizon_days,
+        "churn.active_days": scores.active_days,
         "value.expected": scores.expected_value,
         "value.low": scores.value_low,
         "value.high": scores.value_high,

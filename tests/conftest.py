@@ -1,11 +1,15 @@
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from features.clock import after_history
 from features.history import History
+from features.home import ROOT, Home
+from holdfast import ingesting, learning, sample
 
 settings.register_profile(
     "holdfast",
@@ -15,6 +19,27 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("holdfast")
+
+
+@pytest.fixture(scope="session")
+def small_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of 120 real households."""
+    return sample.cut(tmp_path_factory.mktemp("cut"), 120)
+
+
+@pytest.fixture(scope="session")
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, small_cut: Path
+) -> Iterator[tuple[Home, History, dict[str, Any]]]:
+    """A home with 120 real households and a champion; read it, and write nothing to it."""
+    folder = tmp_path_factory.mktemp("home")
+    place = Home(folder, ROOT / "playbook", f"sqlite:///{folder / 'data' / 'history.db'}", "history")
+    history = History(place.database_url)
+    quiet = lambda name, done, total: None  # noqa: E731
+    ingesting.take(place, history, [small_cut], sample.SOURCE, quiet)
+    made = learning.make_bundle(place, history, after_history(history.newest)(), 7, 2, quiet)
+    yield place, history, made
+    history.close()
 
 
 @pytest.fixture

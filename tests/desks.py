@@ -29,6 +29,8 @@ SCORES = Scores(
         NextPurchase("FLUID MILK WHITE ONLY", "type", 0.5, True),
         NextPurchase("GROUND COFFEE", "type", 0.1, False),
     ),
+    chances={"FLUID MILK WHITE ONLY": 0.5, "GROUND COFFEE": 0.1, "PIZZA/PREMIUM": 0.2, "BEER": 0.2},
+    population={"BABY DIAPERS": 0.02, "DRY DOG FOOD PREMIUM (ALPO/PUR": 0.15},
     horizon_days=28,
     active_days=56,
     churn_reasons=(Reason("overdue", 2.5, 0.8, {"en": "Overdue: 2.5 gaps", "ko": "구매 지연: 2.5배"}),),
@@ -50,7 +52,7 @@ class FakeScorer:
     def __init__(self, scores: Scores = SCORES) -> None:
         self.scores = scores
 
-    def score(self, events: CustomerEvents, as_of: datetime) -> tuple[Scores, FeatureRow]:
+    def score(self, events: CustomerEvents, as_of: datetime, whole: bool = True) -> tuple[Scores, FeatureRow]:
         row = row_of(events, as_of)
         known = row.as_dict()
         if known["days_since_purchase"] is None:

@@ -76,6 +76,16 @@ def top_fifth_capture(truth: Array, scores: Array) -> float:
     return float(truth[top].sum() / max(truth.sum(), 1e-9))
 
 
+def decile_error(truth: Array, scores: Array) -> float:
+    """Average over ten groups by prediction how far the group's predicted mean is from its true one, as a share of it.
+
+    Groups in which nothing came are left out.
+    """
+    groups = [part for part in np.array_split(np.argsort(-scores, kind="stable"), 10) if truth[part].sum() > 0]
+    errors = [abs(scores[part].mean() / truth[part].mean() - 1) for part in groups]
+    return float(np.mean(errors)) if errors else float("nan")
+
+
 def total_bias(truth: Array, scores: Array) -> float:
     """Measure how far the predicted total is from the true one, as a share of it, whichever way."""
     return float(abs(scores.sum() - truth.sum()) / max(truth.sum(), 1e-9))
@@ -87,12 +97,12 @@ CHURN_METRICS: dict[str, tuple[Metric, int]] = {
     "Brier": (lambda truth, scores: float(brier_score_loss(truth, scores)), -1),
     "ECE": (expected_calibration_error, -1),
     "average precision": (lambda truth, scores: float(average_precision_score(truth, scores)), +1),
-    "lift in the top tenth": (lift_at_tenth, +1),
+    "lift of the top tenth": (lift_at_tenth, +1),
 }
 VALUE_METRICS: dict[str, tuple[Metric, int]] = {
     "normalised Gini": (normalised_gini, +1),
-    "share of value in the top fifth": (top_fifth_capture, +1),
-    "mean absolute error": (lambda truth, scores: float(np.abs(truth - scores).mean()), -1),
+    "value in the top fifth": (top_fifth_capture, +1),
+    "decile MAPE": (decile_error, -1),
     "bias of the total": (total_bias, -1),
 }
 
@@ -152,7 +162,7 @@ def interval_figures(truth: Array, low: Array, high: Array, seed: int) -> list[F
     draws = np.random.default_rng(seed).integers(0, len(truth), size=(_REPLICATES, len(truth)))
     covered = ((truth >= low) & (truth <= high)).astype(np.float64)
     found = {
-        f"share within the {COVERAGE:.0%} interval".replace("%", " %"): covered,
+        f"within the {COVERAGE:.0%} interval".replace("%", " %"): covered,
         "width of the interval": high - low,
     }
     return [_alone("value", name, of, draws) for name, of in found.items()]

@@ -12,7 +12,7 @@ from training import labels
 from training.evaluation import CHURN_METRICS, VALUE_METRICS, Figure, interval_figures, judge
 
 _CHURN = ("AUC", "log loss", "ECE")
-_VALUE = ("normalised Gini", "share of value in the top fifth", "bias of the total")
+_VALUE = ("normalised Gini", "value in the top fifth", "bias of the total")
 
 
 def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[str, Any]) -> list[Figure]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from features.contract import CONTRACT
+from features.contract import CONTRACT, FeatureMatrix, rows_of
 from features.feature import Array
 from features.history import LEVELS, Known
 from training import baselines, pictures
@@ -80,7 +80,9 @@ def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
     ranker, ranker_figures = _train_next_purchase(known, level, cutoffs, horizon, fit)
     progress("Churn, value and next purchase", 3, 3)
     figures = (*churn_figures, *value_figures, *ranker_figures)
-    manifest = _manifest(known, plan, horizon, cutoffs, made[-1], value, fit) | {
+    base = rows_of(known)
+    base = base.keep(~np.isnan(base.column("days_since_purchase")))
+    manifest = _manifest(known, plan, horizon, cutoffs, base, value, fit) | {
         "calibration": said,
         "figures": [figure.as_dict() for figure in figures],
         "grade": grade(figures),
@@ -152,16 +154,16 @@ def _judge_pairs(model: NextPurchaseModel, test: PairWindow, fit: Fit) -> list[F
 
 
 def _manifest(
-    known: Known, plan: Plan, horizon: Horizon, cutoffs: Cutoffs, test: Window, value: ValueModel, fit: Fit
+    known: Known, plan: Plan, horizon: Horizon, cutoffs: Cutoffs, base: FeatureMatrix, value: ValueModel, fit: Fit
 ) -> dict[str, Any]:
-    expected, low, high = value.predict(test.rows.values, fit.threads)
+    expected, low, high = value.predict(base.values, fit.threads)
     floors = tier_floors(expected, [share for _, share in plan.tiers])
     names = [name for name, _ in plan.tiers]
     return {
         "as_of": known.as_of.isoformat(),
         "contract": asdict(CONTRACT),
         "currency": plan.currency,
-        "customers": len(test.rows.customers),
+        "customers": len(base.customers),
         "cutoffs": {
             "learn": [moment.isoformat() for moment in cutoffs.learn],
             "choose": cutoffs.choose.isoformat() if cutoffs.choose else None,
@@ -170,15 +172,15 @@ def _manifest(
         "git_commit": _commit(),
         "glossary": plan.glossary,
         "horizon": {"days": horizon.days, "active_days": horizon.active_days, "why": horizon.why},
-        "newcomer": _newcomer(test, expected, low, high, horizon),
+        "newcomer": _newcomer(base, expected, low, high, horizon),
         "seed": fit.seed,
         "tiers": [{"name": name, "floor": floor} for name, floor in zip(names, (*floors, 0.0), strict=True)],
     }
 
 
-def _newcomer(test: Window, expected: Array, low: Array, high: Array, horizon: Horizon) -> dict[str, float]:
+def _newcomer(base: FeatureMatrix, expected: Array, low: Array, high: Array, horizon: Horizon) -> dict[str, float]:
     """What a customer without history is taken to be: the average of those who began within the last horizon."""
-    new = test.rows.column("tenure_days") <= horizon.days
+    new = base.column("tenure_days") <= horizon.days
     which = new if new.any() else np.ones(len(new), dtype=bool)
     means = (float(part[which].mean()) for part in (expected, low, high))
     return dict(zip(("expected", "low", "high"), means, strict=True))

@@ -1,23 +1,15 @@
 """The only writer to MLflow: a run for each training, and one registered version for each bundle."""
 
-import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from features.errors import RegistryError
+from features.home import Home
 from training.evaluation import Figure
-
-# MLflow reads these when it is imported.
-os.environ.setdefault("MLFLOW_DISABLE_AGENT_SKILLS_HINT", "1")
-logging.getLogger("alembic").setLevel(logging.WARNING)
-logging.getLogger("mlflow").setLevel(logging.WARNING)
-
-import mlflow  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-
-from features.errors import RegistryError  # noqa: E402
-from features.home import Home  # noqa: E402
 
 MODEL = "holdfast"
 CHAMPION = "champion"

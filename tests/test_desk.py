@@ -1,0 +1,353 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from features.contract import CONTRACT
+from features.errors import AmbiguousCustomer, InputError, StoreError
+from features.history import History
+from features.identity import Reference
+from serving.answers import DecisionAnswer, InteractionsAnswer, LookupAnswer, OutcomeAnswer, VisitsAnswer
+from serving.desk import Desk, as_text
+from serving.requests import LADDER, Ask, Happening, Report, Visit
+from tests.desks import NOW, SCORES, FakeScorer, desk_over, ids, playbook, shopped, stocked
+
+FIRST = "d-00000000-0000-0000-0000-000000000001"
+
+
+@pytest.fixture
+def desk(history: History) -> Desk:
+    return desk_over(history)
+
+
+def ask(customer: str = "household:7", **given: Any) -> Ask:
+    return Ask(**{"customer": customer, "channel": "phone", **given})
+
+
+def happening(number: int = 1, **given: Any) -> Happening:
+    plain = {"event_id": str(number), "customer": "household:7", "kind": "inquiry", "source": "crm", "occurred_at": NOW}
+    return Happening(**(plain | given))
+
+
+def later(desk: Desk, **passed: float) -> Desk:
+    return Desk(desk.history, desk.scorer, desk.playbook, lambda: NOW + timedelta(**passed), ids())
+
+
+def test_a_decision_is_on_disk_when_it_is_answered_and_reads_the_same(desk: Desk) -> None:
+    answered = desk.decide(ask())
+    kept = History(desk.history.url)
+    assert kept.decision(answered["decision_id"]) == json.loads(as_text(answered))
+    kept.close()
+
+
+def test_a_decision_that_cannot_be_kept_is_not_answered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("no room")
+
+    monkeypatch.setattr(desk.history, "append_decision", full)
+    with pytest.raises(StoreError):
+        desk.decide(ask())
+
+
+def test_a_decision_is_what_its_documentation_says(desk: Desk) -> None:
+    known = desk.decide(ask(offers=2, context={"topic": "complaint", "people": 2}))
+    stranger = desk.decide(ask("nobody", language="ko"))
+    for body in (known, stranger):
+        assert json.loads(DecisionAnswer.model_validate(body).model_dump_json()) == json.loads(as_text(body))
+    assert [one["rank"] for one in known["offers"]] == [1, 2]
+    told = [one["offer"] for one in (*known["offers"], *known["runners_up"], *known["withheld"])]
+    assert sorted(told) == sorted(offer.id for offer in desk.playbook.offers)
+
+
+def test_a_decision_says_what_it_rests_on(desk: Desk) -> None:
+    body = desk.decide(ask())
+    assert body["bundle"] == {"version": "7", "hash": "0" * 32}
+    assert body["playbook"] == {"hash": desk.playbook.hash, "glossary_hash": desk.playbook.glossary.hash}
+    assert body["row"]["contract"] == CONTRACT.definitions
+    assert body["row"]["values"][CONTRACT.names.index("days_since_purchase")] == 3.0
+    assert None in body["row"]["values"]
+    assert (body["ages"]["newest_event_seconds"], body["ages"]["bundle_days"]) == (3 * 86_400.0, 2.0)
+    assert body["assumptions"] == {"margin_rate": 0.25, "retention_horizons": 6.0}
+    assert (body["effects"], body["chosen_probability"]) == ("stated priors", 1.0)
+    assert body["tier"] == "high"
+    assert [one["spoken"] for one in body["next_purchases"]] == ["milk", "ground coffee"]
+
+
+def test_the_same_question_at_the_same_moment_gets_the_same_decision(new_history: Callable[[], History]) -> None:
+    first, second = (desk_over(new_history()).decide(ask(context={"topic": "x"})) for _ in range(2))
+    assert first == second
+
+
+def test_sentences_come_in_the_language_asked_for(desk: Desk) -> None:
+    english, korean = desk.decide(ask()), desk.decide(ask(language="ko"))
+    assert english["reasons"]["churn"][0]["sentence"] == "Overdue: 2.5 gaps"
+    assert korean["reasons"]["churn"][0]["sentence"] == "구매 지연: 2.5배"
+    assert korean["language"] == "ko"
+    for said in (*(one["title"] for one in korean["offers"]), *(one["reason"] for one in korean["withheld"])):
+        assert any("가" <= letter <= "힣" for letter in said)
+    with pytest.raises(InputError, match=r"^expected language to be one of en, ko; found 'fr'$"):
+        desk.decide(ask(language="fr"))
+
+
+def test_a_customer_is_found_by_id_by_reference_and_by_phone_number(desk: Desk) -> None:
+    for text in ("7", "household:7", "+1 202 456 1111", "(202) 456-1111", "phone: +1 202-456-1111"):
+        assert desk.decide(ask(text))["customer"] == "household:7"
+    assert desk.decide(ask("(202) 456-1111"))["reference"] == "phone:+12024561111"
+
+
+def test_a_value_that_names_two_customers_is_refused_with_both(desk: Desk) -> None:
+    desk.history.append([replace(shopped("7", 1.0, 1.0), id="x", reference=Reference("till", "7"))])
+    with pytest.raises(AmbiguousCustomer, match="household:7, till:7"):
+        desk.decide(ask("7"))
+    assert desk.decide(ask("household:7"))["found"]
+
+
+@pytest.mark.parametrize(
+    ("text", "customer"),
+    [("nobody", "customer:nobody"), ("a@b.example", "email:a@b.example"), ("+82 2-312-3456", "phone:+8223123456")],
+)
+def test_a_stranger_gets_stated_defaults_and_the_decision_is_kept(desk: Desk, text: str, customer: str) -> None:
+    body = desk.decide(ask(text))
+    assert (body["found"], body["customer"]) == (False, customer)
+    assert body["note"] == "Nobody is known by this reference yet: stated defaults stand in for a history."
+    assert body["scores"]["expected_value"] == 15.0
+    assert desk.history.decision(body["decision_id"]) is not None
+
+
+def test_somebody_known_who_has_bought_nothing_gets_defaults_too(desk: Desk) -> None:
+    desk.history.append([shopped("9", 0.0, 2.0, kind="inquiry")])
+    body = desk.decide(ask("household:9"))
+    assert body["found"]
+    assert body["note"] == "Nothing is known of this customer's purchases yet: stated defaults stand in."
+
+
+def test_attributes_and_context_reach_the_rules(desk: Desk) -> None:
+    def withheld() -> set[str]:
+        body = desk.decide(ask(context={"pet": "dog"}))
+        return {one["offer"] for one in body["withheld"]}
+
+    assert "diaper_club" in withheld()
+    assert "dog_food" not in withheld()
+    wording = replace(shopped("7", 0.0, 5.0, kind="attribute", product="kids_count"), body={"value": "2"})
+    desk.history.append([wording])
+    assert "diaper_club" not in withheld()
+    newer = replace(shopped("7", 0.0, 4.0, kind="attribute", product="kids_count"), body={"value": "0"})
+    desk.history.append([newer])
+    assert "diaper_club" in withheld()
+
+
+def test_what_was_declined_is_not_offered_again_for_four_weeks(desk: Desk) -> None:
+    assert desk.decide(ask(offers=20))["offers"][0]["offer"] == "stay_voucher"
+    desk.outcome(Report(decision_id=FIRST, offer="stay_voucher", status="declined"))
+    for days, layer in ((1, "suitability"), (27, "suitability"), (29, None)):
+        withheld = {
+            one["offer"]: one["layer"]
+            for one in later(desk, days=days).consider(ask(), NOW + timedelta(days=days), "d")["withheld"]
+        }
+        assert withheld.get("stay_voucher") == layer
+
+
+def test_silence_is_said(history: History) -> None:
+    quiet = desk_over(history, replace(SCORES, churn_risk=None, tier="base", next_purchases=()))
+    body = quiet.decide(ask(channel="other"))
+    assert body["offers"] == []
+    assert body["silence"] == "No offer: the rules let none of 14 offers through."
+    dear = quiet.decide(ask(channel="mail"))
+    assert dear["silence"] == "No offer: of 3 offers that pass the rules, each costs more than it brings."
+    assert quiet.decide(ask(channel="phone"))["silence"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"channel": "fax"}, "expected channel to be one of store, web, app, phone, email, mail, chat, field, partner, "
+                             "other; found 'fax'"),
+        ({"offers": 0}, "expected offers from 1 to 20, found 0"),
+        ({"customer": " "}, "expected a customer's id or reference, such as household:1228 or +8223123456; "
+                            "found nothing"),
+        ({"customer": "phone:x"}, "expected a phone number with its country code, such as +8223123456; found 'x'"),
+    ],
+)  # fmt: skip
+def test_a_question_that_cannot_be_answered_is_told_why_and_leaves_nothing(
+    desk: Desk, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError) as told:
+        desk.decide(replace(ask(), **given))
+    assert str(told.value) == message
+    assert desk.history.decision(FIRST) is None
+
+
+# -- outcomes
+
+
+def test_an_outcome_is_kept_once_however_often_it_is_told(desk: Desk) -> None:
+    decision = desk.decide(ask("(202) 456-1111"))
+    report = Report(decision_id=FIRST, offer="dog_food", status="accepted", reason_code="asked", who="agent-17")
+    answers = [desk.outcome(report), later(desk, hours=1).outcome(report)]
+    assert [answer["recorded"] for answer in answers] == [True, False]
+    assert answers[1]["note"] == "already known"
+    for answer in answers:
+        OutcomeAnswer.model_validate(answer)
+    (row,) = [row for row in desk.history.of_customer([decision["reference"]], NOW) if row[1] == "offer_accepted"]
+    assert (row[0], row[2], row[3]) == ("phone:+12024561111", "phone", "dog_food")
+    assert json.loads(row[-1]) == {"decision_id": FIRST, "reason": "asked", "who": "agent-17"}
+
+
+def test_every_step_of_the_ladder_is_a_fact_of_its_own(desk: Desk) -> None:
+    desk.decide(ask())
+    assert all(desk.outcome(Report(decision_id=FIRST, offer="dog_food", status=step))["recorded"] for step in LADDER)
+    kinds = desk.history.counts()
+    assert {kind for kind in kinds if kind.startswith("offer_")} == {f"offer_{step}" for step in LADDER}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"decision_id": "d-9"}, "expected the id of a decision, found 'd-9', which nobody made"),
+        ({"offer": "a_car"}, f"expected an offer of decision {FIRST}: beef_family_pack, deli_turkey, diaper_club, "
+                             "dog_food, double_fuel_points, free_delivery, fresh_cut_fruit, ground_coffee, "
+                             "laundry_detergent, manager_call, next_on_the_list, personal_coupons, premium_pizza, "
+                             "stay_voucher; found 'a_car'"),
+        ({"status": "sold"}, "expected status to be one of presented, interested, accepted, declined, fulfilled, "
+                             "returned, not_presented; found 'sold'"),
+        ({"occurred_at": NOW + timedelta(minutes=6)},
+         "expected occurred_at from 1900 on and at most 5 minutes after 2018-01-02T09:30:00+00:00, "
+         "found 2018-01-02T09:36:00+00:00"),
+    ],
+)  # fmt: skip
+def test_an_outcome_that_cannot_be_true_is_refused(desk: Desk, given: dict[str, Any], message: str) -> None:
+    desk.decide(ask())
+    before = desk.history.counts()
+    with pytest.raises(InputError) as told:
+        desk.outcome(replace(Report(decision_id=FIRST, offer="dog_food", status="accepted"), **given))
+    assert str(told.value) == message
+    assert desk.history.counts() == before
+
+
+# -- interactions
+
+
+def test_interactions_are_kept_once_by_source_and_id(desk: Desk) -> None:
+    told = [happening(1), happening(2), happening(1, source="shop")]
+    assert desk.interactions(told) == {"received": 3, "recorded": 3, "already_known": 0}
+    again = desk.interactions([*told, happening(3)])
+    assert again == {"received": 4, "recorded": 1, "already_known": 3}
+    InteractionsAnswer.model_validate(again)
+    assert desk.history.counts()["inquiry"] == 4
+
+
+def test_interactions_are_known_from_the_moment_they_are_told(desk: Desk) -> None:
+    desk.interactions([happening(1, occurred_at=NOW - timedelta(days=9))])
+    desk.interactions([happening(2, recorded_at=NOW - timedelta(days=1), occurred_at=NOW - timedelta(days=9))])
+    rows = [row for row in desk.history.of_customer(["household:7"], NOW) if row[1] == "inquiry"]
+    recorded = sorted(row[10] for row in rows)
+    assert recorded[1] - recorded[0] == 86_400_000_000
+
+
+def test_interactions_name_customers_as_callers_do(desk: Desk) -> None:
+    desk.interactions(
+        [happening(1, customer="7"), happening(2, customer="(202) 456-1111"), happening(3, customer="new")]
+    )
+    for name, count in (("household:7", 7), ("phone:+12024561111", 1), ("customer:new", 1)):
+        assert len(desk.history.of_customer([name], NOW)) == count
+
+
+def test_one_bad_interaction_keeps_all_of_them_out_and_each_fault_is_told(desk: Desk) -> None:
+    before = desk.history.counts()
+    bad = [
+        happening(1),
+        happening(2, kind="enquiry"),
+        happening(3, occurred_at=NOW + timedelta(hours=1)),
+        happening(4, kind="offer_accepted"),
+        happening(5, occurred_at=datetime(1, 1, 1, tzinfo=UTC)),
+    ]
+    with pytest.raises(InputError) as told:
+        desk.interactions(bad)
+    said = str(told.value).split("; [")
+    assert said[0].startswith("expected 5 good interactions, found 4 bad, so none was written: [1] expected kind to be")
+    assert said[1] == (
+        "2] expected occurred_at from 1900 on and at most 5 minutes after 2018-01-02T09:30:00+00:00, "
+        "found 2018-01-02T10:30:00+00:00"
+    )
+    assert said[2] == "3] expected the outcome of an offer at /v1/outcomes, found an interaction of kind offer_accepted"
+    assert desk.history.counts() == before
+
+
+def test_of_many_faults_ten_are_told(desk: Desk) -> None:
+    with pytest.raises(InputError, match=r"\[9\] [^\[]*; and 2 more$"):
+        desk.interactions([happening(number, kind="enquiry") for number in range(12)])
+
+
+def test_no_interactions_and_too_many_are_refused(desk: Desk) -> None:
+    with pytest.raises(InputError, match="expected 1 to 10,000 interactions, found 0"):
+        desk.interactions([])
+    with pytest.raises(InputError, match="expected 1 to 10,000 interactions, found 10,001"):
+        desk.interactions([happening()] * 10_001)
+
+
+# -- look-up and visits
+
+
+def test_a_lookup_tells_who_is_meant_and_what_is_known(desk: Desk) -> None:
+    found = desk.lookup("(202) 456-1111")
+    assert found == {
+        "query": "(202) 456-1111",
+        "found": True,
+        "customer": "household:7",
+        "reference": "phone:+12024561111",
+        "references": ["household:7", "phone:+12024561111"],
+        "events": 6,
+        "newest_event": "2017-12-30T09:30:00+00:00",
+        "as_of": "2018-01-02T09:30:00+00:00",
+    }
+    stranger = desk.lookup("nobody")
+    assert (stranger["found"], stranger["customer"], stranger["newest_event"]) == (False, "customer:nobody", None)
+    for answer in (found, stranger):
+        LookupAnswer.model_validate(answer)
+
+
+def test_visits_come_by_value_then_by_wait_then_by_id(desk: Desk) -> None:
+    waits = NOW - timedelta(days=1)
+    answer = desk.prioritise(
+        [
+            Visit(visit_id="d", customer="household:7"),
+            Visit(visit_id="c", customer="household:7"),
+            Visit(visit_id="b", customer="nobody"),
+            Visit(visit_id="a", customer="(202) 456-1111", requested_at=waits, kind="repair"),
+            Visit(visit_id="e", customer="household:8"),
+        ]
+    )
+    VisitsAnswer.model_validate(answer)
+    assert [one["visit_id"] for one in answer["visits"]] == ["e", "a", "c", "d", "b"]
+    assert [one["place"] for one in answer["visits"]] == [1, 2, 3, 4, 5]
+    first, stranger = answer["visits"][0], answer["visits"][-1]
+    assert (first["expected_value"], first["churn_risk"], first["value_at_risk"]) == (270.0, 0.45, 121.5)
+    assert first["why"] == "Predicted value 270.00 USD over 28 days; risk of leaving 45%."
+    assert (stranger["found"], stranger["value_at_risk"]) == (False, None)
+    assert stranger["why"].startswith("Nobody is known by this reference yet")
+    assert answer["visits"][1]["kind"] == "repair"
+
+
+def test_visits_are_refused_as_a_whole(desk: Desk) -> None:
+    with pytest.raises(InputError) as twice:
+        desk.prioritise([Visit(visit_id="a", customer="7"), Visit(visit_id="a", customer="8")])
+    assert str(twice.value) == (
+        "expected a visit_id of its own for every visit, found that visits[0] and visits[1] both have 'a'"
+    )
+    with pytest.raises(InputError, match=r"^visits\[1\]: expected a phone number with its country code"):
+        desk.prioritise([Visit(visit_id="a", customer="7"), Visit(visit_id="b", customer="phone:x")])
+    with pytest.raises(InputError, match=r"^visits\[0\]: expected requested_at at most 5 minutes after"):
+        desk.prioritise([Visit(visit_id="a", customer="7", requested_at=NOW + timedelta(days=1))])
+    with pytest.raises(InputError, match="expected 1 to 1,000 visits, found 1,001"):
+        desk.prioritise([Visit(visit_id=str(number), customer="7") for number in range(1_001)])
+
+
+def test_each_decision_has_an_id_of_its_own(history: History) -> None:
+    desk = Desk(stocked(history), FakeScorer(), playbook(), lambda: NOW)
+    made = {desk.decide(ask())["decision_id"] for _ in range(3)}
+    assert len(made) == 3
+    assert all(UUID(one.removeprefix("d-")).version == 4 for one in made)

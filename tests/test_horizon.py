@@ -1,0 +1,74 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from features.errors import NotEnoughData
+from features.history import History
+from features.identity import Reference
+from tests.making import happened
+from training.cutoffs import plan_cutoffs
+from training.horizon import Horizon, choose_horizon, kaplan_meier_quantile
+
+START = datetime(2023, 1, 1, tzinfo=UTC)
+
+
+def shoppers(history: History, customers: int, every: int, days: int = 400) -> History:
+    history.append(
+        happened(
+            customer * 1000 + day,
+            reference=Reference("customer", str(customer)),
+            occurred_at=START + timedelta(days=day, hours=9),
+        )
+        for customer in range(customers)
+        for day in range(customer % every, days, every)
+    )
+    return history
+
+
+def test_open_gaps_lengthen_the_quantile():
+    gaps, ended = np.array([2, 2, 2, 50]), np.array([True, True, True, False])
+    assert kaplan_meier_quantile(gaps, ended, 0.5) == 2.0
+    assert kaplan_meier_quantile(gaps, ended, 0.9) == float("inf")
+
+
+@pytest.mark.parametrize(("every", "days"), [(7, 14), (30, 28), (60, 60)])
+def test_the_horizon_follows_the_rhythm_of_purchases(history: History, every: int, days: int):
+    chosen = choose_horizon(shoppers(history, 120, every).known_by(START + timedelta(days=500)))
+    assert (chosen.days, chosen.active_days) == (days, 2 * days)
+
+
+def test_the_horizon_takes_at_most_a_third_of_the_history(history: History):
+    known = shoppers(history, 120, 60, days=200).known_by(START + timedelta(days=500))
+    assert choose_horizon(known).days == 60
+    assert choose_horizon(known, days=20, active_days=30).active_days == 30
+
+
+def test_a_last_day_that_has_only_begun_does_not_count(history: History):
+    chosen = choose_horizon(shoppers(history, 120, 7, days=100).known_by(START + timedelta(days=500)))
+    assert chosen.end == int((START + timedelta(days=99)).timestamp() * 1e6)
+
+
+def test_too_few_customers_are_refused_with_what_is_missing(history: History):
+    with pytest.raises(NotEnoughData) as refused:
+        choose_horizon(shoppers(history, 3, 7).known_by(START + timedelta(days=500)))
+    assert str(refused.value) == (
+        "expected purchases of at least 100 customers by 2024-05-15, found 3; ingest more history"
+    )
+
+
+def test_too_short_a_history_is_refused(history: History):
+    with pytest.raises(NotEnoughData, match="expected at least 42 days of purchases, found 29; ingest more history"):
+        choose_horizon(shoppers(history, 120, 3, days=30).known_by(START + timedelta(days=500)))
+
+
+@pytest.mark.parametrize("span", [42, 60, 100, 365, 800])
+@pytest.mark.parametrize("days", [14, 28, 90])
+def test_no_label_of_learning_reaches_into_the_test_nor_of_fitting_into_choosing(span: int, days: int):
+    end = int((START + timedelta(days=span)).timestamp() * 1e6)
+    plan = plan_cutoffs(Horizon(days, 2 * days, int(START.timestamp() * 1e6), end, ""))
+    assert plan.test + plan.horizon == START + timedelta(days=span)
+    assert all(moment + plan.horizon <= plan.test for moment in plan.learn)
+    if plan.choose is not None:
+        assert plan.before(plan.choose)
+        assert all(moment + plan.horizon <= plan.choose for moment in plan.before(plan.choose))

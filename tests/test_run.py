@@ -1,0 +1,121 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from features.errors import HoldfastError, InputError, RegistryError
+from features.history import History
+from features.home import Home, home
+from serving.run import Server, environment, serve, start, wait_ready
+from tests.desks import stocked
+
+FAKE = """
+from features.clock import live
+from features.history import History
+from serving import opening
+from serving.desk import Desk
+from tests.desks import FakeScorer, playbook
+
+opening.open_desk = lambda at, bundle, version: Desk(History(at.database_url), FakeScorer(), playbook(), live)
+from serving.service import HoldfastService
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path))
+    return home()
+
+
+@pytest.fixture
+def server(here: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A real server over a fake scorer."""
+    history = History(here.database_url)
+    stocked(history)
+    history.close()
+    (here.folder / "fake_service.py").write_text(FAKE, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(here.folder))
+    within = environment(here, here.folder, workers=1, version="7")
+    started = start(within, "127.0.0.1", free_port(), "fake_service:HoldfastService")
+    yield started
+    started.stop()
+
+
+def test_a_server_starts_answers_is_measured_and_stops(server: Server, here: Home) -> None:
+    ticks: list[float] = []
+    server.wait_ready(120.0, ticks.append)
+    assert ticks == sorted(ticks)
+    with httpx.Client(base_url=server.url, trust_env=False) as client:
+        assert [client.get(path).status_code for path in ("/healthz", "/livez", "/readyz")] == [200] * 3
+        decided = client.post("/v1/decisions", json={"customer": "7", "channel": "phone"})
+        refused = client.post("/v1/decisions", json={"customer": "7", "channel": "fax"})
+        assert (decided.status_code, refused.status_code) == (200, 400)
+        metrics = client.get("/metrics").text
+        assert 'bentoml_service_request_total{endpoint="/v1/decisions",http_response_code="200"' in metrics
+    server.stop()
+    assert server.process.returncode is not None
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{server.url}/livez", trust_env=False)
+    history = History(here.database_url)
+    assert history.decision(decided.json()["decision_id"]) == decided.json()
+    history.close()
+
+
+def test_a_server_that_will_not_stop_is_ended_with_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    )
+    parent = (
+        "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"child = subprocess.Popen([sys.executable, '-c', {stubborn!r}], start_new_session=True);"
+        "print(child.pid, flush=True); child.wait()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    worker = psutil.Process(int(process.stdout.readline()))
+    assert process.stdout.readline() == b"up\n"
+    monkeypatch.setattr("serving.run._PATIENCE_SECONDS", 0.2)
+    assert Server(process, "http://127.0.0.1:1").stop() == -signal.SIGKILL
+    assert psutil.wait_procs([worker], timeout=5)[1] == []
+    process.stdout.close()
+
+
+def test_the_environment_says_where_everything_is(here: Home, tmp_path: Path) -> None:
+    said = environment(here, tmp_path, workers=3, version="7")
+    assert said["BENTOML_CONFIG_OVERRIDES"] == '{"services": {"holdfast": {"workers": 3}}}'
+    assert (said["HOLDFAST_HOME"], said["HOLDFAST_BUNDLE"]) == (str(tmp_path), str(tmp_path))
+    assert (said["BENTOML_HOME"], said["BENTOML_DO_NOT_TRACK"]) == (str(tmp_path / "data" / "bentoml"), "True")
+    assert said["OMP_NUM_THREADS"] == "1"
+    assert said["PATH"] == os.environ["PATH"]
+
+
+def test_what_is_not_fit_to_serve_is_refused_before_anything_starts(here: Home, tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match=r"expected a bundle with a manifest in .*none"):
+        serve(here, tmp_path / "none", port=free_port())
+
+
+def test_a_port_that_is_taken_is_told(here: Home, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=rf"expected to listen on 127.0.0.1 port {port}, found: Address already"):
+            start({}, "127.0.0.1", port)
+
+
+def test_waiting_ends_with_the_service_or_with_patience() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(HoldfastError, match="to start, found that it ended"):
+        wait_ready(url, alive=lambda: False)
+    with pytest.raises(HoldfastError, match=r"within 0 s, found no answer"):
+        wait_ready(url, timeout_seconds=0.0)

@@ -1,0 +1,200 @@
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.affinity import pairs_of
+from features.clock import from_microseconds, microseconds
+from features.contract import CONTRACT, rows_of
+from features.errors import ContractError, RegistryError
+from features.history import History
+from features.home import Home
+from features.identity import Reference
+from serving import bundle as served
+from serving.scorer import Scorer
+from tests.making import AS_OF, filled, happened
+from training import labels, registry
+from training.baselines import churn_baselines
+from training.boosting import Fit
+from training.calibration import IDENTITY
+from training.churn import fit_churn
+from training.cutoffs import plan_cutoffs
+from training.dataset import value_measure, window
+from training.evaluation import CHURN_METRICS, judge
+from training.horizon import Horizon, choose_horizon
+from training.pipeline import usable_level
+from training.splits import keep, part, unseen
+
+Trained = tuple[Home, History, dict[str, Any]]
+FORTNIGHT = timedelta(days=14)
+
+
+def test_labels_are_half_open_and_returns_count_against(history: History):
+    filled(
+        history,
+        [
+            happened(1, reference=Reference("customer", "on"), amount=5.0, occurred_at=AS_OF),
+            happened(2, reference=Reference("customer", "on"), kind="return", amount=-2.0, occurred_at=AS_OF),
+            happened(3, reference=Reference("customer", "late"), amount=5.0, occurred_at=AS_OF + FORTNIGHT),
+        ],
+    )
+    known = history.known_by(AS_OF + 2 * FORTNIGHT)
+    customers = ("customer:on", "customer:late")
+    assert labels.lapsed(known, customers, AS_OF, FORTNIGHT).tolist() == [0.0, 1.0]
+    assert labels.value(known, customers, AS_OF, FORTNIGHT, "amount").tolist() == [3.0, 0.0]
+    assert labels.bought(known, AS_OF, FORTNIGHT, "product") == set()
+
+
+def test_margin_is_the_measure_when_the_source_holds_it(history: History, new_history):
+    assert value_measure(filled(history, [happened(1, margin=2.0)]).known_by(AS_OF)) == "margin"
+    other = filled(new_history(), [happened(1, margin=2.0), happened(2)])
+    assert value_measure(other.known_by(AS_OF)) == "revenue"
+
+
+def test_a_level_that_the_catalogue_lacks_gives_way_to_products_or_to_none(history: History, new_history):
+    assert usable_level(filled(history, [happened(1, product="p1")]).known_by(AS_OF), "type") == "type"
+    assert usable_level(filled(new_history(), [happened(1, product="odd")]).known_by(AS_OF), "type") == "product"
+    assert usable_level(filled(new_history(), [happened(1)]).known_by(AS_OF), "type") == ""
+
+
+def test_a_future_that_is_shuffled_among_customers_teaches_nothing(trained: Trained):
+    """With the labels' period dealt out anew among customers, no model may see who came back."""
+    _, history, _ = trained
+    known = history.known_by(from_microseconds(microseconds(history.newest() or AS_OF)))
+    horizon = choose_horizon(known)
+    plan = plan_cutoffs(horizon)
+    windows = [window(known, moment, horizon, "revenue") for moment in (plan.learn[0], plan.learn[-1], plan.test)]
+    rng = np.random.default_rng(5)
+    test = keep(windows[-1], windows[-1].active)
+    fit = fit_churn(windows[:-1], IDENTITY, Fit())
+    risk = fit.predict(test.rows.values, 2)
+    aucs = [
+        judge("churn", {"AUC": CHURN_METRICS["AUC"]}, rng.permutation(test.lapsed), risk, {"same": risk}, 1)[0].ours
+        for _ in range(20)
+    ]
+    assert abs(float(np.mean(aucs)) - 0.5) < 0.1
+    assert {"recency", "decayed count", "RFM logistic"} == set(churn_baselines(windows[:-1], windows[-1]))
+
+
+def test_unseen_windows_are_those_of_the_choosing_period_or_other_customers(trained: Trained):
+    _, history, _ = trained
+    known = history.known_by(from_microseconds(microseconds(history.newest() or AS_OF)))
+    long = choose_horizon(known)
+    plan = plan_cutoffs(long)
+    made = [window(known, moment, long, "revenue") for moment in plan.learn]
+    seen: list[list[Any]] = []
+    (pair,) = unseen(made, plan, lambda windows: seen.append([one.cutoff for one in windows]))
+    assert pair[1].cutoff == plan.choose
+    assert max(seen[0]) + plan.horizon <= pair[1].cutoff
+
+    short = plan_cutoffs(Horizon(120, 240, long.start, long.end, ""))
+    assert short.choose is None
+    only = [window(known, moment, long, "revenue") for moment in short.learn]
+    for fitted_on, judged_on in unseen(only, short, lambda windows: windows):
+        seen_customers = {customer for one in fitted_on for customer in one.rows.customers}
+        assert not seen_customers & set(judged_on.rows.customers)
+    assert set(part(made[0], True).rows.customers) | set(part(made[0], False).rows.customers) == set(
+        made[0].rows.customers
+    )
+
+
+def test_the_bundle_says_what_it_is(trained: Trained):
+    _, _, made = trained
+    assert made["contract"]["definitions"] == CONTRACT.definitions
+    assert made["grade"] in "ABC"
+    assert made["value_measure"] == "revenue"
+    assert made["level"] == "type"
+    assert [tier["name"] for tier in made["tiers"]] == ["top", "high", "middle", "base"]
+    assert {figure["model"] for figure in made["figures"]} == {"churn", "value", "next_purchase"}
+    assert all(figure["best_baseline"] for figure in made["figures"] if "interval" not in figure["metric"])
+
+
+def test_the_whole_base_is_scored_as_each_customer_is(trained: Trained):
+    place, history, _ = trained
+    scorer = Scorer(served.load(*served.fetch(place)))
+    as_of = history.newest() or AS_OF
+    base = pl.concat(scorer.score_base(history.known_by(as_of)))
+    from features.packed import pack
+
+    for row in base.sample(25, seed=1).iter_rows(named=True):
+        events = pack(history.of_customer(history.references_of(row["customer"], as_of), as_of), as_of)
+        scores, _ = scorer.score(events, as_of)
+        assert (scores.churn_risk is None) == (row["churn_risk"] is None)
+        assert (scores.churn_risk or 0.0) == pytest.approx(row["churn_risk"] or 0.0, rel=1e-9)
+        assert scores.expected_value == pytest.approx(row["expected_value"], rel=1e-9)
+        assert scores.tier == row["tier"]
+        ranked = [(one.item, pytest.approx(one.probability, rel=1e-9)) for one in scores.next_purchases]
+        assert [(one["item"], one["probability"]) for one in row["next_purchases"]] == ranked
+        assert scores.value_low <= scores.expected_value <= scores.value_high
+
+
+def test_reasons_are_parts_that_add_up_to_the_served_score(trained: Trained):
+    place, history, _ = trained
+    bundle = served.load(*served.fetch(place))
+    rows = rows_of(history.known_by(history.newest() or AS_OF)).values[:50]
+    parts = np.asarray(bundle.churn.predict(rows, pred_contrib=True))
+    scored = np.asarray(bundle.churn.predict(rows))
+    np.testing.assert_allclose(1 / (1 + np.exp(-parts.sum(axis=1))), scored, rtol=1e-9)
+
+
+def test_every_candidate_of_the_base_has_a_probability(trained: Trained):
+    place, history, _ = trained
+    ranker = served.load(*served.fetch(place)).ranker
+    assert ranker is not None
+    pairs = pairs_of(history.known_by(history.newest() or AS_OF), ranker.table)
+    chances = ranker.calibration.apply(np.asarray(ranker.booster.predict(pairs.values)))
+    assert ((chances > 0) & (chances < 1)).all()
+
+
+def test_a_bundle_that_was_tampered_with_is_refused(trained: Trained, tmp_path):
+    import shutil
+
+    place, _, _ = trained
+    folder = tmp_path / "bundle"
+    shutil.copytree(served.fetch(place)[0], folder)
+    model = folder / "churn" / "model.lgb"
+    model.write_text(model.read_text()[:-10])
+    with pytest.raises(RegistryError, match="expected churn/model[.]lgb of the bundle with hash"):
+        served.load(folder)
+    model.unlink()
+    with pytest.raises(RegistryError, match="found no file; train again: holdfast train"):
+        served.load(folder)
+    with pytest.raises(RegistryError, match="expected a bundle with a manifest"):
+        served.load(tmp_path)
+
+
+def test_another_contract_is_refused_with_the_difference():
+    from features.contract import FeatureContract
+
+    names = (*CONTRACT.names[1:], "shoe_size")
+    with pytest.raises(ContractError) as refused:
+        CONTRACT.check(FeatureContract(names, "0" * 32))
+    assert str(refused.value) == (
+        f"expected a bundle trained under feature contract {CONTRACT.definitions[:12]}, found 000000000000: it needs"
+        " shoe_size, which are no longer defined; it doesn't know days_since_purchase. Train again: holdfast train"
+    )
+
+
+def test_a_worse_grade_is_promoted_only_for_a_reason(trained: Trained, monkeypatch: pytest.MonkeyPatch):
+    place, _, made = trained
+    assert (
+        registry.champion(place).version == int(made["version"])
+        or str(registry.champion(place).version) == made["version"]
+    )
+    monkeypatch.setattr(registry, "_rank", lambda version: 0)
+    assert registry.promote(place, made["version"]) == made["version"]
+    ranks = iter([1, 0])
+    monkeypatch.setattr(registry, "_rank", lambda version: next(ranks))
+    with pytest.raises(RegistryError, match=r"expected a grade of . or better, as the champion"):
+        registry.promote(place, made["version"])
+    assert registry.promote(place, made["version"], why="a trial") == made["version"]
+    with pytest.raises(RegistryError, match="expected a registered version, found '99'; there are: 1"):
+        registry.promote(place, "99")
+
+
+def test_a_home_without_a_registry_says_so(tmp_path):
+    place = Home(tmp_path, tmp_path, "", "live")
+    with pytest.raises(RegistryError, match="found none; train one: holdfast train"):
+        served.fetch(place)
