@@ -33,7 +33,7 @@ serve: $(READY) ## Keep the service up on loopback, with the champion bundle
 
 test: $(READY) ## Run all tests
 	$(RUN)pytest
-	$(RUN)pytest --nbmake --nbmake-timeout=600 -p no:doctest notebooks
+	$(RUN)pytest --nbmake --nbmake-timeout=600 notebooks
 
 check: lint types contracts test ## The one definition of green
 

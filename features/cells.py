@@ -30,6 +30,9 @@ def as_text(found: pl.Series, missing: Sequence[str] = ()) -> pl.Series:
     if dtype.is_float():
         whole = found.cast(pl.Int64, strict=False)
         shown = where(whole == found, whole.cast(pl.String), found.fill_nan(None).cast(pl.String))
+    elif isinstance(dtype, pl.Datetime):
+        # Whatever unit a file counts in, so that a key reads the same.
+        shown = found.dt.cast_time_unit("us").cast(pl.String)
     else:
         shown = found.cast(pl.String).str.strip_chars()
     return where(shown.is_in(["", *missing]), pl.lit(None, pl.String), shown)
@@ -58,8 +61,8 @@ def as_scaled(found: pl.Series) -> pl.Series:
     [11000, None, None, None]
     """
     number = found.cast(pl.Float64, strict=False)
-    fits = number.is_finite() & (number.abs() <= LARGEST)
-    return (where(fits, number) * SCALE).round().cast(pl.Int64)
+    # Polars holds NaN for the largest number of all.
+    return (where(number.abs() <= LARGEST, number) * SCALE).round().cast(pl.Int64)
 
 
 def json_text(values: Mapping[str, pl.Series], height: int) -> pl.Series:

@@ -65,7 +65,8 @@ def _opened(path: Path, table: Table, names: Sequence[str], refused: deque[Any])
     reading = arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, autogenerate_column_names=not table.header)
     converting = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
     with io.BufferedReader(_Recoded(path, table.encoding, whitespace), BLOCK) as stream:
-        yield arrow_csv.open_csv(pa.PythonFile(stream, mode="r"), reading, parsing, converting)
+        with arrow_csv.open_csv(pa.PythonFile(stream, mode="r"), reading, parsing, converting) as reader:
+            yield reader
 
 
 def header(path: Path, table: Table) -> list[str]:

@@ -26,7 +26,8 @@ def plan(source: Source, paths: Sequence[Path], quarantine: Path) -> list[Job]:
 
     Raises SourceError when a path isn't there, or a file or a whole folder matches no table.
     """
-    found = list(dict.fromkeys(file.resolve() for path in paths for file in _files(source, path)))
+    # One file reached by two paths is taken once, under the name that it was given.
+    found = list({file.resolve(): file.absolute() for path in paths for file in _files(source, path)}.values())
     order = list(HOLDS)
     pairs = [(table, file) for file in found for table in _tables(source, file)]
     pairs.sort(key=lambda pair: order.index(pair[0].holds))

@@ -24,7 +24,8 @@ class Refused(NamedTuple):
 class Quarantine:
     """Writes one file's refused rows; the file appears whole on leaving, or vanishes when none was refused.
 
-    When it is left by an error, whatever was there before stays.
+    When it is left by an error, whatever was there before stays. Only its owner may read the file: the rows are those
+    of customers.
     """
 
     def __init__(self, path: Path, file: str) -> None:

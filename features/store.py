@@ -111,8 +111,8 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Mappin
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = make(table).on_conflict_do_nothing()
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    if not compiled.positiontup:
+    if connection.dialect.name != "sqlite":
         return connection.execute(statement, rows).rowcount
     # SQLite takes tuples as they are: a third of a bulk load went into SQLAlchemy's preparing each row.
-    taken = [tuple(map(row.__getitem__, compiled.positiontup)) for row in rows]
+    taken = [tuple(map(row.__getitem__, compiled.positiontup or ())) for row in rows]
     return connection.exec_driver_sql(str(compiled), taken).rowcount

@@ -24,7 +24,7 @@ from holdfast.service import running
 def demo(
     households: Annotated[int | None, typer.Option(help="Take only so many households, for a quick look.")] = None,
     port: Annotated[int, typer.Option(help="The loopback port of the service; 0 takes a free one.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="How many threads to fit with.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="How many threads to fit with.")] = 1,
 ) -> None:
     """Carry the real Complete Journey data all the way: history, models, service, a decision, its outcome.
 
@@ -81,7 +81,7 @@ def _worth_a_call(place: Home, history: History, clock: Clock) -> str:
     from serving.scorer import Scorer
 
     with spinner("Scoring the whole base"):
-        base = pl.concat(Scorer(load(*fetch(place)), 2).score_base(history.known_by(clock())))
+        base = pl.concat(Scorer(load(*fetch(place))).score_base(history.known_by(clock())))
     stake = (pl.col("churn_risk") * pl.col("expected_value")).fill_null(0.0)
     return str(base.sort(stake, "customer", descending=[True, False])["customer"][0])
 

@@ -13,7 +13,7 @@ from features.ingest import IngestReport
 from features.ingest import ingest as take_in
 from features.source import find_source
 from holdfast.places import opened
-from holdfast.screen import Tick, bars, out, say_json, table
+from holdfast.screen import Tick, bars, near, out, say_json, table
 
 
 def ingest(
@@ -59,7 +59,7 @@ def show(reports: Sequence[IngestReport]) -> None:
     for report in reports:
         if report.quarantine:
             out.print(
-                f"Rows of {report.file.name} that couldn't be taken, and why: {report.quarantine}", soft_wrap=True
+                f"Rows of {report.file.name} that couldn't be taken, and why: {near(report.quarantine)}", soft_wrap=True
             )
 
 

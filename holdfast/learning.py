@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")
 def train(
     as_of: Annotated[str | None, typer.Option(help="Learn only from what was known by this moment.")] = None,
     seed: Annotated[int, typer.Option(help="The seed of everything random.")] = 7,
-    threads: Annotated[int, typer.Option(min=1, help="How many threads to fit with.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="How many threads to fit with.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Train churn, value and next purchase on the history, judge them, and register them as one bundle.

@@ -8,7 +8,7 @@ import polars as pl
 import typer
 
 from holdfast.places import moment_or_now, opened
-from holdfast.screen import bars, out, say_json, table
+from holdfast.screen import bars, near, out, say_json, table
 
 # LightGBM and the registry take seconds to import: the command does so when it runs.
 
@@ -17,7 +17,7 @@ def score(
     to: Annotated[Path | None, typer.Option(help="The Parquet file to write; data/scores by default.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Score what was known by this moment.")] = None,
     version: Annotated[str, typer.Option(help="A bundle's version or alias.")] = "champion",
-    threads: Annotated[int, typer.Option(min=1, help="How many threads to score with.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="How many threads to score with.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Score every customer: churn risk, value with its interval, tier, and next likely purchases.
@@ -81,4 +81,4 @@ def _show(base: pl.DataFrame, target: Path) -> None:
     ]  # fmt: skip
     columns = ("tier", "customers", "expected value", "active", "mean churn risk", "value at stake")
     out.print(table(f"{len(base):,} customers scored", columns, rows))
-    out.print(f"Written to {target}", soft_wrap=True)
+    out.print(f"Written to {near(target)}", soft_wrap=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -31,6 +32,15 @@ def bars() -> Iterator[Tick]:
             progress.update(tasks[name], completed=done, total=total)
 
         yield tick
+        for task in progress.tasks:
+            if task.total is None:
+                progress.update(task.id, total=task.completed)
+
+
+def near(path: Path) -> str:
+    """Write a path as short as it can be from where the command runs."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 @contextmanager

@@ -168,7 +168,9 @@ class Desk:
         seen: dict[str, Known] = {}
         for place, visit in enumerate(visits):
             try:
-                known = seen[visit.customer] = seen.get(visit.customer) or self._known(visit.customer, as_of, whole=False)
+                known = seen[visit.customer] = seen.get(visit.customer) or self._known(
+                    visit.customer, as_of, whole=False
+                )
             except InputError as error:
                 raise InputError(f"visits[{place}]: {error}") from error
             valued.append(Valued(visit, known.caller.customer, known.caller.known, known.scores))

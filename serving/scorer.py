@@ -15,7 +15,7 @@ from features.definitions import BY_NAME
 from features.feature import Array
 from features.history import Known
 from features.packed import CustomerEvents
-from serving.bundle import Bundle, Ranker
+from serving.bundle import Bundle
 from serving.scores import NextPurchase, Reason, Scores
 
 REASONS = 3
@@ -127,18 +127,17 @@ class Scorer:
         if ranker is None:
             return {}
         pairs = pairs_of(known, ranker.table, customers)
-        probability = self._probabilities(ranker, pairs.values)
-        return _best_of(pairs, probability)
+        scores = self._predict(ranker.booster, pairs.values)
+        return _best_of(pairs, scores, ranker.calibration.apply(scores))
 
-    def _next(
-        self, events: CustomerEvents, as_of: datetime
-    ) -> tuple[dict[str, float], tuple[NextPurchase, ...]]:
+    def _next(self, events: CustomerEvents, as_of: datetime) -> tuple[dict[str, float], tuple[NextPurchase, ...]]:
         ranker = self.bundle.ranker
         if ranker is None:
             return {}, ()
         items, values = pairs_of_customer(events, ranker.table, microseconds(as_of))
-        probability = self._probabilities(ranker, values)
-        order = np.lexsort((np.array(items), -probability))[:NEXT_PURCHASES]
+        scores = self._predict(ranker.booster, values)
+        probability = ranker.calibration.apply(scores)
+        order = np.lexsort((np.array(items), -scores))[:NEXT_PURCHASES]
         ranked = (
             NextPurchase(items[place], ranker.table.level, float(probability[place]), bool(values[place, _DAYS] > 0))
             for place in order
@@ -173,9 +172,6 @@ class Scorer:
         low = np.minimum(np.maximum(self._predict(self.bundle.value_low, values) - slack, 0.0), expected)
         return expected, low, np.maximum(self._predict(self.bundle.value_high, values) + slack, expected)
 
-    def _probabilities(self, ranker: Ranker, values: Array) -> Array:
-        return ranker.calibration.apply(self._predict(ranker.booster, values))
-
     def _predict(self, booster: lgb.Booster, values: Array) -> Array:
         return np.asarray(booster.predict(values, num_threads=self._threads), dtype=np.float64)
 
@@ -190,9 +186,9 @@ def _reason(place: int, value: float, contribution: float) -> Reason:
     return Reason(name, None if np.isnan(value) else value, contribution, BY_NAME[name].sentence(value))
 
 
-def _best_of(pairs: Pairs, probability: Array) -> dict[str, list[dict[str, object]]]:
+def _best_of(pairs: Pairs, scores: Array, probability: Array) -> dict[str, list[dict[str, object]]]:
     best: dict[str, list[dict[str, object]]] = {}
-    for place in np.lexsort((pairs.items, -probability)):
+    for place in np.lexsort((pairs.items, -scores)):
         chosen = best.setdefault(str(pairs.customers[place]), [])
         if len(chosen) < NEXT_PURCHASES:
             chosen.append({"item": str(pairs.items[place]), "probability": float(probability[place])})

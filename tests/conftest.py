@@ -37,7 +37,7 @@ def trained(
     history = History(place.database_url)
     quiet = lambda name, done, total: None  # noqa: E731
     ingesting.take(place, history, [small_cut], sample.SOURCE, quiet)
-    made = learning.make_bundle(place, history, after_history(history.newest)(), 7, 2, quiet)
+    made = learning.make_bundle(place, history, after_history(history.newest)(), 7, 1, quiet)
     yield place, history, made
     history.close()
 

@@ -138,6 +138,14 @@ def test_links_that_hold_no_number_or_join_nothing_are_refused(history, tmp_path
 # -- joins
 
 
+def test_a_key_reads_the_same_in_every_unit_of_time(history, tmp_path):
+    source = shop(tmp_path, KEYED.replace("sales*.csv", "sales*").replace('["line"]', '"at"').replace('"line"', '"at"'))
+    for unit, name in (("ms", "sales1.parquet"), ("ns", "sales2.parquet")):
+        frame = pl.DataFrame({"customer": [7], "at": [datetime(2017, 1, 1)], "paid": [1], "pieces": [1]})
+        frame.with_columns(pl.col("at").dt.cast_time_unit(unit)).write_parquet(tmp_path / name)
+    assert [report.new for report in taken(history, source, tmp_path)] == [1, 0]
+
+
 def test_a_file_beside_gives_further_columns(history, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "CHUNK", 1)
     written(tmp_path / "visits.csv", "customer,pieces,day,paid", "7,1,2017-01-01,99", "7,2,2017-01-02,99")

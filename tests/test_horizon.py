@@ -45,8 +45,12 @@ def test_the_horizon_takes_at_most_a_third_of_the_history(history: History):
 
 
 def test_a_last_day_that_has_only_begun_does_not_count(history: History):
-    chosen = choose_horizon(shoppers(history, 120, 7, days=100).known_by(START + timedelta(days=500)))
-    assert chosen.end == int((START + timedelta(days=99)).timestamp() * 1e6)
+    shoppers(history, 120, 7, days=100)
+    ends = {
+        hours: choose_horizon(history.known_by(START + timedelta(days=99, hours=hours))).end for hours in (10, 23.9, 24)
+    }
+    day = [int((START + timedelta(days=days)).timestamp() * 1e6) for days in (99, 100)]
+    assert ends == {10: day[0], 23.9: day[0], 24: day[1]}
 
 
 def test_too_few_customers_are_refused_with_what_is_missing(history: History):
@@ -58,7 +62,7 @@ def test_too_few_customers_are_refused_with_what_is_missing(history: History):
 
 
 def test_too_short_a_history_is_refused(history: History):
-    with pytest.raises(NotEnoughData, match="expected at least 42 days of purchases, found 29; ingest more history"):
+    with pytest.raises(NotEnoughData, match="expected at least 42 days of purchases, found 30; ingest more history"):
         choose_horizon(shoppers(history, 120, 3, days=30).known_by(START + timedelta(days=500)))
 
 

@@ -94,22 +94,23 @@ def test_parquet_gives_what_csv_gives(new_history, tmp_path):
 @pytest.mark.parametrize(
     ("returns", "line", "expected"),
     [
-        ("none", "1,7,2017-01-01,-4,-2", ("purchase", -20000, -40000, 30000)),
-        ("negative_quantity", "1,7,2017-01-01,4,-2", ("return", -20000, -40000, -30000)),
-        ("negative_quantity", "1,7,2017-01-01,-4,-2", ("return", -20000, -40000, 30000)),
-        ("negative_quantity", "1,7,2017-01-01,-4,2", ("purchase", 20000, -40000, 30000)),
-        ("negative_amount", "1,7,2017-01-01,-4,2", ("return", -20000, -40000, 30000)),
-        ("negative_amount", "1,7,2017-01-01,4,2", ("purchase", 20000, 40000, 30000)),
+        ("none", "1,7,2017-01-01,-4,-2", ("purchase", -20000, -40000, 30000, 5000)),
+        ("negative_quantity", "1,7,2017-01-01,4,-2", ("return", -20000, -40000, -30000, -5000)),
+        ("negative_quantity", "1,7,2017-01-01,-4,-2", ("return", -20000, -40000, 30000, 5000)),
+        ("negative_quantity", "1,7,2017-01-01,-4,2", ("purchase", 20000, -40000, 30000, 5000)),
+        ("negative_amount", "1,7,2017-01-01,-4,2", ("return", -20000, -40000, 30000, 5000)),
+        ("negative_amount", "1,7,2017-01-01,4,2", ("purchase", 20000, 40000, 30000, 5000)),
     ],
 )
 def test_a_negative_number_makes_a_return(history, tmp_path, returns, line, expected):
-    tables = KEYED.replace("pieces", 'pieces", margin = "gain') + f'returns = "{returns}"'
-    taken(history, shop(tmp_path, tables), written(tmp_path / "sales.csv", HEADER + ",gain", line + ",3"))
-    assert rows(history, "events", "kind", "quantity", "amount", "margin") == [expected]
+    tables = KEYED.replace("pieces", 'pieces", margin = "gain", discount = "cut') + f'returns = "{returns}"'
+    taken(history, shop(tmp_path, tables), written(tmp_path / "sales.csv", HEADER + ",gain,cut", line + ",3,0.5"))
+    assert rows(history, "events", "kind", "quantity", "amount", "margin", "discount") == [expected]
 
 
-def test_a_return_that_is_called_one_is_stored_negative(history, tmp_path):
-    tables = KEYED.replace('kind = "purchase"', 'kind = "return"')
+@pytest.mark.parametrize("returns", ["none", "negative_quantity"])
+def test_a_return_that_is_called_one_is_stored_negative(history, tmp_path, returns):
+    tables = KEYED.replace('kind = "purchase"', 'kind = "return"') + f'returns = "{returns}"'
     taken(history, shop(tmp_path, tables), written(tmp_path / "sales.csv", HEADER, "1,7,2017-01-01,4,2"))
     assert rows(history, "events", "kind", "quantity", "amount") == [("return", -20000, -40000)]
 
@@ -264,6 +265,14 @@ def test_a_folder_gives_the_files_that_match(history, tmp_path):
         written(tmp_path / name, HEADER, *lines(2, start=hash(name) % 1000))
     reports = taken(history, source, tmp_path, tmp_path / "sales1.csv")
     assert [report.file.name for report in reports] == ["sales1.csv", "sales2.csv"]
+
+
+def test_a_link_to_a_file_goes_by_its_own_name(history, tmp_path):
+    kept = written(tmp_path / "8f3a", HEADER, *lines(2))
+    (tmp_path / "sales1.csv").symlink_to(kept)
+    (tmp_path / "sales2.csv").symlink_to(kept)
+    reports = taken(history, shop(tmp_path), tmp_path)
+    assert [(report.file.name, report.new) for report in reports] == [("sales2.csv", 2)]
 
 
 def test_paths_that_match_nothing_are_refused(history, tmp_path):

@@ -28,7 +28,7 @@ class Fit:
     """How to fit: a seed, threads, and any parameter that differs from the small default."""
 
     seed: int = 7
-    threads: int = 2
+    threads: int = 1
     trees: int = 100
     parameters: dict[str, Any] = field(default_factory=dict)
 

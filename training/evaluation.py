@@ -148,13 +148,19 @@ def _figure(
     best = max(plain, key=lambda rule: sign * plain[rule])
     own = np.array([measure(ours, draw) for draw in draws])
     gain = sign * (own - np.array([measure(baselines[best], draw) for draw in draws]))
-    low, high = np.quantile(own, (0.025, 0.975))
-    gain_low, gain_high = np.quantile(gain, (0.025, 0.975))
     value = measure(ours, everyone)
+    low, high = _interval(own, value)
+    gain_low, gain_high = _interval(gain, sign * (value - plain[best]))
     return Figure(
-        model, name, value, float(low), float(high), plain, best,
-        sign * (value - plain[best]), float(gain_low), float(gain_high),
+        model, name, value, low, high, plain, best,
+        sign * (value - plain[best]), gain_low, gain_high,
     )  # fmt: skip
+
+
+def _interval(draws: Array, estimate: float) -> tuple[float, float]:
+    # Resampling adds noise, which lengthens distances such as calibration errors: the draws are centred again.
+    low, high = np.quantile(draws - draws.mean() + estimate, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def interval_figures(truth: Array, low: Array, high: Array, seed: int) -> list[Figure]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from features.aggregates import DAY
+from features.clock import microseconds
 from features.errors import NotEnoughData
 from features.history import Known
 
@@ -40,7 +41,7 @@ def choose_horizon(known: Known, days: int | None = None, active_days: int | Non
             f"expected purchases of at least {FEWEST_CUSTOMERS} customers by {known.as_of:%Y-%m-%d}, found {customers};"
             " ingest more history"
         )
-    start, end = _whole_days(bought)
+    start, end = _whole_days(bought, microseconds(known.as_of))
     span = (end - start) // DAY
     if span < 3 * STEPS[0]:
         raise NotEnoughData(f"expected at least {3 * STEPS[0]} days of purchases, found {span}; ingest more history")
@@ -69,13 +70,14 @@ def kaplan_meier_quantile(gaps: npt.NDArray[np.int64], ended: npt.NDArray[np.boo
     return float(reached[0]) if len(reached) else float("inf")
 
 
-def _whole_days(bought: pl.DataFrame) -> tuple[int, int]:
+def _whole_days(bought: pl.DataFrame, as_of: int) -> tuple[int, int]:
     first, last = bought["occurred_at"].min(), bought["occurred_at"].max()
     assert isinstance(first, int)
     assert isinstance(last, int)
     # A last day that has only begun doesn't count; a source that knows days alone puts all at midnight.
     daily = bought.select((pl.col("occurred_at") % DAY == 0).all()).item()
-    return first // DAY * DAY, (last // DAY + daily) * DAY
+    over = daily or as_of >= (last // DAY + 1) * DAY
+    return first // DAY * DAY, (last // DAY + over) * DAY
 
 
 def _gaps(bought: pl.DataFrame, end: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

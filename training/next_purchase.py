@@ -21,9 +21,9 @@ class NextPurchaseModel:
     calibration: Calibration
     table: ItemTable
 
-    def predict(self, pairs: Array, threads: int) -> Array:
-        """Predict probabilities of shape (n,) for pairs of shape (n, `PAIR_FEATURES`)."""
-        return self.calibration.apply(predict(self.booster, pairs, threads))
+    def rank(self, pairs: Array, threads: int) -> Array:
+        """Score pairs of shape (n, `PAIR_FEATURES`) for ranking; finer than probabilities, which have ties."""
+        return predict(self.booster, pairs, threads)
 
 
 def fit_pairs(windows: Sequence[PairWindow], fit: Fit) -> lgb.Booster:

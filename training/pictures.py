@@ -44,8 +44,13 @@ def lorenz(value: Array, predictions: Mapping[str, Array]) -> str:
         .mark_line()
         .encode(
             alt.X("customers", title="Share of customers, best first", axis=alt.Axis(format="%")),
-            alt.Y("captured", title="Share of value captured", axis=alt.Axis(format="%")),
+            alt.Y(
+                "captured", title="Share of value captured", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])
+            ),
             alt.Color("order", title=None, sort=list(orders)),
+            opacity=alt.when(alt.FieldOneOfPredicate("order", list(predictions)))
+            .then(alt.value(1.0))
+            .otherwise(alt.value(0.35)),
         )
     )
     return _svg(drawn.properties(title="Value: what each order captures", **_SIZE))

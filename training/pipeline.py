@@ -144,11 +144,11 @@ def _train_next_purchase(
 
 def _judge_pairs(model: NextPurchaseModel, test: PairWindow, fit: Fit) -> list[Figure]:
     pairs = test.pairs
-    probability = model.predict(pairs.values, fit.threads)
-    buyers, ours = ranking_parts(pairs.customers, pairs.items, probability, test.bought)
+    scores = model.rank(pairs.values, fit.threads)
+    buyers, ours = ranking_parts(pairs.customers, pairs.items, scores, test.bought)
     rules: dict[str, dict[str, Array]] = {name: {} for name in ours}
-    for rule, scores in baselines.next_purchase_baselines(test).items():
-        for name, part in ranking_parts(pairs.customers, pairs.items, scores, test.bought)[1].items():
+    for rule, simple in baselines.next_purchase_baselines(test).items():
+        for name, part in ranking_parts(pairs.customers, pairs.items, simple, test.bought)[1].items():
             rules[name][rule] = part
     return judge_ranking(buyers, ours, rules, fit.seed)
 
@@ -196,4 +196,4 @@ def _commit() -> str:
     asked = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() or "unknown"
+    return asked.stdout.strip() if asked.returncode == 0 else "unknown"

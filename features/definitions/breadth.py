@@ -18,8 +18,8 @@ FEATURES: tuple[Feature, ...] = tuple(
         f"{name}_{days}",
         distinct(PURCHASES, column, days),
         "count",
-        f"{en} bought from in the last {days} days: {{value}}",
-        f"최근 {days}일간 구매한 {ko}: {{value}}",
+        f"{en} in the purchases of the last {days} days: {{value}}",
+        f"최근 {days}일간 구매의 {ko}: {{value}}",
     )
     for name, (column, en, ko) in _WORDS.items()
     for days in _WINDOWS.get(name, (91,))

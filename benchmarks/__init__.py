@@ -1,0 +1,1 @@
+"""Side by side with the plain baseline, in one run."""
