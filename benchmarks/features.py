@@ -85,7 +85,11 @@ def by_pandas(frame: pd.DataFrame, known: Known) -> dict[str, np.ndarray]:
     for days in _WINDOWS:
         inside = past[(past["kind"] == "purchase") & (past["occurred_at"] >= at - days * DAY)]
         groups = inside.assign(day=inside["occurred_at"] // DAY).groupby("customer")
-        columns = {"purchases": groups.size(), "spend": groups["amount"].sum() / 1e4, "purchase_days": groups["day"].nunique()}
+        columns = {
+            "purchases": groups.size(),
+            "spend": groups["amount"].sum() / 1e4,
+            "purchase_days": groups["day"].nunique(),
+        }
         for name, column in columns.items():
             found[f"{name}_{days}"] = column.reindex(everyone, fill_value=0).to_numpy(dtype=np.float64)
     return {name: column for name, column in found.items() if name in CONTRACT.names}

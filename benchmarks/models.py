@@ -1,7 +1,7 @@
 """The models beside the best simple rule, on real data: `python -m benchmarks.models [--cdnow FILE] [--json]`.
 
-Complete Journey comes from its PyPI wheel. CDNOW is `CDNOW_master.txt` of the PyPI wheel `Lifetimes`; name it to have it
-in the run. The test window is the last horizon of each; nothing is chosen on it.
+Complete Journey comes from its PyPI wheel. CDNOW is `CDNOW_master.txt` of the PyPI wheel `Lifetimes`; name it to have
+it in the run. The test window is the last horizon of each; nothing is chosen on it.
 """
 
 import tempfile

@@ -9,9 +9,9 @@ import typer
 from features.clock import live
 from features.history import History
 from features.home import Home
-from features.ingest import IngestReport
-from features.ingest import ingest as take_in
-from features.source import find_source
+from features.sources.ingest import IngestReport
+from features.sources.ingest import ingest as take_in
+from features.sources.source import find_source
 from holdfast.places import opened
 from holdfast.screen import Tick, bars, near, out, say_json, table
 

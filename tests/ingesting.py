@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from features.history import History
-from features.ingest import IngestReport, Progress, ingest
-from features.source import Source, read_source
+from features.sources.ingest import IngestReport, Progress, ingest
+from features.sources.source import Source, read_source
 
 NOW = datetime(2020, 1, 1, tzinfo=UTC)
 SALES = """

@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from features import reading
 from features.clock import microseconds
 from features.errors import SourceError
 from features.home import ROOT
-from features.source import find_source
+from features.sources import reading
+from features.sources.source import find_source
 from tests.ingesting import HEADER, KEYED, NOW, quarantined, rows, shop, taken, written
 
 DAY = microseconds(datetime(2017, 1, 1, tzinfo=UTC))

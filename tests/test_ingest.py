@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import delimited, reading
 from features.clock import microseconds
 from features.errors import SourceError
 from features.events import event_id
 from features.history import History
+from features.sources import delimited, reading
 from tests.ingesting import HEADER, KEYED, NOW, SALES, lines, quarantined, rows, shop, taken, without_numbers, written
 
 New = Callable[[], History]

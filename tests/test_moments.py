@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.moments import constant, moment
+from features.sources.moments import constant, moment
 
 # Berlin's clocks skip an hour, Lord Howe's half an hour, São Paulo's at midnight; Apia once skipped a whole day.
 ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia", "Asia/Seoul")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from features.expressions import Vocabulary, compile_rule
 from serving.offers import LAYERS, NEXT, Lever, Offer, Prior, Rule, Weight
 from serving.policy import Ruling, Situation, arbitrate
-from serving.scores import NextPurchase, Scores
+from serving.scores import Scores
 from tests.desks import NOW, SCORES, playbook
 
 ASSUMPTIONS = playbook().glossary.assumptions
@@ -79,9 +79,10 @@ def test_a_value_that_counts_margin_is_not_reduced_again() -> None:
 
 def test_where_the_chance_of_buying_anyway_comes_from_is_said() -> None:
     def from_where(item: str) -> tuple[float, str]:
-        (one,) = ruled(replace(PIZZA, item=item, margin=90.0, incentive_cost=0.0)).ranked + ruled(
-            replace(PIZZA, item=item, margin=90.0, incentive_cost=0.0)
-        ).withheld
+        (one,) = (
+            ruled(replace(PIZZA, item=item, margin=90.0, incentive_cost=0.0)).ranked
+            + ruled(replace(PIZZA, item=item, margin=90.0, incentive_cost=0.0)).withheld
+        )
         assert one.breakdown is not None
         return one.breakdown.p_untreated, one.breakdown.untreated_from
 
@@ -126,7 +127,9 @@ def test_a_rule_over_something_unknown_withholds_and_names_it() -> None:
 
 def test_a_rule_reads_the_past_of_its_own_offer() -> None:
     rested = {**PIZZA.rules, "suitability": (RULES["(offer.days_since_declined ?? 99) > 28"],)}
-    assert ranked(ruled(replace(PIZZA, rules=rested), replace(PIZZA, id="other", item="BEER", rules=rested))) == ["other"]
+    assert ranked(ruled(replace(PIZZA, rules=rested), replace(PIZZA, id="other", item="BEER", rules=rested))) == [
+        "other"
+    ]
 
 
 def test_an_offer_has_its_channels_and_its_days() -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from features import delimited, reading
 from features.errors import SourceError, TooManyBadRows
+from features.sources import delimited, reading
 from tests.ingesting import HEADER, KEYED, NOW, SALES, lines, quarantined, rows, shop, taken, written
 
 ANY = "max_bad_share = 1"

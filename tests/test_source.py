@@ -4,7 +4,7 @@ import pytest
 
 from features.errors import SourceError
 from features.home import ROOT
-from features.source import find_source, read_source
+from features.sources.source import find_source, read_source
 from tests.ingesting import KEYED, SALES, shop
 
 EXAMPLES = ROOT / "playbook" / "sources"

@@ -5,11 +5,11 @@ from operator import or_
 
 import polars as pl
 
-from features.cells import ROW, where
 from features.events import CHANNELS, KINDS, SCALE
-from features.fields import Fault, Field, Fields
 from features.identity import ACTIONS
-from features.mapping import HOLDS, NUMBERS
+from features.sources.cells import ROW, where
+from features.sources.fields import Fault, Field, Fields
+from features.sources.mapping import HOLDS, NUMBERS
 
 REASON, LEVEL, WORDING = "reason", "level of ", "wording of "
 SALES = ("purchase", "return")

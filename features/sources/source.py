@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from features import shape
 from features.errors import SourceError
-from features.mapping import Attribute, Join, Table, demands
-from features.shape import nearest
+from features.sources import shape
+from features.sources.mapping import Attribute, Join, Table, demands
+from features.sources.shape import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

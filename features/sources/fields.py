@@ -14,14 +14,14 @@ from typing import Any
 
 import polars as pl
 
-from features import moments
-from features.cells import as_scaled, as_text, json_text, plain, where
 from features.clock import microseconds
 from features.errors import InputError
 from features.events import LARGEST, SCALE
 from features.identity import CONTACT_TYPES, reference
-from features.mapping import Table
-from features.source import Source
+from features.sources import moments
+from features.sources.cells import as_scaled, as_text, json_text, plain, where
+from features.sources.mapping import Table
+from features.sources.source import Source
 
 LONGEST = 200
 SHOWN = 60

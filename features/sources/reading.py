@@ -9,13 +9,13 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import parquet as arrow_parquet
 
-from features import delimited
-from features.cells import ROW, as_text
 from features.errors import SourceError
-from features.mapping import Join, Table
-from features.quarantine import Refused
-from features.shape import nearest
-from features.source import Source
+from features.sources import delimited
+from features.sources.cells import ROW, as_text
+from features.sources.mapping import Join, Table
+from features.sources.quarantine import Refused
+from features.sources.shape import nearest
+from features.sources.source import Source
 
 CHUNK = 50_000
 

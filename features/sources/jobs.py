@@ -8,8 +8,8 @@ from os.path import commonpath
 from pathlib import Path
 
 from features.errors import SourceError
-from features.mapping import HOLDS, Table
-from features.source import Source
+from features.sources.mapping import HOLDS, Table
+from features.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from features.events import CHANNELS, KINDS, LARGEST
-from features.moments import EARLIEST, constant
-from features.shape import nearest
+from features.sources.moments import EARLIEST, constant
+from features.sources.shape import nearest
 
 NUMBERS = ("quantity", "amount", "unit_price", "margin", "discount")
 TIMES = ("occurred_at", "recorded_at")

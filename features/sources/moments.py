@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from features.cells import where
+from features.sources.cells import where
 
 EPOCHS = {"seconds": 1_000_000, "milliseconds": 1_000}
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)

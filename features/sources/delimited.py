@@ -12,9 +12,9 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv as arrow_csv
 
-from features.cells import ROW
-from features.mapping import Table
-from features.quarantine import Refused, record
+from features.sources.cells import ROW
+from features.sources.mapping import Table
+from features.sources.quarantine import Refused, record
 
 # A quoted cell may hold line breaks, but a row must fit into one block.
 BLOCK = 4 << 20
@@ -64,9 +64,11 @@ def _opened(path: Path, table: Table, names: Sequence[str], refused: deque[Any])
     # In one thread, so that rows keep their numbers.
     reading = arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, autogenerate_column_names=not table.header)
     converting = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-    with io.BufferedReader(_Recoded(path, table.encoding, whitespace), BLOCK) as stream:
-        with arrow_csv.open_csv(pa.PythonFile(stream, mode="r"), reading, parsing, converting) as reader:
-            yield reader
+    with (
+        io.BufferedReader(_Recoded(path, table.encoding, whitespace), BLOCK) as stream,
+        arrow_csv.open_csv(pa.PythonFile(stream, mode="r"), reading, parsing, converting) as reader,
+    ):
+        yield reader
 
 
 def header(path: Path, table: Table) -> list[str]:

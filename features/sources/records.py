@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from features.cells import ROW, json_text
-from features.conversion import LEVEL, WORDING
 from features.events import event_id
-from features.mapping import Table
-from features.source import Source
+from features.sources.cells import ROW, json_text
+from features.sources.conversion import LEVEL, WORDING
+from features.sources.mapping import Table
+from features.sources.source import Source
 
 CONTENT = (
     "reference", "kind", "channel", "product", "place", "quantity", "amount", "margin", "discount", "occurred_at",

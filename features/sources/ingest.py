@@ -12,19 +12,19 @@ from time import perf_counter
 
 import polars as pl
 
-from features.cells import ROW
 from features.clock import from_microseconds
-from features.conversion import converted
 from features.errors import SourceError, TooManyBadRows
-from features.fields import Fields
 from features.history import History
 from features.identity import IdentityLink, Reference
-from features.jobs import Job, plan
-from features.mapping import HOLDS
-from features.quarantine import Quarantine, Refused, record
-from features.reading import CHUNK, Batch, batches, check_columns
-from features.records import Records
-from features.source import Source
+from features.sources.cells import ROW
+from features.sources.conversion import converted
+from features.sources.fields import Fields
+from features.sources.jobs import Job, plan
+from features.sources.mapping import HOLDS
+from features.sources.quarantine import Quarantine, Refused, record
+from features.sources.reading import CHUNK, Batch, batches, check_columns
+from features.sources.records import Records
+from features.sources.source import Source
 
 # A file's name, the rows done, and their total: None while rows are checked, known while they are appended.
 Progress = Callable[[str, int, int | None], None]
