@@ -51,12 +51,19 @@ def batch(known: Known) -> list[Row]:
         for name, column in by_hand.items():
             np.testing.assert_allclose(ours.column(name), column, rtol=1e-9)
     times = interleaved(lambda: rows_of(known), lambda: by_polars(known), lambda: by_pandas(frame, known))
-    each = times[0] / len(CONTRACT.names)
+    each = [taken / len(CONTRACT.names) for taken in times[0]]
     columns = 3 * len(_WINDOWS)
     return [
-        Row("batch, a column: Polars by hand", each, times[1] / columns, each / (times[1] / columns), "", None),
-        Row("batch, a column: pandas by hand", each, times[2] / columns, each / (times[2] / columns), "", None),
+        beside(f"batch, a column, by hand in {name}", each, [taken / columns for taken in peer])
+        for name, peer in (("Polars", times[1]), ("pandas", times[2]))
     ]
+
+
+def beside(figure: str, ours: list[float], peer: list[float]) -> Row:
+    """Set medians side by side, with the range of the ratio over the repeats."""
+    ratios = [mine / other for mine, other in zip(ours, peer, strict=True)]
+    spread = f"{figure} (ratio {min(ratios):.2g} to {max(ratios):.2g})"
+    return Row(spread, median(ours), median(peer), median(ratios), "none yet", None)
 
 
 def by_polars(known: Known) -> dict[str, np.ndarray]:
@@ -102,18 +109,18 @@ def online(history: History, known: Known) -> Row:
     packed = pack(history.of_customer([customer], known.as_of), known.as_of)
     alone = Known(known.as_of, known.events.filter(pl.col("customer") == customer), known.links, known.products)
     ours, peer = interleaved(lambda: row_of(packed, known.as_of), lambda: rows_of(alone), repeats=50)
-    return Row(f"online, a row of {len(packed)} events: a batch of one", ours, peer, ours / peer, "", None)
+    return beside(f"online, a row of {len(packed)} events, by a batch of one", ours, peer)
 
 
-def interleaved(*ways: Callable[[], object], repeats: int = _REPEATS) -> list[float]:
-    """Time several ways in turn, so that a busy moment hits all, and return each one's median in seconds."""
+def interleaved(*ways: Callable[[], object], repeats: int = _REPEATS) -> list[list[float]]:
+    """Time several ways in turn, so that a busy moment hits all, and return each one's seconds."""
     taken: list[list[float]] = [[] for _ in ways]
     for _ in range(repeats):
         for place, way in enumerate(ways):
             start = time.perf_counter()
             way()
             taken[place].append(time.perf_counter() - start)
-    return [median(times) for times in taken]
+    return taken
 
 
 if __name__ == "__main__":

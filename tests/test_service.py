@@ -239,7 +239,7 @@ def test_warming_scores_a_purchase_and_leaves_nothing(desk: Desk, monkeypatch: p
     before = desk.history.newest(), desk.history.counts()
     scored: list[int] = []
     score = desk.scorer.score
-    monkeypatch.setattr(desk.scorer, "score", lambda events, as_of: scored.append(len(events)) or score(events, as_of))
+    monkeypatch.setattr(desk.scorer, "score", lambda events, *how: scored.append(len(events)) or score(events, *how))
     warm(desk)
     assert scored == [0, 1]
     assert (desk.history.newest(), desk.history.counts()) == before

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from features.affinity import item_table, pairs_of, pairs_of_customer
@@ -81,9 +81,10 @@ def test_a_batch_pair_equals_the_online_pair(new_history: Opener, happenings: li
         np.testing.assert_allclose(pairs.values[which], values, rtol=1e-9)
 
 
-@given(happenings=histories(), late=st.booleans())
+@settings(max_examples=20)
+@given(happenings=histories())
 def test_linking_gives_the_row_of_having_always_known_and_unlinking_restores(
-    new_history: Opener, happenings: list[Interaction], late: bool
+    new_history: Opener, happenings: list[Interaction]
 ):
     a, b = Reference("customer", "a"), Reference("customer", "b")
     history = filled(new_history(), happenings)
