@@ -49,13 +49,11 @@ def take(place: Home, history: History, paths: Sequence[Path], source: str, tick
 def show(reports: Sequence[IngestReport]) -> None:
     """Print what became of each file."""
     rows = [
-        (
-            report.file.name, report.table, f"{report.rows:,}", f"{report.new:,}", f"{report.known:,}",
-            f"{report.quarantined:,}", f"{report.seconds:.1f}",
-        )
+        (report.file.name, *(f"{count:,}" for count in (report.rows, report.new, report.known, report.quarantined)),
+         f"{report.seconds:.1f}")
         for report in reports
     ]  # fmt: skip
-    out.print(table("Ingested", ("file", "as", "rows", "new", "already known", "quarantined", "seconds"), rows))
+    out.print(table("Ingested", ("file", "rows", "new", "known", "refused", "seconds"), rows))
     for report in reports:
         if report.quarantine:
             out.print(

@@ -68,16 +68,17 @@ def _write(base: pl.DataFrame, target: Path) -> None:
 
 
 def _show(base: pl.DataFrame, target: Path) -> None:
+    expected, risk = pl.col("expected_value"), pl.col("churn_risk")
     tiers = base.group_by("tier").agg(
-        customers=pl.len(), value=pl.col("expected_value").sum(), active=pl.col("active").sum(),
-        risk=pl.col("churn_risk").mean(), at_stake=(pl.col("churn_risk") * pl.col("expected_value")).sum(),
+        customers=pl.len(), value=expected.sum(), each=expected.mean(),
+        active=pl.col("active").sum(), risk=risk.mean(), at_stake=(risk * expected).sum(),
     )  # fmt: skip
     rows = [
         (
             tier["tier"], f"{tier['customers']:,}", f"{tier['value']:,.0f}", f"{tier['active']:,}",
             "–" if tier["risk"] is None else f"{tier['risk']:.1%}", f"{tier['at_stake']:,.0f}",
         )
-        for tier in tiers.sort("value", descending=True).iter_rows(named=True)
+        for tier in tiers.sort("each", descending=True).iter_rows(named=True)
     ]  # fmt: skip
     columns = ("tier", "customers", "expected value", "active", "mean churn risk", "value at stake")
     out.print(table(f"{len(base):,} customers scored", columns, rows))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -61,7 +62,7 @@ def say_json(answer: Any) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """Make a table; the first column is text, the others numbers."""
-    made = Table(title=title, title_justify="left", header_style="bold")
+    made = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for place, column in enumerate(columns):
         made.add_column(column, justify="left" if place == 0 else "right")
     for row in rows:
@@ -71,7 +72,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 def leaderboard(figures: Sequence[Mapping[str, Any]], title: str = _HELD_OUT) -> Table:
     """Lay out a bundle's figures, each with its interval and the best simple rule beside it."""
-    made = table(title, ("", "ours", "the best simple rule", "gain, and its 95 % interval"), [])
+    made = table(title, ("", "ours", "best simple rule", "gain", "95 % interval"), [])
     models: list[str] = []
     for figure in figures:
         if figure["model"] not in models:
@@ -85,10 +86,10 @@ def leaderboard(figures: Sequence[Mapping[str, Any]], title: str = _HELD_OUT) ->
 def _line(figure: Mapping[str, Any]) -> tuple[str, ...]:
     rule = figure["best_baseline"]
     if rule is None:
-        return figure["metric"], _short(figure["ours"]), "", ""
+        return figure["metric"], _short(figure["ours"]), "", "", ""
     beside = f"{rule} {_short(figure['baselines'][rule])}"
-    gain = f"{figure['gain']:+.3f} ({figure['gain_low']:+.3f} … {figure['gain_high']:+.3f})"
-    return figure["metric"], _short(figure["ours"]), beside, gain
+    interval = f"{figure['gain_low']:.3f} – {figure['gain_high']:.3f}"
+    return figure["metric"], _short(figure["ours"]), beside, f"{figure['gain']:+.3f}", interval
 
 
 def _short(number: float) -> str:

@@ -69,7 +69,7 @@ def test_its_own_data_is_taken_in_as_it_says(tmp_path: Path):
     (sources / "orders.toml").write_text(mapping, encoding="utf-8")
     (tmp_path / "orders.csv").write_text(rows, encoding="utf-8")
     said = printed(["ingest", "orders.csv", "--source", "orders"], tmp_path, HOLDFAST_PLAYBOOK=str(sources.parent))
-    seconds = re.compile(r"[\d.]+ │$", flags=re.M)
+    seconds = re.compile(r"[\d.]+ *$", flags=re.M)
     without = [
         [line.rstrip() for line in seconds.sub("", text).splitlines()] for text in (said, shown("holdfast ingest"))
     ]

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from training.cutoffs import plan_cutoffs
 from training.dataset import value_measure, window
 from training.evaluation import CHURN_METRICS
 from training.horizon import Horizon, choose_horizon
+from training.outcome import judge_since
 from training.pipeline import usable_level
 from training.splits import keep, part, unseen
 
@@ -227,3 +229,32 @@ def test_a_home_without_a_registry_says_so(tmp_path):
     place = Home(tmp_path, tmp_path, "", "live")
     with pytest.raises(RegistryError, match="found none; train one: holdfast train"):
         served.fetch(place)
+
+
+def test_predictions_are_judged_by_what_came_of_them(trained: Trained):
+    place, history, made = trained
+    bundle = served.load(*served.fetch(place))
+    known = history.known_by(history.newest() or AS_OF)
+    then = known.as_of - timedelta(days=made["horizon"]["days"])
+    figures = judge_since(
+        known, Scorer(bundle).score_base(known.at(then)), bundle.manifest | {"as_of": then.isoformat()}
+    )
+    found = {(figure.model, figure.metric): figure for figure in figures}
+    assert found["churn", "AUC"].ours > 0.6
+    assert found["value", "normalised Gini"].gain_low is not None
+    assert 0.6 < found["value", "within the 80 % interval"].ours <= 1.0
+
+
+def test_evaluate_says_from_when_on_predictions_can_be_judged(trained: Trained, monkeypatch: pytest.MonkeyPatch):
+    from typer.testing import CliRunner
+
+    from holdfast.app import app
+
+    place, _, made = trained
+    monkeypatch.setenv("HOLDFAST_HOME", str(place.folder))
+    monkeypatch.setenv("HOLDFAST_CLOCK", "history")
+    done = CliRunner().invoke(app, ["evaluate", "--json"])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["version"] == made["version"]
+    assert answer["since"]["missing"].startswith("what it predicted can be judged from 2018-01-1")

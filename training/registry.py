@@ -1,5 +1,8 @@
 """The only writer to MLflow: a run for each training, and one registered version for each bundle."""
 
+import contextlib
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,15 +87,29 @@ def _rank(version: Any) -> int:
 
 
 def _client(home: Home) -> mlflow.MlflowClient:
-    home.mlruns.mkdir(parents=True, exist_ok=True)
+    _make_database(home)
     mlflow.set_tracking_uri(home.tracking_uri)
     client = mlflow.MlflowClient(home.tracking_uri)
     try:
         client.create_registered_model(MODEL)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise RegistryError(f"expected a registry at {home.tracking_uri}; found: {error}") from error
+            raise RegistryError(f"expected a registry at {home.tracking_uri}; found: {error.message}") from error
     return client
+
+
+def _make_database(home: Home) -> None:
+    """Make MLflow's SQLite database whole or not at all: one that was broken off in the making never opens again."""
+    home.mlruns.mkdir(parents=True, exist_ok=True)
+    database = home.mlruns / "mlflow.db"
+    if home.registry_url or database.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=home.mlruns) as folder:
+        beside = Path(folder) / "mlflow.db"
+        mlflow.MlflowClient(f"sqlite:///{beside}").create_registered_model(MODEL)
+        # Another training may have been first.
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, database)
 
 
 def _experiment(home: Home) -> str:
