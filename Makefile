@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/
 READY := $(VENV)/.ready
+TOOLS := $(CURDIR)/data/tools
 
 # Everything that tools would write into a home folder stays in the project.
-export MPLCONFIGDIR := $(CURDIR)/data/tools/matplotlib
-export JUPYTER_CONFIG_DIR := $(CURDIR)/data/tools/jupyter
-export JUPYTER_DATA_DIR := $(CURDIR)/data/tools/jupyter
-export IPYTHONDIR := $(CURDIR)/data/tools/ipython
+export MPLCONFIGDIR := $(TOOLS)/matplotlib
+export JUPYTER_CONFIG_DIR := $(TOOLS)/jupyter
+export JUPYTER_DATA_DIR := $(TOOLS)/jupyter
+export IPYTHONDIR := $(TOOLS)/ipython
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_CACHE_DIR := $(TOOLS)/pip
 
 .DEFAULT_GOAL := environment
 .PHONY: environment demo serve test check lint types contracts format requirements clean
@@ -32,6 +34,7 @@ serve: $(READY) ## Keep the service up on loopback, with the champion bundle
 	$(RUN)holdfast serve
 
 test: $(READY) ## Run all tests
+	@mkdir -p $(TOOLS)
 	$(RUN)pytest
 	$(RUN)pytest --nbmake --nbmake-timeout=600 notebooks
 
