@@ -24,6 +24,7 @@ PAIR_FEATURES = (
     "item_share_91", "item_popularity", "item_popularity_trend", "item_repeat_rate", "own_days_28", "own_days_91",
 )  # fmt: skip
 OWN, POPULAR = 60, 40
+PAIR_DEFINITION = (1, PAIR_FEATURES, OWN, POPULAR)  # the first number counts changes of what the features mean
 _HALF_LIFE = 28 * DAY
 _PURCHASE = list(KINDS).index("purchase")
 _PRIMITIVES = ("n28", "n91", "n", "decayed", "first", "last")

@@ -33,6 +33,11 @@ def after_history(newest: Callable[[], datetime | None]) -> Clock:
     return tell
 
 
+def chosen(clock: str, newest: Callable[[], datetime | None]) -> Clock:
+    """Choose the clock that a home runs by: "live", or "history"."""
+    return live if clock == "live" else after_history(newest)
+
+
 def moment(text: str) -> datetime:
     """Read a moment from ISO 8601 text; without a zone it is UTC.
 

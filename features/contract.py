@@ -6,6 +6,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from features.affinity import PAIR_DEFINITION
 from features.batch import aggregate
 from features.clock import microseconds
 from features.definitions import FEATURES, NAMES
@@ -45,7 +46,7 @@ class FeatureContract:
                             f"{other.definitions[:12]}: {found}. Train again: holdfast train")  # fmt: skip
 
 
-CONTRACT = FeatureContract(NAMES, fingerprint(FEATURES))
+CONTRACT = FeatureContract(NAMES, fingerprint(FEATURES, PAIR_DEFINITION))
 _NEEDED = needed(FEATURES)
 _ONLINE = OnlineAggregates(_NEEDED)
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -109,8 +109,8 @@ def needed(features: tuple[Feature, ...]) -> tuple[Aggregate, ...]:
     return tuple(dict.fromkeys(part for feature in features for part in feature.inputs))
 
 
-def fingerprint(features: tuple[Feature, ...]) -> str:
-    """Hash what features measure, in order; their sentences may be reworded freely.
+def fingerprint(features: tuple[Feature, ...], beside: Sequence[object]) -> str:
+    """Hash what features measure, in order, and what is defined beside them; sentences may be reworded freely.
 
     128 bits of BLAKE2b over canonical JSON, as hexadecimal digits.
     """
@@ -118,4 +118,4 @@ def fingerprint(features: tuple[Feature, ...]) -> str:
         [feature.name, feature.formula, [asdict(part) for part in feature.inputs], feature.constants]
         for feature in features
     ]
-    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(json.dumps([said, beside], sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -1,7 +1,8 @@
 """The history: append-only, with two clocks; the only reader and writer of the store."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ COLUMNS = (
     "recorded_at",
 )  # fmt: skip
 _WHOLE = ("quantity", "amount", "margin", "discount", "occurred_at", "recorded_at")
+_ROWS_AT_ONCE = 50_000
 LEVELS = ("product", "type", "category", "department")
 
 
@@ -57,6 +59,16 @@ class History:
         """Let go of the store."""
         self._engine.dispose()
 
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with _store_errors("be written"), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with _store_errors("be read"), self._engine.connect() as connection:
+            yield connection
+
     # -- writing
 
     def append(self, interactions: Iterable[Interaction]) -> int:
@@ -66,7 +78,7 @@ class History:
     def append_rows(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Append rows in the shape of `store.events`, in one transaction, and return how many were new."""
         names = {row["reference"] for row in rows}
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             return store.insert_new(connection, store.events, rows)
 
@@ -78,7 +90,7 @@ class History:
             recorded_at = microseconds(link.recorded_at)
             rows.append({"first": first, "second": second, "action": link.action, "recorded_at": recorded_at})
         names = {str(row[side]) for row in rows for side in ("first", "second")}
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             return store.insert_new(connection, store.links, rows)
 
@@ -88,7 +100,7 @@ class History:
         A known product is replaced.
         """
         known = 0
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             for start in range(0, len(rows), 500):
                 part = rows[start : start + 500]
                 names = [row["product"] for row in part]
@@ -100,11 +112,8 @@ class History:
     def append_decision(self, decision_id: str, customer: str, made_at: datetime, body: str) -> None:
         """Write a decision down; when this returns, it is on disk."""
         row = {"id": decision_id, "customer": customer, "made_at": microseconds(made_at), "body": body}
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(sa.insert(store.decisions), [row])
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreError(f"expected the store to take the decision; found: {error.__cause__ or error}") from error
+        with self._writing() as connection:
+            connection.execute(sa.insert(store.decisions), [row])
 
     # -- reading
 
@@ -141,7 +150,7 @@ class History:
             .where(table.c.reference.in_(sorted(references)), table.c.recorded_at <= microseconds(as_of))
             .order_by(table.c.occurred_at, table.c.recorded_at, table.c.id)
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [tuple(row) for row in connection.execute(query)]
 
     def find(self, text: str) -> str | None:
@@ -150,7 +159,7 @@ class History:
         Raises AmbiguousCustomer when a value alone names several references.
         """
         by_value = sa.or_(store.references.c.reference == text, store.references.c.value == text)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             found = sorted(connection.scalars(sa.select(store.references.c.reference).where(by_value).limit(6)))
         if text in found or len(found) == 1:
             return text if text in found else found[0]
@@ -167,9 +176,14 @@ class History:
     def decision(self, decision_id: str) -> dict[str, Any] | None:
         """Fetch a decision as it was written, or None."""
         query = sa.select(store.decisions.c.body).where(store.decisions.c.id == decision_id)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             body = connection.scalar(query)
         return None if body is None else dict(json.loads(body))
+
+    def decision_ids(self) -> list[str]:
+        """List the decisions, in the order in which they were written."""
+        with self._reading() as connection:
+            return list(connection.scalars(sa.select(store.decisions.c.id).order_by(store.decisions.c.seq)))
 
     def newest(self) -> datetime | None:
         """Tell when anything was last recorded; None while the history is empty."""
@@ -178,30 +192,45 @@ class History:
             sa.select(sa.func.max(store.links.c.recorded_at)),
             sa.select(sa.func.max(store.decisions.c.made_at)),
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             moments = [moment for moment in connection.scalars(latest) if moment is not None]
         return from_microseconds(max(moments)) if moments else None
 
     def counts(self) -> dict[str, int]:
         """Count the events of each kind."""
         query = sa.select(store.events.c.kind, sa.func.count()).group_by(store.events.c.kind)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def sources(self) -> list[str]:
         """List the sources that events came from."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return sorted(connection.scalars(sa.select(store.events.c.source).distinct()))
 
     def _links(self, condition: Any = None) -> list[tuple[str, str, int, str]]:
         query = sa.select(*(store.links.c[name] for name in ("first", "second", "recorded_at", "action")))
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [tuple(row) for row in connection.execute(query if condition is None else query.where(condition))]
 
     def _frame(self, query: str) -> pl.DataFrame:
-        # SQLite's driver guesses types from the first rows, and has none to go by when there are none.
-        frame = pl.read_database_uri(query, self.url, engine="adbc")
-        return frame.cast({name: pl.Int64 if name in _WHOLE else pl.String for name in frame.columns})
+        with self._reading() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute(query)
+            names = [column[0] for column in cursor.description]
+            schema = {name: pl.Int64 if name in _WHOLE else pl.String for name in names}
+            parts = [pl.DataFrame(schema=schema)]
+            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+                parts.append(pl.DataFrame(rows, schema=schema, orient="row"))
+            cursor.close()
+        return pl.concat(parts)
+
+
+@contextmanager
+def _store_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreError(f"expected the store to {what}; found: {error.__cause__ or error}") from error
 
 
 def _with_customer(events: pl.DataFrame, links: Sequence[tuple[str, str, int, str]]) -> pl.DataFrame:

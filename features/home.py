@@ -50,6 +50,10 @@ class Home:
 def home() -> Home:
     """Read the environment."""
     folder = Path(os.environ.get("HOLDFAST_HOME") or ROOT).resolve()
+    if odd := set(str(folder)) & set("?#%"):
+        raise InputError(
+            f"expected a home whose path can stand in a database's address, found {min(odd)!r} in {folder}"
+        )
     database = os.environ.get("HOLDFAST_DATABASE_URL") or f"sqlite:///{folder / 'data' / 'history.db'}"
     clock = os.environ.get("HOLDFAST_CLOCK") or _kept_clock(folder)
     if clock not in CLOCKS:
@@ -62,4 +66,9 @@ def _kept_clock(folder: Path) -> str:
     kept = folder / "data" / "home.toml"
     if not kept.exists():
         return "live"
-    return str(tomllib.loads(kept.read_text(encoding="utf-8")).get("clock", "live"))
+    try:
+        return str(tomllib.loads(kept.read_text(encoding="utf-8")).get("clock", "live"))
+    except ValueError as error:
+        raise InputError(
+            f'expected TOML such as clock = "live" in {kept}, found: {error}; mend or remove it'
+        ) from error

@@ -74,6 +74,8 @@ def _standard(kind: str, value: str, region: str | None) -> str:
     except phonenumbers.NumberParseException as error:
         message = f"expected a phone number with its country code, such as +8223123456; found {value!r}"
         raise InputError(message) from error
+    if not phonenumbers.is_possible_number(number):
+        raise InputError(f"expected a phone number that can be dialled, such as +8223123456; found {value!r}")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 
 import typer
 
@@ -29,13 +28,16 @@ for command in (demo, ingest, train, evaluate, promote, score, serve, decide):
 
 def main() -> None:
     """Run a command; a foreseen error is one message on standard error and status 1."""
-    place = home()
+    try:
+        place = home()
+    except HoldfastError as error:
+        err.print(f"[red]holdfast:[/] {error}", soft_wrap=True)
+        sys.exit(1)
     # What libraries would keep in the user's own folder stays with the installation.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("BENTOML_HOME", str(place.data / "bentoml"))
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MPLCONFIGDIR", str(place.data / "tools" / "matplotlib"))
-    warnings.simplefilter("ignore")
     try:
         app()
     except HoldfastError as error:

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from features.definitions import NAMES
 from features.errors import InputError
-from holdfast.places import opened
+from features.home import home
 from holdfast.screen import out, say_json, spinner
 
 # LightGBM and the registry take seconds to import: the command does so when it runs.
@@ -26,18 +25,16 @@ def decide(
 
     Example: holdfast decide 1228 --channel phone --json
     """
-    from serving.bundle import fetch, load
-    from serving.desk import Desk
-    from serving.offers import load_playbook
+    from serving.bundle import fetch
+    from serving.opening import open_desk
     from serving.requests import Ask
-    from serving.scorer import Scorer
 
-    told = _context(context)
-    with opened() as (place, history, clock):
-        with spinner("Loading the bundle"):
-            scorer = Scorer(load(*fetch(place)))
-        desk = Desk(history, scorer, load_playbook(place.playbook, NAMES), clock)
-        answer = desk.decide(Ask(customer=customer, channel=channel, context=told, offers=offers, language=language))
+    ask = Ask(customer=customer, channel=channel, context=_context(context), offers=offers, language=language)
+    with spinner("Loading the bundle"):
+        place = home()
+        desk = open_desk(place, *fetch(place))
+    answer = desk.decide(ask)
+    desk.history.close()
     if as_json:
         say_json(answer)
     else:
@@ -45,13 +42,19 @@ def decide(
 
 
 def _context(text: str) -> dict[str, Any]:
+    def refuse(found: object) -> Any:
+        raise InputError(f'expected --context as a JSON object such as \'{{"topic": "complaint"}}\', found {found}')
+
     try:
-        told = json.loads(text)
+        told = json.loads(text, parse_constant=refuse)
     except ValueError as error:
-        raise InputError(f"expected --context as a JSON object, found {text!r}: {error}") from error
+        refuse(f"{text!r}: {error}")
     if not isinstance(told, dict):
-        raise InputError(f'expected --context as a JSON object such as \'{{"topic": "complaint"}}\', found {text!r}')
-    return told
+        refuse(repr(text))
+    for name, value in told.items():
+        if not isinstance(value, str | int | float | None):
+            refuse(f"{name} = {value!r}, which is neither text, number, true, false nor null")
+    return dict(told)
 
 
 def show(answer: Mapping[str, Any]) -> None:

@@ -15,14 +15,17 @@ from features.home import Home
 from holdfast import deciding, ingesting, learning
 from holdfast.places import opened
 from holdfast.sample import SOURCE, cut, wheel
-from holdfast.screen import bars, err, out, spinner
+from holdfast.screen import bars, err, out, say_json, spinner
 from holdfast.service import running
 
 # LightGBM, MLflow and httpx take seconds to import: the steps that need them do so when they run.
 
 
 def demo(
-    households: Annotated[int | None, typer.Option(help="Take only so many households, for a quick look.")] = None,
+    households: Annotated[
+        int | None, typer.Option(min=100, help="Take only so many households, for a quick look.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else.")] = False,
     port: Annotated[int, typer.Option(help="The loopback port of the service; 0 takes a free one.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="How many threads to fit with.")] = 1,
 ) -> None:
@@ -32,22 +35,25 @@ def demo(
 
     Example: holdfast demo --households 300
     """
+    out.quiet = as_json
     with opened() as (place, history, _):
         _check_home(place, history)
         place.set_clock("history")
     with opened() as (place, history, clock):
-        _heading(1, "A year of a grocer's customers: every basket, campaign and coupon, from the wheel on PyPI")
+        _heading(1, "A year of a grocer's customers, from the wheel on PyPI")
         taken = _ingest(place, history, households)
-        _heading(
-            2, "What do they do next? Three models learn from the past, and are tested on a period they haven't seen"
-        )
+        _heading(2, "Three models learn from the past, and are judged on what came next")
         with bars() as tick:
             made = learning.make_bundle(place, history, clock(), 7, threads, tick)
         learning.show(made)
         household = _worth_a_call(place, history, clock)
-        _heading(3, f"{household} calls in: the service is asked what to offer, told what came of it, and asked again")
+        _heading(3, f"{household} calls in: what to offer, and what next after a no")
         told = _ask_twice(place, household, port)
-    _summary(place, taken, made, household, told)
+    if as_json:
+        out.quiet = False
+        say_json({"history": taken, "training": made, "household": household, **told})
+    else:
+        _summary(place, taken, made, household, told)
 
 
 def _check_home(place: Home, history: History) -> None:
@@ -160,9 +166,9 @@ def _learned(made: Mapping[str, Any]) -> Iterator[str]:
 
 
 _NEXT = """
-Where to look next (both commands are in .venv/bin)
+Where to look next (holdfast and mlflow are in .venv/bin)
   make serve                        the service; its documentation is at http://127.0.0.1:3000
-  holdfast decide {household} --json       the same decision on the command line
+  holdfast decide {household} --json       a decision on the command line
   mlflow ui --backend-store-uri {registry}
                                     figures, pictures and versions
   notebooks/train.ipynb             the models, read as a data scientist would"""

@@ -55,6 +55,11 @@ def show(reports: Sequence[IngestReport]) -> None:
     ]  # fmt: skip
     out.print(table("Ingested", ("file", "rows", "new", "known", "refused", "seconds"), rows))
     for report in reports:
+        if report.new and report.known:
+            out.print(
+                f"{report.known:,} of {report.file.name} were known by their key already, and changed nothing; a"
+                " correction needs a key of its own.", soft_wrap=True,
+            )  # fmt: skip
         if report.quarantine:
             out.print(
                 f"Rows of {report.file.name} that couldn't be taken, and why: {near(report.quarantine)}", soft_wrap=True

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from features.clock import Clock, after_history, live, moment
+from features.clock import Clock, chosen, moment
 from features.definitions import NAMES
 from features.glossary import Glossary, load_glossary
 from features.history import History
@@ -17,14 +17,9 @@ def opened() -> Iterator[tuple[Home, History, Clock]]:
     place = home()
     history = History(place.database_url)
     try:
-        yield place, history, clock_of(place, history)
+        yield place, history, chosen(place.clock, history.newest)
     finally:
         history.close()
-
-
-def clock_of(place: Home, history: History) -> Clock:
-    """Choose the clock that the home runs by."""
-    return live if place.clock == "live" else after_history(history.newest)
 
 
 def moment_or_now(text: str | None, clock: Clock) -> datetime:

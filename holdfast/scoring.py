@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from features.errors import InputError
 from holdfast.places import moment_or_now, opened
 from holdfast.screen import bars, near, out, say_json, table
 
@@ -39,6 +40,8 @@ def score(
         for part in scorer.score_base(known):
             parts.append(part)
             tick("Scoring customers", sum(len(done) for done in parts), None)
+        if to is not None and (to.is_dir() or not to.absolute().parent.is_dir()):
+            raise InputError(f"expected --to as a file in a folder that is there, found {to}")
         target = to or place.data / "scores" / f"{moment:%Y-%m-%dT%H%M%S}.parquet"
         base = pl.concat(parts) if parts else None
         if base is not None:

@@ -14,7 +14,7 @@ from rich.table import Table
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 Tick = Callable[[str, int, int | None], None]
-_HELD_OUT = "On the test window, which no choice has seen"
+_HELD_OUT = "On the last horizon, which no fit and no calibration has seen"
 
 
 @contextmanager

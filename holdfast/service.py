@@ -28,7 +28,6 @@ def serve(
 
     Example: holdfast serve --port 3000
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with running(home(), version, host, port, workers) as (server, number):
         err.print(f"Serving bundle version {number} on {server.url}; its documentation is there. Stop with Ctrl-C.")
         server.process.wait()
@@ -42,6 +41,8 @@ def running(
     from serving.bundle import fetch
     from serving.run import serve as begin
 
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     chosen = _free_port(host, port)
     with spinner("Reading the registry"):
         folder, number = fetch(place, version)

@@ -17,9 +17,9 @@ class ScoresAnswer(_Shape):
     expected_value: float
     """Predicted value over the horizon, in the currency."""
     value_low: float
-    """The value is at least this with 90 % probability."""
+    """The lower end of the interval that holds the value in four of five cases."""
     value_high: float
-    """The value is at most this with 90 % probability."""
+    """The upper end of that interval."""
     value_measure: Literal["margin", "revenue"]
     """What the value counts."""
     horizon_days: int

@@ -11,7 +11,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from features.affinity import ItemTable
+from features.affinity import PAIR_FEATURES, ItemTable
 from features.contract import CONTRACT, FeatureContract
 from features.errors import ContractError, RegistryError
 from features.feature import Array
@@ -83,9 +83,13 @@ def load(folder: Path, version: str = "unregistered") -> Bundle:
         _booster(folder / "value" / "high.lgb"),
         _ranker(ranker) if ranker.exists() else None,
     )
-    if tuple(bundle.churn.feature_name()) != CONTRACT.names:
+    rows = (bundle.churn, bundle.value, bundle.value_low, bundle.value_high)
+    pairs = (bundle.ranker.booster,) if bundle.ranker else ()
+    if any(tuple(booster.feature_name()) != CONTRACT.names for booster in rows) or any(
+        tuple(booster.feature_name()) != PAIR_FEATURES for booster in pairs
+    ):
         raise ContractError(
-            "expected the churn model's columns in the contract's order, found another; train again: holdfast train"
+            "expected the models' columns in the contract's order, found another; train again: holdfast train"
         )
     return bundle
 
@@ -107,8 +111,12 @@ def fetch(home: Home, wanted: str = CHAMPION) -> tuple[Path, str]:
         found = by_number(MODEL, wanted)
         mlflow.set_tracking_uri(home.tracking_uri)
         folder = Path(mlflow.artifacts.download_artifacts(found.source))
+        registered = found.tags.get("bundle_hash")
     except mlflow.exceptions.MlflowException as error:
         raise RegistryError(f"expected bundle {wanted!r} in the registry, found: {error}; {hint}") from error
+    _manifest(folder)
+    if (digest := _digest(folder / "manifest.json")) != registered:
+        raise RegistryError(f"expected bundle {found.version} with hash {registered}, found {digest}; {hint}")
     return folder, str(found.version)
 
 

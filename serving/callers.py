@@ -25,6 +25,7 @@ def find_caller(history: History, text: str, as_of: datetime, region: str) -> Ca
 
     Raises InputError when the text can't name anybody, and AmbiguousCustomer when it names several.
     """
+    text = text.strip()
     standard = str(reference_of(text, region))
     found = history.find(text) or history.find(standard)
     if found is None:
@@ -38,6 +39,7 @@ def find_reference(history: History, text: str, region: str) -> Reference:
 
     Raises InputError when the text can't name anybody, and AmbiguousCustomer when it names several.
     """
+    text = text.strip()
     standard = reference_of(text, region)
     if ":" in text:
         return standard

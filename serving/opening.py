@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-from features.clock import after_history, live
+from features.clock import chosen
 from features.definitions import NAMES
 from features.history import History
 from features.home import Home
@@ -21,5 +21,5 @@ def open_desk(home: Home, bundle: Path, version: str = "unregistered") -> Desk:
     loading, scoring = (importlib.import_module(f"serving.{name}") for name in ("bundle", "scorer"))
     scorer = scoring.Scorer(loading.load(bundle, version))
     history = History(home.database_url)
-    clock = live if home.clock == "live" else after_history(history.newest)
+    clock = chosen(home.clock, history.newest)
     return Desk(history, scorer, playbook, clock)

@@ -127,8 +127,16 @@ def _stopped(offer: Offer, situation: Situation) -> Withheld | None:
     words = situation.words(offer)
     for layer in LAYERS:
         for rule in offer.rules[layer]:
-            if not rule.when.holds(words):
-                return Withheld(offer, layer, rule.sentence, rule.when.unknown(words))
+            holds = rule.when.holds(words)
+            if holds is None:
+                said = (
+                    sentences.NOT_KNOWN
+                    if any(not word.startswith("context.") for word in rule.when.unknown(words))
+                    else rule.sentence
+                )
+                return Withheld(offer, layer, said, rule.when.unknown(words))
+            if not holds:
+                return Withheld(offer, layer, rule.sentence)
     return None
 
 

@@ -34,7 +34,7 @@ def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime) -> In
         source_reference=report.decision_id,
         reference=Reference(kind, value),
         kind=f"offer_{report.status}",
-        occurred_at=_possible("occurred_at", report.occurred_at or now, now),
+        occurred_at=_after(decision["as_of"], _possible("occurred_at", report.occurred_at or now, now)),
         recorded_at=now,
         channel=decision["channel"],
         product=report.offer,
@@ -51,14 +51,21 @@ def interaction_of(happening: Happening, reference: Reference, now: datetime) ->
         raise InputError(
             f"expected the outcome of an offer at /v1/outcomes, found an interaction of kind {happening.kind}"
         )
+    _check_signs(happening)
+    occurred_at = _possible("occurred_at", happening.occurred_at, now)
+    recorded_at = _possible("recorded_at", happening.recorded_at or now, now)
+    if recorded_at < occurred_at - TOLERANCE:
+        raise InputError(
+            f"expected recorded_at not before occurred_at ({occurred_at.isoformat()}), found {recorded_at.isoformat()}"
+        )
     return Interaction(
         id=event_id("interaction", happening.source, happening.event_id),
         source=happening.source,
         source_reference=happening.event_id,
         reference=reference,
         kind=happening.kind,
-        occurred_at=_possible("occurred_at", happening.occurred_at, now),
-        recorded_at=_possible("recorded_at", happening.recorded_at or now, now),
+        occurred_at=occurred_at,
+        recorded_at=recorded_at,
         channel=happening.channel,
         product=happening.product,
         place=happening.place,
@@ -68,6 +75,25 @@ def interaction_of(happening: Happening, reference: Reference, now: datetime) ->
         discount=happening.discount,
         body=happening.body,
     )
+
+
+def _check_signs(happening: Happening) -> None:
+    if happening.kind == "return" and max(happening.amount, happening.quantity) > 0:
+        found = f"{happening.amount:g} and {happening.quantity:g}"
+        raise InputError(f"expected amount and quantity of a return below 0, or 0; found {found}")
+    if happening.kind == "purchase" and min(happening.amount, happening.quantity) < 0:
+        found = f"{happening.amount:g} and {happening.quantity:g}"
+        raise InputError(
+            f"expected amount and quantity of a purchase of 0 or more, found {found}; send a return instead"
+        )
+    if happening.kind == "attribute" and not happening.product:
+        raise InputError("expected the attribute's name as product, found none")
+
+
+def _after(decided: str, moment: datetime) -> datetime:
+    if moment < datetime.fromisoformat(decided) - TOLERANCE:
+        raise InputError(f"expected occurred_at not before the decision ({decided}), found {moment.isoformat()}")
+    return moment
 
 
 def _possible(name: str, moment: datetime, now: datetime) -> datetime:

@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 
 from features.errors import HoldfastError, InputError
 from features.home import ROOT, Home
+from serving.leash import PARENT
 from serving.opening import open_desk
 
 SERVICE = "serving.service:HoldfastService"
@@ -93,6 +94,7 @@ def environment(home: Home, bundle: Path, workers: int, version: str) -> dict[st
         "HOLDFAST_CLOCK": home.clock,
         "HOLDFAST_DATABASE_URL": home.database_url,
         "HOLDFAST_HOME": str(home.folder),
+        PARENT: str(os.getpid()),
         "HOLDFAST_PLAYBOOK": str(home.playbook),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }

@@ -135,6 +135,8 @@ class Scorer:
         if ranker is None:
             return {}, ()
         items, values = pairs_of_customer(events, ranker.table, microseconds(as_of))
+        if not (values[:, _DAYS] > 0).any():
+            return {}, self.default.next_purchases
         scores = self._predict(ranker.booster, values)
         probability = ranker.calibration.apply(scores)
         order = np.lexsort((np.array(items), -scores))[:NEXT_PURCHASES]

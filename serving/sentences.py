@@ -10,6 +10,10 @@ NO_RISK = {
     "en": "The risk of leaving is unknown, so what this would bring can't be counted.",
     "ko": "이탈 위험을 알 수 없어 기대 효과를 계산할 수 없습니다.",
 }
+NOT_KNOWN = {
+    "en": "Not enough is known of this customer.",
+    "ko": "이 고객에 대해 알려진 정보가 부족합니다.",
+}
 COSTS_MORE = {"en": "Costs more than it brings.", "ko": "기대 이익보다 비용이 더 큽니다."}
 SAME_ITEM = {"en": "Another offer of the same item ranks higher.", "ko": "같은 품목의 다른 제안이 더 높은 순위입니다."}
 SILENCE_RULES = {

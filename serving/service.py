@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from features.errors import InputError, StoreError
 from features.home import home
-from serving import answers, opening, wire
+from serving import answers, leash, opening, wire
 from serving.desk import Desk, as_text
 from serving.documentation import DocumentedService
 from serving.refusal import refusal
@@ -104,6 +104,7 @@ class HoldfastService:
     desk: Desk
 
     def __init__(self) -> None:
+        leash.follow()
         bundle = Path(os.environ.get("HOLDFAST_BUNDLE", ""))
         self.desk = opening.open_desk(home(), bundle, os.environ.get("HOLDFAST_BUNDLE_VERSION", "unregistered"))
         warm(self.desk)

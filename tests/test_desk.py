@@ -351,3 +351,43 @@ def test_each_decision_has_an_id_of_its_own(history: History) -> None:
     made = {desk.decide(ask())["decision_id"] for _ in range(3)}
     assert len(made) == 3
     assert all(UUID(one.removeprefix("d-")).version == 4 for one in made)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kind": "return", "amount": 5.0}, "expected amount and quantity of a return below 0, or 0; found 5 and 0"),
+        (
+            {"kind": "purchase", "amount": -5.0},
+            "expected amount and quantity of a purchase of 0 or more, found -5 and 0",
+        ),
+        ({"kind": "attribute"}, "expected the attribute's name as product, found none"),
+        ({"recorded_at": NOW - timedelta(days=9)}, "expected recorded_at not before occurred_at"),
+        ({"customer": "phone:+1 123"}, "expected a phone number that can be dialled"),
+    ],
+)
+def test_what_cannot_be_true_is_refused(desk: Desk, given: dict[str, Any], message: str) -> None:
+    plain = {"event_id": "e", "customer": "household:7", "kind": "purchase", "source": "till",
+             "occurred_at": NOW - timedelta(days=1)}  # fmt: skip
+    before = desk.history.counts()
+    with pytest.raises(InputError, match=message):
+        desk.interactions([Happening(**(plain | given))])
+    assert desk.history.counts() == before
+
+
+def test_an_outcome_cannot_come_before_its_decision(desk: Desk) -> None:
+    decision = desk.decide(Ask(customer="household:7", channel="phone"))
+    offer = (decision["offers"] + decision["withheld"])[0]["offer"]
+    early = Report(
+        decision_id=decision["decision_id"], offer=offer, status="declined", occurred_at=NOW - timedelta(days=1)
+    )
+    with pytest.raises(InputError, match="expected occurred_at not before the decision"):
+        desk.outcome(early)
+
+
+def test_spaces_around_a_name_do_not_make_another_customer(desk: Desk) -> None:
+    asked = {desk.lookup(text)["customer"] for text in ("7", " 7", "7 ", "household:7 ")}
+    assert asked == {"household:7"}
+    told = Happening(event_id="e", customer=" 7 ", kind="inquiry", source="web", occurred_at=NOW - timedelta(hours=1))
+    desk.interactions([told])
+    assert desk.lookup("7")["customer"] == "household:7"

@@ -64,7 +64,7 @@ def test_newest_is_the_last_thing_recorded(history: History):
 
 def test_one_decision_id_is_written_once(history: History):
     history.append_decision("d-1", "customer:a", AS_OF, "{}")
-    with pytest.raises(StoreError, match="expected the store to take the decision; found: UNIQUE constraint failed"):
+    with pytest.raises(StoreError, match="expected the store to be written; found: UNIQUE constraint failed"):
         history.append_decision("d-1", "customer:a", AS_OF, "{}")
 
 

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from features.errors import NotEnoughData
-from features.history import History
+from features.history import History, Known
 from features.identity import Reference
 from tests.making import happened
+from training.boosting import Fit
 from training.cutoffs import plan_cutoffs
 from training.horizon import Horizon, choose_horizon, kaplan_meier_quantile
+from training.pipeline import Plan, train
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
 
@@ -76,3 +78,50 @@ def test_no_label_of_learning_reaches_into_the_test_nor_of_fitting_into_choosing
     if plan.choose is not None:
         assert plan.before(plan.choose)
         assert all(moment + plan.horizon <= plan.choose for moment in plan.before(plan.choose))
+
+
+def test_a_horizon_that_is_too_long_for_the_history_is_refused(history: History):
+    known = shoppers(history, 120, 7, days=100).known_by(START + timedelta(days=100))
+    with pytest.raises(NotEnoughData, match=r"at most a third of the 100 days of history, found \[horizon\] days = 60"):
+        choose_horizon(known, days=60)
+
+
+def _plan() -> Plan:
+    return Plan(None, None, (("top", 0.2), ("base", 0.8)), "type", "USD", "")
+
+
+def _train(known: Known) -> None:
+    train(known, _plan(), Fit(trees=2), lambda name, done, total: None)
+
+
+def test_customers_of_whom_nobody_ever_lapses_are_refused(history: History):
+    known = shoppers(history, 120, 7, days=200).known_by(START + timedelta(days=200))
+    with pytest.raises(
+        NotEnoughData, match="expected active customers who lapsed and who came back in the past windows"
+    ):
+        _train(known)
+
+
+def test_a_history_that_ended_long_ago_is_refused_with_the_way_out(history: History):
+    known = shoppers(history, 120, 7, days=200).known_by(START + timedelta(days=400))
+    with pytest.raises(NotEnoughData) as refused:
+        _train(known)
+    assert str(refused.value) == (
+        "expected purchases up to about 2024-02-05, found the last by 2023-07-20; to live in an old data set as if its"
+        " last day were today: HOLDFAST_CLOCK=history holdfast train"
+    )
+
+
+def test_purchases_without_amounts_are_refused(history: History):
+    rng = np.random.default_rng(1)
+    history.append(
+        happened(
+            place,
+            reference=Reference("customer", str(place % 150)),
+            occurred_at=START + timedelta(days=int(day), hours=9),
+        )
+        for place, day in enumerate(rng.integers(0, 200, 1500))
+    )
+    known = history.known_by(START + timedelta(days=200))
+    with pytest.raises(NotEnoughData, match="expected amounts above 0 in the past windows, found none"):
+        _train(known)

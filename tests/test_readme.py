@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from features.history import History
 from features.home import ROOT
 from holdfast import sample
 from holdfast.app import app
+from tests.figures import differing
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOLDFAST = str(Path(sys.executable).with_name("holdfast"))
@@ -82,6 +84,12 @@ def test_the_demonstration_ends_as_it_says_and_can_be_asked_again(tmp_path: Path
     assert masked(summary) == masked(shown("holdfast demo"))
     household = re.search(r"household:(\d+) was offered", summary)
     assert household
+    # What the service wrote down is there after it and the demonstration have ended: an outcome, two decisions.
+    kept = History(f"sqlite:///{tmp_path / 'data' / 'history.db'}")
+    assert kept.counts().get("offer_declined") == 1
+    decisions = [kept.decision(found) for found in kept.decision_ids()]
+    kept.close()
+    assert [decision["customer"] for decision in decisions if decision] == [f"household:{household[1]}"] * 2
     asked = printed(["decide", household[1]], tmp_path).splitlines()
     wanted = shown("holdfast decide").splitlines()
     first_words = [line.split()[0] if line[:1].strip() else "" for line in wanted[1:]]
@@ -99,3 +107,10 @@ def test_the_demonstration_leaves_other_data_alone(tmp_path: Path):
     done = subprocess.run([HOLDFAST, "demo"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "expected an empty home, or one that holds only Complete Journey" in " ".join(done.stderr.split())
+
+
+def test_a_figure_that_went_stale_is_found():
+    true = "\n".join(line for line in shown("holdfast demo").splitlines())
+    assert differing(README, true) == []
+    assert len(differing(README, true.replace("purchases", "1 purchases").replace("pairs", "5% pairs"))) == 2
+    assert differing(README, "") != []

@@ -139,7 +139,8 @@ def test_the_bundle_says_what_it_is(trained: Trained):
     assert made["level"] == "type"
     assert [tier["name"] for tier in made["tiers"]] == ["top", "high", "middle", "base"]
     assert {figure["model"] for figure in made["figures"]} == {"churn", "value", "next_purchase"}
-    assert all(figure["best_baseline"] for figure in made["figures"] if "interval" not in figure["metric"])
+    alone = {figure["metric"] for figure in made["figures"] if not figure["best_baseline"]}
+    assert alone == {"within the 80 % interval", "width of the interval", "ECE of the probabilities"}
 
 
 def test_the_whole_base_is_scored_as_each_customer_is(trained: Trained):
@@ -208,20 +209,24 @@ def test_another_contract_is_refused_with_the_difference():
     )
 
 
-def test_a_worse_grade_is_promoted_only_for_a_reason(trained: Trained, monkeypatch: pytest.MonkeyPatch):
-    place, _, made = trained
-    assert (
-        registry.champion(place).version == int(made["version"])
-        or str(registry.champion(place).version) == made["version"]
+def test_a_worse_grade_is_promoted_only_for_a_reason(tmp_path):
+    place = Home(tmp_path, tmp_path, "", "live")
+    contract = CONTRACT.definitions
+    for grade, trained_on in (("B", contract), ("C", contract), ("A", "other features"), ("C", contract)):
+        registry.register_version(place, "file:nowhere", None, {"grade": grade, "contract": trained_on})
+    assert registry.promote(place, "1") is None
+    with pytest.raises(RegistryError) as refused:
+        registry.promote(place, "2")
+    assert str(refused.value) == (
+        "expected a grade of B or better, as the champion (version 1) has; found C. To promote it all the same:"
+        " holdfast promote 2 --why REASON"
     )
-    monkeypatch.setattr(registry, "_rank", lambda version: 0)
-    assert registry.promote(place, made["version"]) == made["version"]
-    ranks = iter([1, 0])
-    monkeypatch.setattr(registry, "_rank", lambda version: next(ranks))
-    with pytest.raises(RegistryError, match=r"expected a grade of . or better, as the champion"):
-        registry.promote(place, made["version"])
-    assert registry.promote(place, made["version"], why="a trial") == made["version"]
-    with pytest.raises(RegistryError, match="expected a registered version, found '99'; there are: 1"):
+    assert registry.champion(place).version == 1
+    assert registry.promote(place, "2", why="a trial") == "1"
+    assert registry.promote(place, "3") == "2"
+    # What was trained on other features can't serve, so it gives way to any grade.
+    assert registry.promote(place, "4") == "3"
+    with pytest.raises(RegistryError, match="expected a registered version, found '99'; there are: 4, 3, 2, 1"):
         registry.promote(place, "99")
 
 

@@ -1,5 +1,6 @@
 """Rows and labels at every cutoff, stacked."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,6 +85,20 @@ def _sample(then: Known, horizon: Horizon, cutoff: datetime) -> list[str]:
     active = then.events.filter(bought & recent)["customer"].unique().sort()
     # By hash, so that a customer is in every cutoff's sample or in none.
     return active.to_frame().sort(pl.col("customer").hash(seed=7)).head(_MOST_CUSTOMERS)["customer"].to_list()
+
+
+def halved(window: PairWindow, odd: bool) -> PairWindow:
+    """Keep the half of a window's customers whose hash is odd, or even."""
+    mine = {customer for customer in window.pairs.customers.tolist() if is_odd(customer) == odd}
+    which = np.array([customer in mine for customer in window.pairs.customers.tolist()], dtype=bool)
+    pairs = Pairs(window.pairs.customers[which], window.pairs.items[which], window.pairs.values[which])
+    bought = {pair for pair in window.bought if pair[0] in mine}
+    return PairWindow(window.cutoff, window.table, pairs, window.taken[which], bought)
+
+
+def is_odd(customer: str) -> bool:
+    """Tell the half that a customer belongs to, the same at every cutoff."""
+    return bool(hashlib.blake2b(customer.encode(), digest_size=1).digest()[0] & 1)
 
 
 def windows(known: Known, cutoffs: Cutoffs, horizon: Horizon, measure: str, progress: Progress) -> list[Window]:

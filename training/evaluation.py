@@ -214,6 +214,29 @@ def _basket_metrics(ranked: Sequence[str], basket: set[str], at: int) -> tuple[f
     return hits.sum() / len(basket), float((hits * discounts[: len(hits)]).sum() / ideal), float(hits.any())
 
 
+def pair_calibration(customers: npt.NDArray[np.str_], taken: Array, probability: Array, seed: int) -> Figure:
+    """Measure the calibration error of next-purchase probabilities over ten bins of equal count, by customer.
+
+    All have shape (pairs,); customers are resampled whole, since their pairs go together.
+    """
+    everyone, owner = np.unique(customers, return_inverse=True)
+    order = np.argsort(probability, kind="stable")
+    bins = np.empty(len(order), dtype=np.int64)
+    bins[order] = np.arange(len(order)) * 10 // len(order)
+    sums = np.zeros((len(everyone), 10, 2))
+    np.add.at(sums, (owner, bins), np.column_stack([probability - taken, np.ones(len(taken))]))
+
+    def error(counts: Array) -> float:
+        gaps, pairs = np.tensordot(counts, sums, axes=1).T
+        return float(np.abs(gaps).sum() / pairs.sum())
+
+    rng = np.random.default_rng(seed)
+    draws = [rng.multinomial(len(everyone), np.full(len(everyone), 1 / len(everyone))) for _ in range(_REPLICATES)]
+    value = error(np.ones(len(everyone)))
+    low, high = _interval(np.array([error(draw.astype(np.float64)) for draw in draws]), value)
+    return Figure("next_purchase", "ECE of the probabilities", value, low, high, {}, None, None, None, None)
+
+
 HEADLINES = {"churn": "AUC", "value": "normalised Gini", "next_purchase": "recall at 10"}
 
 

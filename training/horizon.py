@@ -45,6 +45,11 @@ def choose_horizon(known: Known, days: int | None = None, active_days: int | Non
     span = (end - start) // DAY
     if span < 3 * STEPS[0]:
         raise NotEnoughData(f"expected at least {3 * STEPS[0]} days of purchases, found {span}; ingest more history")
+    if days is not None and days > span / _SHARE_OF_HISTORY:
+        raise NotEnoughData(
+            f"expected a horizon of at most a third of the {span} days of history, found [horizon] days = {days} in the"
+            " glossary; set a shorter one, or ingest more history"
+        )
     if days is not None:
         return Horizon(days, active_days or 2 * days, start, end, "set in the glossary")
     quantile = kaplan_meier_quantile(*_gaps(bought, end), 0.9)

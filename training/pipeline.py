@@ -3,12 +3,16 @@
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from features.affinity import item_table
+from features.clock import from_microseconds
 from features.contract import CONTRACT, FeatureMatrix, rows_of
+from features.errors import NotEnoughData
 from features.feature import Array
 from features.history import LEVELS, Known
 from training import baselines, pictures
@@ -16,7 +20,7 @@ from training.boosting import Fit
 from training.bundle import write_bundle
 from training.churn import ChurnModel, choose_calibration, fit_churn
 from training.cutoffs import Cutoffs, plan_cutoffs
-from training.dataset import PairWindow, Progress, Window, pair_window, value_measure, windows
+from training.dataset import PairWindow, Progress, Window, halved, pair_window, value_measure, windows
 from training.evaluation import (
     CHURN_METRICS,
     VALUE_METRICS,
@@ -25,6 +29,7 @@ from training.evaluation import (
     interval_figures,
     judge,
     judge_ranking,
+    pair_calibration,
     ranking_parts,
 )
 from training.horizon import Horizon, choose_horizon
@@ -69,9 +74,11 @@ def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
     Raises NotEnoughData when the history is too short or too small.
     """
     horizon = choose_horizon(known, plan.horizon_days, plan.active_days)
+    check_fresh(known, horizon)
     cutoffs = plan_cutoffs(horizon)
     measure = value_measure(known)
     made = windows(known, cutoffs, horizon, measure, progress)
+    check_enough(made)
     churn, churn_figures, reliability, said = _train_churn(made, cutoffs, fit)
     progress("Churn, value and next purchase", 1, 3)
     value, value_figures, captured = _train_value(made, cutoffs, fit)
@@ -91,6 +98,38 @@ def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
     }
     shown = {"churn importance": _importance(churn), "churn reliability": reliability, "value captured": captured}
     return Trained(churn, value, ranker, figures, manifest, shown)
+
+
+def check_fresh(known: Known, horizon: Horizon) -> None:
+    """Refuse to serve from a history that ended long ago: nobody would be active, and nothing popular.
+
+    Raises NotEnoughData when the last purchase lies more than a horizon before the moment of training.
+    """
+    ended = from_microseconds(horizon.end)
+    if known.as_of - ended > timedelta(days=horizon.days):
+        raise NotEnoughData(
+            f"expected purchases up to about {known.as_of:%Y-%m-%d}, found the last by {ended:%Y-%m-%d}; to live in"
+            " an old data set as if its last day were today: HOLDFAST_CLOCK=history holdfast train"
+        )
+
+
+def check_enough(made: Sequence[Window]) -> None:
+    """Refuse to learn from windows in which nothing differs.
+
+    Raises NotEnoughData unless both the learning windows and the test hold active customers who lapsed and who came
+    back, and value.
+    """
+    for name, part in (("past windows", made[:-1]), ("last window", made[-1:])):
+        lapsed = np.concatenate([window.lapsed[window.active] for window in part])
+        if not 0 < lapsed.sum() < len(lapsed):
+            raise NotEnoughData(
+                f"expected active customers who lapsed and who came back in the {name}, found {int(lapsed.sum())}"
+                f" lapsed of {len(lapsed)}; ingest more history, or set another [horizon] in the glossary"
+            )
+        if sum(np.maximum(window.value, 0.0).sum() for window in part) <= 0:
+            raise NotEnoughData(
+                f"expected amounts above 0 in the {name}, found none; does the mapping name the amount?"
+            )
 
 
 def usable_level(known: Known, wanted: str) -> str:
@@ -130,16 +169,22 @@ def _train_next_purchase(
 ) -> tuple[NextPurchaseModel | None, list[Figure]]:
     if not level:
         return None, []
-    choose = cutoffs.choose or cutoffs.learn[-1]
-    earlier = [moment for moment in cutoffs.learn if moment + cutoffs.horizon <= choose] or [cutoffs.learn[0]]
-    seen = [pair_window(known, moment, horizon, level) for moment in earlier[-_PAIR_CUTOFFS:]]
-    chosen = pair_window(known, choose, horizon, level)
-    test = pair_window(known, cutoffs.test, horizon, level)
+
+    def at(moment: datetime) -> PairWindow:
+        return pair_window(known, moment, horizon, level)
+
+    test = at(cutoffs.test)
+    learn = [at(moment) for moment in cutoffs.learn[-_PAIR_CUTOFFS:]]
+    if cutoffs.choose is None:
+        seen, chosen = [halved(window, True) for window in learn], halved(learn[-1], False)
+    else:
+        seen, chosen = [at(moment) for moment in cutoffs.before(cutoffs.choose)[-_PAIR_CUTOFFS:]], learn[-1]
+    if not all(window.taken.any() for window in (*seen, chosen, test)):
+        return None, []
     calibration = calibrate_pairs(fit_pairs(seen, fit), chosen, fit)
-    judged = NextPurchaseModel(fit_pairs([*seen, chosen], fit), calibration, test.table)
-    figures = _judge_pairs(judged, test, fit)
-    last = pair_window(known, known.as_of, horizon, level)
-    return NextPurchaseModel(fit_pairs([*seen, chosen, test], fit), calibration, last.table), figures
+    figures = _judge_pairs(NextPurchaseModel(fit_pairs(learn, fit), calibration, test.table), test, fit)
+    table = item_table(known, level)
+    return NextPurchaseModel(fit_pairs([*learn[1:], test], fit), calibration, table), figures
 
 
 def _judge_pairs(model: NextPurchaseModel, test: PairWindow, fit: Fit) -> list[Figure]:
@@ -150,7 +195,9 @@ def _judge_pairs(model: NextPurchaseModel, test: PairWindow, fit: Fit) -> list[F
     for rule, simple in baselines.next_purchase_baselines(test).items():
         for name, part in ranking_parts(pairs.customers, pairs.items, simple, test.bought)[1].items():
             rules[name][rule] = part
-    return judge_ranking(buyers, ours, rules, fit.seed)
+    probability = model.calibration.apply(scores)
+    calibrated = pair_calibration(pairs.customers, test.taken, probability, fit.seed)
+    return [*judge_ranking(buyers, ours, rules, fit.seed), calibrated]
 
 
 def _manifest(

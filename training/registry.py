@@ -10,6 +10,7 @@ from typing import Any
 import mlflow
 from mlflow.exceptions import MlflowException
 
+from features.contract import CONTRACT
 from features.errors import RegistryError
 from features.home import Home
 from training.evaluation import Figure
@@ -29,7 +30,7 @@ def register(
     leaderboard: str,
 ) -> str:
     """Log a run with its figures and pictures, and register its bundle; returns the new version."""
-    client = _client(home)
+    _client(home)
     with mlflow.start_run(experiment_id=_experiment(home), run_name=f"as of {manifest['as_of'][:10]}") as run:
         mlflow.log_params(_parameters(manifest))
         mlflow.log_metrics(_metrics(figures))
@@ -38,16 +39,21 @@ def register(
             mlflow.log_text(svg, f"pictures/{name}.svg")
         mlflow.log_artifacts(str(bundle), "bundle")
         uri = mlflow.get_artifact_uri("bundle")
-    tags = {"grade": manifest["grade"], "bundle_hash": bundle_hash, "as_of": manifest["as_of"]}
-    made = client.create_model_version(MODEL, uri, run.info.run_id, tags=tags)
-    return str(made.version)
+    tags = {name: manifest[name] for name in ("grade", "as_of")}
+    tags |= {"bundle_hash": bundle_hash, "contract": manifest["contract"]["definitions"]}
+    return register_version(home, uri, run.info.run_id, tags)
+
+
+def register_version(home: Home, uri: str, run_id: str | None, tags: Mapping[str, str]) -> str:
+    """Register a bundle that lies at an address, and return its version."""
+    return str(_client(home).create_model_version(MODEL, uri, run_id, tags=dict(tags)).version)
 
 
 def promote(home: Home, version: str, *, why: str | None = None) -> str | None:
     """Make a version the champion and return the one it replaces, if any.
 
     Raises RegistryError when there is no such version, or when its grade is worse than the champion's and no reason
-    is given.
+    is given. A champion that was trained on other features can't serve any more, and gives way to any grade.
     """
     client = _client(home)
     try:
@@ -56,7 +62,7 @@ def promote(home: Home, version: str, *, why: str | None = None) -> str | None:
         known = ", ".join(str(found.version) for found in versions(home)) or "none"
         raise RegistryError(f"expected a registered version, found {version!r}; there are: {known}") from error
     old = champion(home)
-    if old is not None and why is None and _rank(new) > _rank(old):
+    if old is not None and why is None and _may_serve(old) and _rank(new) > _rank(old):
         raise RegistryError(
             f"expected a grade of {old.tags['grade']} or better, as the champion (version {old.version}) has; found"
             f" {new.tags['grade']}. To promote it all the same: holdfast promote {version} --why REASON"
@@ -79,6 +85,11 @@ def versions(home: Home) -> list[Any]:
     """List the registered versions, newest first."""
     found = _client(home).search_model_versions(f"name='{MODEL}'")
     return sorted(found, key=lambda version: -int(version.version))
+
+
+def _may_serve(version: Any) -> bool:
+    """Tell whether a version was trained on the features that the code defines; no other can be loaded."""
+    return bool(version.tags.get("contract") == CONTRACT.definitions)
 
 
 def _rank(version: Any) -> int:

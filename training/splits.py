@@ -1,6 +1,5 @@
 """Scores on people and periods that a fit hasn't seen, for choosing and calibrating before the test."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -8,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.cutoffs import Cutoffs
-from training.dataset import Window
+from training.dataset import Window, is_odd
 
 Fitted = TypeVar("Fitted")
 
@@ -35,7 +34,7 @@ def unseen(
 
 def part(window: Window, odd: bool) -> Window:
     """Keep the half of the customers whose hash is odd, or even."""
-    return keep(window, np.array([_odd(customer) == odd for customer in window.rows.customers]))
+    return keep(window, np.array([is_odd(customer) == odd for customer in window.rows.customers]))
 
 
 def keep(window: Window, which: npt.NDArray[np.bool_]) -> Window:
@@ -43,7 +42,3 @@ def keep(window: Window, which: npt.NDArray[np.bool_]) -> Window:
     return Window(
         window.cutoff, window.rows.keep(which), window.active[which], window.lapsed[which], window.value[which]
     )
-
-
-def _odd(customer: str) -> bool:
-    return bool(hashlib.blake2b(customer.encode(), digest_size=1).digest()[0] & 1)
