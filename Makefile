@@ -25,6 +25,7 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN)python -m pip install --quiet --progress-bar on --require-hashes --requirement requirements.txt
 	$(RUN)python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(RUN)python -c 'import lightgbm' || { echo "LightGBM needs the system's library libgomp; on Debian and Ubuntu it is the package libgomp1."; exit 1; }
 	@touch $(READY)
 
 demo: $(READY) ## Carry real data all the way: history, models, service, decision, outcome

@@ -263,3 +263,11 @@ def test_evaluate_says_from_when_on_predictions_can_be_judged(trained: Trained, 
     answer = json.loads(done.stdout)
     assert answer["version"] == made["version"]
     assert answer["since"]["missing"].startswith("what it predicted can be judged from 2018-01-1")
+
+
+def test_training_needs_no_git(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    from training import pipeline
+
+    assert len(pipeline._commit()) in (40, 64) or pipeline._commit() == "unknown"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert pipeline._commit() == "unknown"

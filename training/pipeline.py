@@ -240,7 +240,10 @@ def _importance(churn: ChurnModel) -> str:
 
 
 def _commit() -> str:
-    asked = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
+    """Name the commit that trains; "unknown" without git or outside a clone."""
+    asking = ["git", "rev-parse", "HEAD"]
+    try:
+        asked = subprocess.run(asking, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
     return asked.stdout.strip() if asked.returncode == 0 else "unknown"
