@@ -134,12 +134,12 @@ def pairs_of_customer(events: CustomerEvents, table: ItemTable, as_of: int) -> t
     top = np.lexsort((names, -last, -found["n"], -found["n91"]))[:OWN]
     items = sorted({*names[top].tolist(), *table.items[:POPULAR]})
     where = {name: place for place, name in enumerate(names.tolist())}
-    own = np.array([where.get(item, -1) for item in items])
+    own = np.array([where.get(item, -1) for item in items], dtype=np.int64)
     visits = as_of - np.unique(day) * DAY
     primitives = {name: np.where(own >= 0, np.append(column, np.nan)[own], np.nan) for name, column in found.items()}
     primitives["own28"] = np.full(len(items), float((visits <= 28 * DAY).sum()))
     primitives["own91"] = np.full(len(items), float((visits <= 91 * DAY).sum()))
-    places = np.array([table.places.get(item, -1) for item in items])
+    places = np.array([table.places.get(item, -1) for item in items], dtype=np.int64)
     return items, _values(as_of, primitives, table, places)
 
 
