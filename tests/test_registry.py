@@ -18,7 +18,7 @@ def test_a_first_opening_that_is_killed_leaves_nothing_that_bars_the_next(tmp_pa
         "from pathlib import Path; from features.home import Home; from training import registry;"
         f"p = Path({str(tmp_path)!r}); registry.champion(Home(p, p, '', 'live'))"
     )
-    for patience in (0.0, 0.3):
+    for patience in (0.0, 0.1):
         killed = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
         while not list(tmp_path.glob("mlruns/*/mlflow.db")) and killed.poll() is None:
             time.sleep(0.01)
