@@ -77,9 +77,7 @@ class Pairs:
 def pairs_of(known: Known, table: ItemTable, customers: Sequence[str] | None = None) -> Pairs:
     """List and measure candidates in batch, of everyone or of some: what they bought most, and what is popular."""
     as_of = microseconds(known.as_of)
-    days = _purchase_days(known, table.level)
-    if customers is not None:
-        days = days.filter(pl.col("customer").is_in(list(customers)))
+    days = _purchase_days(known, table.level, customers)
     age = as_of - pl.col("at")
     own = days.group_by("customer", "item").agg(
         n28=(age <= 28 * DAY).sum(),
@@ -156,11 +154,12 @@ def _values(as_of: int, found: dict[str, Array], table: ItemTable, places: npt.N
     return np.column_stack([*counts, since, gap, overdue, share, popularity, trend, repeat, *own])
 
 
-def _purchase_days(known: Known, level: str) -> pl.DataFrame:
+def _purchase_days(known: Known, level: str, customers: Sequence[str] | None = None) -> pl.DataFrame:
     bought = (pl.col("kind") == "purchase") & (pl.col(level) != "")
     past = pl.col("occurred_at") < microseconds(known.as_of)
     day = (pl.col("occurred_at") // DAY).alias("day")
-    days = known.events.filter(bought & past).select("customer", pl.col(level).alias("item"), day).unique()
+    mine = pl.lit(True) if customers is None else pl.col("customer").is_in(list(customers))
+    days = known.events.filter(mine & bought & past).select("customer", pl.col(level).alias("item"), day).unique()
     return days.with_columns(at=pl.col("day") * DAY)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -33,8 +34,8 @@ def decide(
     with spinner("Loading the bundle"):
         place = home()
         desk = open_desk(place, *fetch(place))
-    answer = desk.decide(ask)
-    desk.history.close()
+    with closing(desk.history):
+        answer = desk.decide(ask)
     if as_json:
         say_json(answer)
     else:

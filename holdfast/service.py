@@ -1,14 +1,12 @@
 """`holdfast serve`: the service, kept up with the champion."""
 
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.errors import InputError
 from features.home import Home, home
 from holdfast.screen import err, spinner
 
@@ -39,11 +37,12 @@ def running(
 ) -> Iterator[tuple["Server", str]]:
     """Keep a service up while the block runs; port 0 takes a free one. Yields the server and the bundle's version."""
     from serving.bundle import fetch
+    from serving.run import free_port
     from serving.run import serve as begin
 
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
-    chosen = _free_port(host, port)
+    chosen = free_port(host, port)
     with spinner("Reading the registry"):
         folder, number = fetch(place, version)
     with spinner("Starting the service"):
@@ -58,17 +57,3 @@ def running(
     finally:
         with spinner("Stopping the service"):
             server.stop()
-
-
-def _free_port(host: str, port: int) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise InputError(
-                f"expected {host}:{port} to be free, found: {error.strerror}; choose another with --port"
-            ) from error
-        taken: Any = listener.getsockname()
-    return int(taken[1])

@@ -114,8 +114,7 @@ def fetch(home: Home, wanted: str = CHAMPION) -> tuple[Path, str]:
         registered = found.tags.get("bundle_hash")
     except mlflow.exceptions.MlflowException as error:
         raise RegistryError(f"expected bundle {wanted!r} in the registry, found: {error}; {hint}") from error
-    _manifest(folder)
-    if (digest := _digest(folder / "manifest.json")) != registered:
+    if (digest := _found(folder / "manifest.json")) != registered:
         raise RegistryError(f"expected bundle {found.version} with hash {registered}, found {digest}; {hint}")
     return folder, str(found.version)
 
@@ -130,9 +129,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
             f"expected a bundle of format {FORMAT}, found {manifest.get('format')}; train again: holdfast train"
         )
     for name, digest in manifest["files"].items():
-        path = folder / name
-        found = _digest(path) if path.exists() else "no file"
-        if found != digest:
+        if (found := _found(folder / name)) != digest:
             raise RegistryError(
                 f"expected {name} of the bundle with hash {digest}, found {found}; train again: holdfast train"
             )
@@ -153,6 +150,10 @@ def _booster(path: Path) -> lgb.Booster:
 def _calibration(path: Path) -> Calibration:
     points = json.loads(path.read_text(encoding="utf-8"))
     return Calibration(np.array(points["scores"]), np.array(points["probabilities"]))
+
+
+def _found(path: Path) -> str:
+    return _digest(path) if path.exists() else "no file"
 
 
 def _digest(path: Path) -> str:

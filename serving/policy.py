@@ -128,15 +128,12 @@ def _stopped(offer: Offer, situation: Situation) -> Withheld | None:
     for layer in LAYERS:
         for rule in offer.rules[layer]:
             holds = rule.when.holds(words)
-            if holds is None:
-                said = (
-                    sentences.NOT_KNOWN
-                    if any(not word.startswith("context.") for word in rule.when.unknown(words))
-                    else rule.sentence
-                )
-                return Withheld(offer, layer, said, rule.when.unknown(words))
-            if not holds:
-                return Withheld(offer, layer, rule.sentence)
+            if holds:
+                continue
+            unknown = rule.when.unknown(words) if holds is None else ()
+            # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
+            of_customer = any(not word.startswith("context.") for word in unknown)
+            return Withheld(offer, layer, sentences.NOT_KNOWN if of_customer else rule.sentence, unknown)
     return None
 
 

@@ -73,7 +73,7 @@ def start(environment: dict[str, str], host: str, port: int, service: str = SERV
 
     Raises InputError when the address can't be listened on.
     """
-    _check_free(host, port)
+    port = free_port(host, port)
     command = [sys.executable, "-m", "bentoml", "serve", service, "--quiet", "--host", host, "--port", str(port)]
     process = subprocess.Popen(
         [*command, "--working-dir", str(ROOT)], env=environment, cwd=ROOT, start_new_session=True
@@ -133,10 +133,14 @@ def _workers(process_id: int) -> list[psutil.Process]:
         return []
 
 
-def _check_free(host: str, port: int) -> None:
+def free_port(host: str, port: int) -> int:
+    """Check that a port can be listened on, and return it; 0 finds a free one.
+
+    Raises InputError when the address can't be listened on.
+    """
     try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            pass
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+            return int(listener.getsockname()[1])
     except OSError as error:
         message = f"expected to listen on {host} port {port}, found: {error.strerror}; choose another host or port"
         raise InputError(message) from error

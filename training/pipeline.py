@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,7 @@ def _train_next_purchase(
     if not level:
         return None, []
 
+    @cache
     def at(moment: datetime) -> PairWindow:
         return pair_window(known, moment, horizon, level)
 
