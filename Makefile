@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CACHE_DIR := $(TOOLS)/pip
 
 .DEFAULT_GOAL := environment
-.PHONY: environment demo serve test check lint types contracts format requirements clean
+.PHONY: environment demo serve test check lint types contracts format catalogue requirements clean
 
 environment: $(READY) ## Make .venv with everything pinned, and the command `holdfast` in it
 
@@ -54,6 +54,9 @@ contracts: $(READY)
 format: $(READY) ## Lay the code out
 	$(RUN)ruff check --fix .
 	$(RUN)ruff format .
+
+catalogue: $(READY) ## Write docs/features.md anew, from the definitions
+	$(RUN)python -m features.catalogue > docs/features.md
 
 requirements: ## Pin every dependency anew, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "Pinning needs uv: pip install uv"; exit 1; }

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from features.errors import InputError
 
 Clock = Callable[[], datetime]
+SECOND = 1_000_000
+MONDAY = 3  # 1 January 1970 was a Thursday
 
 
 def live() -> datetime:

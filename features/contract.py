@@ -11,7 +11,8 @@ from features.batch import aggregate
 from features.clock import microseconds
 from features.definitions import FEATURES, NAMES
 from features.errors import ContractError
-from features.feature import Array, finalise, fingerprint, needed
+from features.feature import Array, fingerprint
+from features.formulas import Formulas
 from features.history import Known
 from features.online import OnlineAggregates
 from features.packed import CustomerEvents
@@ -47,8 +48,8 @@ class FeatureContract:
 
 
 CONTRACT = FeatureContract(NAMES, fingerprint(FEATURES, PAIR_DEFINITION))
-_NEEDED = needed(FEATURES)
-_ONLINE = OnlineAggregates(_NEEDED)
+_FORMULAS = Formulas(FEATURES)
+_ONLINE = OnlineAggregates(_FORMULAS.aggregates)
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,11 @@ class FeatureMatrix:
 def rows_of(known: Known) -> FeatureMatrix:
     """Compute every customer's row at the moment of what is known, in batch."""
     as_of = microseconds(known.as_of)
-    customers, found = aggregate(known.events, as_of, _NEEDED)
-    return FeatureMatrix(known.as_of, tuple(customers), finalise(FEATURES, as_of, found))
+    customers, found = aggregate(known.events, as_of, _FORMULAS.aggregates)
+    return FeatureMatrix(known.as_of, tuple(customers), _FORMULAS(as_of, found))
 
 
 def row_of(events: CustomerEvents, as_of: datetime) -> FeatureRow:
     """Compute one customer's row at a moment, online."""
     at = microseconds(as_of)
-    return FeatureRow(as_of, finalise(FEATURES, at, _ONLINE.evaluate(events, at))[0])
+    return FeatureRow(as_of, _FORMULAS(at, _ONLINE.evaluate(events, at))[0])

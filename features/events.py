@@ -30,6 +30,7 @@ KINDS = {
     "offer_declined": "the customer declined an offer",
     "offer_fulfilled": "an accepted offer was delivered",
     "offer_returned": "an accepted offer was given back",
+    "void": "an earlier record was withdrawn",
 }
 CHANNELS = ("store", "web", "app", "phone", "email", "mail", "chat", "field", "partner", "other")
 SCALE = 10_000

@@ -1,10 +1,12 @@
-"""The history: append-only, with two clocks; the only reader and writer of the store."""
+"""The history: with two clocks, and every version of what was told; the only reader and writer of the store."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -12,40 +14,82 @@ import sqlalchemy as sa
 
 from features import store
 from features.clock import from_microseconds, microseconds
+from features.corrections import correct
 from features.errors import AmbiguousCustomer, StoreError
 from features.events import Interaction, scaled
 from features.identity import IdentityLink, canonical, components, reachable, standing
+from features.versions import Row, Written
 
 COLUMNS = (
     "reference", "kind", "channel", "product", "place", "quantity", "amount", "margin", "discount", "occurred_at",
-    "recorded_at",
+    "recorded_at", "utc_offset",
 )  # fmt: skip
-_WHOLE = ("quantity", "amount", "margin", "discount", "occurred_at", "recorded_at")
-_ROWS_AT_ONCE = 50_000
+_WHOLE = ("quantity", "amount", "margin", "discount", "occurred_at", "recorded_at", "utc_offset", "superseded_at")
+_KIND, _RECORDED_AT = (3 + COLUMNS.index(name) for name in ("kind", "recorded_at"))
+_NEVER = -(2**62)
 LEVELS = ("product", "type", "category", "department")
+FETCHED = (*COLUMNS, *LEVELS[1:], "body")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far the record of a customer goes: the catalogue's revision, and the number of the newest row."""
+
+    catalogue: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What was written of a customer after a place in the store.
+
+    `rows` are those that stand, each as `FETCHED`; `seq` numbers the newest row and `known_from` is the newest moment,
+    in microseconds, at which any of them became known; `corrects` tells whether earlier rows may stand no more.
+    """
+
+    rows: list[tuple[Any, ...]]
+    seq: int
+    known_from: int
+    corrects: bool
+
+    def state(self, before: State) -> State:
+        """How far the record goes with this."""
+        return State(before.catalogue, self.seq)
 
 
 @dataclass(frozen=True)
 class Known:
-    """What was known at a moment: events with a `customer` column, the links behind it, and the products sold.
+    """What was known at a moment: records with a `customer` column, the links behind it, and the products sold.
 
-    `events` holds `COLUMNS`, `customer`, `type`, `category` and `department`; moments are microseconds and measures
-    ten-thousandths, all whole numbers.
+    `records` holds `COLUMNS`, `superseded_at` (null where it wasn't by then), `customer`, `type`, `category` and
+    `department`, a row for each version recorded by the moment; moments are microseconds and measures ten-thousandths,
+    all whole numbers. A frame without `superseded_at` is taken to hold what stands.
     """
 
     as_of: datetime
-    events: pl.DataFrame
+    records: pl.DataFrame
     links: tuple[tuple[str, str, int, str], ...]
     products: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        if "superseded_at" not in self.records.columns:
+            always = self.records.with_columns(superseded_at=pl.lit(None, pl.Int64))
+            object.__setattr__(self, "records", always)
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """The records that stand: neither superseded by a later version, nor withdrawn."""
+        stands = self.records.select(pl.col("superseded_at").is_null() & (pl.col("kind") != "void")).to_series()
+        return self.records if stands.all() else self.records.filter(stands)
 
     def at(self, earlier: datetime) -> "Known":
         """Go back to an earlier moment: later records vanish, and later links with them."""
         cut = microseconds(earlier)
         links = tuple(link for link in self.links if link[2] <= cut)
-        events = self.events.filter(pl.col("recorded_at") <= cut)
+        records = _ended_by(self.records.filter(pl.col("recorded_at") <= cut), cut)
         if links or self.links:
-            events = _with_customer(events, links)
-        return replace(self, as_of=earlier, events=events, links=links)
+            records = _with_customer(records, links)
+        return replace(self, as_of=earlier, records=records, links=links)
 
 
 class History:
@@ -71,16 +115,24 @@ class History:
 
     # -- writing
 
-    def append(self, interactions: Iterable[Interaction]) -> int:
-        """Append interactions and return how many were new; one whose id is known changes nothing."""
-        return self.append_rows([_row(interaction) for interaction in interactions])
+    def append(self, interactions: Iterable[Interaction], corrections_from: datetime | None) -> Written:
+        """Append interactions as `append_rows` does."""
+        return self.append_rows([_row(interaction) for interaction in interactions], corrections_from)
 
-    def append_rows(self, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Append rows in the shape of `store.events`, in one transaction, and return how many were new."""
+    def append_rows(self, rows: Sequence[Row], corrections_from: datetime | None) -> Written:
+        """Append rows in the shape of `store.events`, in one transaction.
+
+        One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
+        correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
+        where that is None, from its own `recorded_at` on.
+        """
         names = {row["reference"] for row in rows}
         with self._writing() as connection:
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
-            return store.insert_new(connection, store.events, rows)
+            new = store.insert_new(connection, store.events, rows)
+            moment = None if corrections_from is None else microseconds(corrections_from)
+            corrected = correct(connection, rows, moment) if new < len(rows) else 0
+        return Written(new, corrected, len(rows) - new - corrected)
 
     def link(self, found: Iterable[IdentityLink]) -> int:
         """Append links between references and return how many were new."""
@@ -94,20 +146,21 @@ class History:
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             return store.insert_new(connection, store.links, rows)
 
-    def put_products(self, rows: Sequence[Mapping[str, str]]) -> int:
-        """Lay down catalogue rows (`product`, `name`, `type`, `category`, `department`) and return how many were new.
+    def put_products(self, rows: Sequence[Mapping[str, str]]) -> Written:
+        """Lay down catalogue rows (`product`, `name`, `type`, `category`, `department`), each product once.
 
-        A known product is replaced.
+        A known product that differs is replaced. The rows written get the next revision of the catalogue.
         """
-        known = 0
         with self._writing() as connection:
-            for start in range(0, len(rows), 500):
-                part = rows[start : start + 500]
-                names = [row["product"] for row in part]
-                gone = connection.execute(sa.delete(store.products).where(store.products.c.product.in_(names)))
-                known += gone.rowcount
-                connection.execute(sa.insert(store.products), [dict(row) for row in part])
-        return len(rows) - known
+            new = store.insert_new(connection, store.products, [{**row, "revision": 0} for row in rows])
+            differing = _differing(connection, rows)
+            for part in store.parts([row["product"] for row in differing]):
+                connection.execute(sa.delete(store.products).where(store.products.c.product.in_(part)))
+            store.insert_new(connection, store.products, [{**row, "revision": 0} for row in differing])
+            revision = connection.scalar(sa.select(sa.func.max(store.products.c.revision) + 1))
+            unnumbered = store.products.c.revision == 0
+            connection.execute(sa.update(store.products).where(unnumbered).values(revision=revision))
+        return Written(new, len(differing), len(rows) - new - len(differing))
 
     def append_decision(self, decision_id: str, customer: str, made_at: datetime, body: str) -> None:
         """Write a decision down; when this returns, it is on disk."""
@@ -117,17 +170,26 @@ class History:
 
     # -- reading
 
-    def known_by(self, as_of: datetime) -> Known:
-        """Read all that was recorded by a moment, that moment included."""
-        cut = microseconds(as_of)
-        events = self._frame(f"SELECT {', '.join(COLUMNS)} FROM events WHERE recorded_at <= {cut}")
-        products = self._frame("SELECT product, name, type, category, department FROM products")
+    def known_by(self, as_of: datetime, references: Iterable[str] | None = None) -> Known:
+        """Read all that was recorded by a moment, that moment included; only of some references, if they are given."""
+        cut, table, catalogue = microseconds(as_of), store.events, store.products
+        query = sa.select(*(table.c[name] for name in (*COLUMNS, "superseded_at"))).where(table.c.recorded_at <= cut)
+        some = None if references is None else table.c.reference
+        records = _ended_by(self._frame(query, some, references or ()), cut)
+        products = self._frame(sa.select(*(catalogue.c[name] for name in ("product", "name", *LEVELS[1:]))))
         links = tuple(link for link in self._links() if link[2] <= cut)
-        levels = products.select("product", "type", "category", "department")
-        events = events.join(levels, on="product", how="left").with_columns(
+        records = records.join(products.select(LEVELS), on="product", how="left").with_columns(
             pl.col("type", "category", "department").fill_null("")
         )
-        return Known(as_of, _with_customer(events, links), links, products)
+        return Known(as_of, _with_customer(records, links), links, products)
+
+    def batches(self, as_of: datetime) -> Iterator[pl.DataFrame]:
+        """Read all that was recorded by a moment, many rows at once: `id`, `source`, `COLUMNS`, `superseded_at`."""
+        cut, names = microseconds(as_of), ("id", "source", *COLUMNS, "superseded_at")
+        query = sa.select(*(store.events.c[name] for name in names)).where(store.events.c.recorded_at <= cut)
+        with self._reading() as connection:
+            for rows in store.tuples(connection, query):
+                yield _ended_by(pl.DataFrame(rows, schema=_schema(names), orient="row"), cut)
 
     def references_of(self, reference: str, as_of: datetime) -> set[str]:
         """Collect every reference that was known, by a moment, to be the same customer."""
@@ -141,17 +203,39 @@ class History:
         return reachable(reference, neighbours)
 
     def of_customer(self, references: Iterable[str], as_of: datetime) -> list[tuple[Any, ...]]:
-        """Fetch a customer's events recorded by a moment: `COLUMNS`, then `type`, `category`, `department`, `body`."""
-        table, catalogue = store.events, store.products
-        levels = [sa.func.coalesce(catalogue.c[level], "") for level in LEVELS[1:]]
-        query = (
-            sa.select(*(table.c[name] for name in COLUMNS), *levels, table.c.body)
-            .select_from(table.outerjoin(catalogue, catalogue.c.product == table.c.product))
-            .where(table.c.reference.in_(sorted(references)), table.c.recorded_at <= microseconds(as_of))
-            .order_by(table.c.occurred_at, table.c.recorded_at, table.c.id)
+        """Fetch a customer's events as known at a moment, each as `FETCHED`, in the order they occurred."""
+        table, cut = store.events, microseconds(as_of)
+        stands = sa.or_(table.c.superseded_at.is_(None), table.c.superseded_at > cut) & (table.c.kind != "void")
+        query = _fetching(references, *(table.c[name] for name in COLUMNS))
+        with self._reading() as connection:
+            return [
+                row
+                for part in store.tuples(connection, query.where(table.c.recorded_at <= cut, stands))
+                for row in part
+            ]
+
+    def state_of(self, references: Iterable[str]) -> State:
+        """Tell how far the record of a customer goes; whatever is written of them moves it on."""
+        table = store.events
+        revision = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
+        query = sa.select(revision, sa.func.coalesce(sa.func.max(table.c.seq), 0))
+        with self._reading() as connection:
+            return State(*connection.execute(query.where(table.c.reference.in_(references))).one())
+
+    def added_since(self, references: Iterable[str], seq: int) -> Added:
+        """Fetch what was written of a customer after a place in the store, whenever it counts as known."""
+        table = store.events
+        query = _fetching(
+            references, table.c.seq, table.c.version, table.c.superseded_at, *(table.c[name] for name in COLUMNS)
         )
         with self._reading() as connection:
-            return [tuple(row) for row in connection.execute(query)]
+            found = [row for part in store.tuples(connection, query.where(table.c.seq > seq)) for row in part]
+        return Added(
+            rows=[row[3:] for row in found if row[2] is None and row[_KIND] != "void"],
+            seq=max((row[0] for row in found), default=seq),
+            known_from=max((row[_RECORDED_AT] for row in found), default=_NEVER),
+            corrects=any(row[1] for row in found),
+        )
 
     def find(self, text: str) -> str | None:
         """Find the reference that a text names, by `type:value` or by a value alone; None when nobody is known by it.
@@ -185,6 +269,13 @@ class History:
         with self._reading() as connection:
             return list(connection.scalars(sa.select(store.decisions.c.id).order_by(store.decisions.c.seq)))
 
+    def occurred_at(self, event_id: str) -> datetime | None:
+        """Tell when an event occurred, by the newest that was told of it; None when its id isn't known."""
+        mine = (store.events.c.id == event_id) & store.events.c.superseded_at.is_(None)
+        with self._reading() as connection:
+            moment = connection.scalar(sa.select(store.events.c.occurred_at).where(mine))
+        return None if moment is None else from_microseconds(moment)
+
     def newest(self) -> datetime | None:
         """Tell when anything was last recorded; None while the history is empty."""
         latest = sa.union_all(
@@ -197,8 +288,9 @@ class History:
         return from_microseconds(max(moments)) if moments else None
 
     def counts(self) -> dict[str, int]:
-        """Count the events of each kind."""
-        query = sa.select(store.events.c.kind, sa.func.count()).group_by(store.events.c.kind)
+        """Count the events of each kind, by the newest that was told of each."""
+        stands = store.events.c.superseded_at.is_(None) & (store.events.c.kind != "void")
+        query = sa.select(store.events.c.kind, sa.func.count()).where(stands).group_by(store.events.c.kind)
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
@@ -212,17 +304,42 @@ class History:
         with self._reading() as connection:
             return [tuple(row) for row in connection.execute(query if condition is None else query.where(condition))]
 
-    def _frame(self, query: str) -> pl.DataFrame:
+    def _frame(
+        self, query: store.Query, column: sa.Column[str] | None = None, among: Iterable[str] = ()
+    ) -> pl.DataFrame:
+        """Read a query's rows; only those where a column is among some names, if one is given."""
+        schema = _schema(query.selected_columns.keys())
+        queries = [query] if column is None else [query.where(column.in_(part)) for part in store.parts(set(among))]
+        parts = [pl.DataFrame(schema=schema)]
         with self._reading() as connection:
-            cursor = connection.connection.cursor()
-            cursor.execute(query)
-            names = [column[0] for column in cursor.description]
-            schema = {name: pl.Int64 if name in _WHOLE else pl.String for name in names}
-            parts = [pl.DataFrame(schema=schema)]
-            while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-                parts.append(pl.DataFrame(rows, schema=schema, orient="row"))
-            cursor.close()
+            for each in queries:
+                parts += [pl.DataFrame(rows, schema=schema, orient="row") for rows in store.tuples(connection, each)]
         return pl.concat(parts)
+
+
+def _fetching(references: Iterable[str], *columns: sa.Column[Any]) -> store.Query:
+    """Ask for a customer's rows with their catalogue levels and bodies, as they occurred, then as they were written."""
+    table, catalogue = store.events, store.products
+    levels = [sa.func.coalesce(catalogue.c[level], "") for level in LEVELS[1:]]
+    return (
+        sa.select(*columns, *levels, table.c.body)
+        .select_from(table.outerjoin(catalogue, catalogue.c.product == table.c.product))
+        .where(table.c.reference.in_(references))
+        .order_by(table.c.occurred_at, table.c.recorded_at, table.c.seq)
+    )
+
+
+def _schema(names: Iterable[str]) -> dict[str, type[pl.DataType]]:
+    return {name: pl.Int64 if name in _WHOLE else pl.String for name in names}
+
+
+def _differing(connection: sa.Connection, rows: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Keep the catalogue rows that aren't stored as they are."""
+    names = ("product", "name", *LEVELS[1:])
+    query, stored = sa.select(*(store.products.c[name] for name in names)), set[tuple[Any, ...]]()
+    for part in store.parts([row["product"] for row in rows]):
+        stored.update(map(tuple, connection.execute(query.where(store.products.c.product.in_(part)))))
+    return [row for row in rows if itemgetter(*names)(row) not in stored]
 
 
 @contextmanager
@@ -233,9 +350,15 @@ def _store_errors(what: str) -> Iterator[None]:
         raise StoreError(f"expected the store to {what}; found: {error.__cause__ or error}") from error
 
 
-def _with_customer(events: pl.DataFrame, links: Sequence[tuple[str, str, int, str]]) -> pl.DataFrame:
+def _ended_by(records: pl.DataFrame, cut: int) -> pl.DataFrame:
+    """Forget the ends that weren't known yet."""
+    end = pl.col("superseded_at")
+    return records.with_columns(superseded_at=pl.when(end <= cut).then(end))
+
+
+def _with_customer(records: pl.DataFrame, links: Sequence[tuple[str, str, int, str]]) -> pl.DataFrame:
     named = components(standing(links))
-    return events.with_columns(customer=pl.col("reference").replace(named) if named else pl.col("reference"))
+    return records.with_columns(customer=pl.col("reference").replace(named) if named else pl.col("reference"))
 
 
 def _named(reference: str) -> dict[str, str]:
@@ -253,5 +376,6 @@ def _row(of: Interaction) -> dict[str, Any]:
         "discount": scaled(of.discount),
         "occurred_at": microseconds(of.occurred_at),
         "recorded_at": microseconds(of.recorded_at),
+        "utc_offset": int((of.occurred_at.utcoffset() or timedelta()).total_seconds()),
         "body": of.body_text(),
     }

@@ -1,71 +1,199 @@
-"""The online executor: one customer's row at a moment, from packed arrays, in numpy."""
+"""The online executor: one customer's row at a moment, in numpy.
 
-from collections.abc import Sequence
+What doesn't depend on the moment is worked out once for a customer's events and kept beside them: running sums,
+running extremes, and what the newest events say. A row is then a few look-ups at the windows' edges.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregates import DAY, Aggregate, Selection
+from features.aggregates import DAY, HOUR, Aggregate, Selection
+from features.clock import MONDAY, SECOND
 from features.events import CHANNELS, KINDS
 from features.feature import Array
-from features.packed import CustomerEvents
+from features.packed import CustomerEvents, Whole
+from features.plan import COSINES, SINES
 
 Mask = npt.NDArray[np.bool_]
+_ALWAYS = np.iinfo(np.int64).min // 2
+_DERIVED = "online"
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """What is worked out once for a customer's events.
+
+    `sums` (rows, events + 1) runs up to each event, `extremes` (rows, events + 1) from each event on; `fixed`
+    (aggregates,) is what doesn't depend on the moment; `decayed` stands at the newest event.
+    """
+
+    sums: Whole
+    extremes: Array
+    fixed: Array
+    decayed: Array
+    moments: tuple[Whole, ...]
 
 
 class OnlineAggregates:
-    """A plan for a fixed list of aggregates, made once and run for one customer at a time.
-
-    All totals are one matrix product: (selected measures x events) · (events x windows).
-    """
+    """A plan for a fixed list of aggregates, made once and run for one customer at a time."""
 
     def __init__(self, aggregates: Sequence[Aggregate]) -> None:
-        self._aggregates = tuple(aggregates)
+        self._count = len(aggregates)
         self._selections = list(dict.fromkeys(part.selection for part in aggregates))
         self._table = np.stack([_kind_table(selection) for selection in self._selections])
-        totals = [part for part in aggregates if part.operation == "total"]
-        self._measured = list(dict.fromkeys((part.selection, part.column) for part in totals))
-        self._weights = list(dict.fromkeys((part.window_days, part.half_life_days) for part in totals))
-        self._rows = [self._selections.index(selection) for selection, _ in self._measured]
-        self._columns = [column for _, column in self._measured]
-        self._places = {
-            part: (
-                self._measured.index((part.selection, part.column)),
-                self._weights.index((part.window_days, part.half_life_days)),
-            )
-            for part in totals
-        }
+        self._which = {id(part): self._selections.index(part.selection) for part in aggregates}
+        places = {part: place for place, part in enumerate(aggregates)}
+        windows = list(dict.fromkeys(part.window_days for part in aggregates))
+        self._spans = np.array([_ALWAYS if days is None else days * DAY for days in windows], dtype=np.int64)
+        summed = _only(places, lambda part: part.operation in _SUMMED and part.half_life_days is None)
+        extreme = _only(places, lambda part: part.operation in ("smallest", "largest"))
+        decayed = _only(places, lambda part: part.half_life_days is not None)
+        self._sums, self._summed = _rows(summed, windows)
+        self._extremes, self._extreme = _rows(extreme, windows)
+        self._decayed = list(decayed)
+        self._decayed_at = np.array([*decayed.values()], dtype=np.int64)
+        self._rates = np.array([-np.log(2.0) / ((part.half_life_days or 1) * DAY) for part in decayed])
+        self._streaks = [(part, place) for part, place in places.items() if part.operation == "streak"]
+        self._fixed = [(part, place) for part, place in places.items() if part.operation in _FIXED]
+        self._squares = [(part, place) for part, place in places.items() if part.operation == "squared_gaps"]
+        self._squares_at = np.array([place for _, place in self._squares], dtype=np.int64)
 
-    def evaluate(self, events: CustomerEvents, as_of: int) -> dict[Aggregate, Array]:
-        """Evaluate every aggregate at `as_of` (microseconds); each array has length one."""
+    def evaluate(self, events: CustomerEvents, as_of: int) -> Array:
+        """Evaluate every aggregate at `as_of` (microseconds), shape (1, aggregates)."""
         events = events.before(as_of)
-        masks = dict(zip(self._selections, self._masks(events), strict=True))
-        totals = self._totals(events, as_of, masks)
-        found: dict[Aggregate, Array] = {}
-        for part in self._aggregates:
-            if part.operation == "total":
-                value = totals[self._places[part]]
-            else:
-                value = _OPERATIONS[part.operation](events, part, _within(events, part, masks[part.selection], as_of))
-            found[part] = np.array([value], dtype=np.float64)
-        return found
+        derived: _Derived = events.derived.get(_DERIVED) or events.derived.setdefault(_DERIVED, self._derive(events))
+        found = derived.fixed.copy()
+        starts = np.searchsorted(events.occurred_at, np.where(self._spans < 0, _ALWAYS, as_of - self._spans))
+        rows, windows, places = self._summed
+        found[places] = derived.sums[rows, -1] - derived.sums[rows, starts[windows]]
+        rows, windows, places = self._extreme
+        found[places] = derived.extremes[rows, starts[windows]]
+        if len(events):
+            passed = as_of - int(events.occurred_at[-1])
+            found[self._decayed_at] = derived.decayed * np.exp(passed * self._rates)
+        for (part, place), moments in zip(self._streaks, derived.moments, strict=True):
+            found[place] = _streak(as_of - moments, part.parameter * DAY)
+        # The squares of no gaps add up to nothing; without any event they are unknown.
+        found[self._squares_at] += derived.fixed[self._squares_at]
+        return found[None, :]
 
-    def _masks(self, events: CustomerEvents) -> Mask:
+    # -- worked out once for a customer's events
+
+    def _derive(self, events: CustomerEvents) -> _Derived:
+        clock = _Clock(events)
+        masks = list(self._masks(events, clock))
+        return _Derived(
+            self._running_sums(clock, masks),
+            self._running_extremes(clock, masks),
+            self._fixed_values(clock, masks),
+            self._decayed_values(clock, masks),
+            tuple(events.occurred_at[masks[self._which[id(part)]]] for part, _ in self._streaks),
+        )
+
+    def _masks(self, events: CustomerEvents, clock: "_Clock") -> Mask:
         masks: Mask = self._table[:, events.kind, events.channel]
-        for place, selection in enumerate(self._selections):
-            if selection.discounted:
-                masks[place] &= events.measures["discount"] > 0
-            if selection.product:
-                masks[place] &= np.array([product == selection.product for product in events.product], dtype=bool)
+        for mask, selection in zip(masks, self._selections, strict=True):
+            _narrow(mask, selection, events, clock)
         return masks
 
-    def _totals(self, events: CustomerEvents, as_of: int, masks: dict[Selection, Mask]) -> Array:
-        age = as_of - events.occurred_at
-        weights = np.column_stack([_weight(age, window, half_life) for window, half_life in self._weights])
-        stacked = np.stack([masks[self._selections[row]] for row in self._rows]).astype(np.float64)
-        stacked *= np.stack([events.measures[column] for column in self._columns])
-        product: Array = stacked @ weights
-        return product
+    def _running_sums(self, clock: "_Clock", masks: list[Mask]) -> Whole:
+        sums = np.zeros((len(self._sums), len(clock.events) + 1), dtype=np.int64)
+        for row, part in zip(sums, self._sums, strict=True):
+            row[1:] = _SUMMED[part.operation](clock, part, masks[self._which[id(part)]])
+        return np.cumsum(sums, axis=1, out=sums)
+
+    def _running_extremes(self, clock: "_Clock", masks: list[Mask]) -> Array:
+        extremes = np.full((len(self._extremes), len(clock.events) + 1), np.nan)
+        for row, part in zip(extremes, self._extremes, strict=True):
+            row[:-1] = np.where(masks[self._which[id(part)]], clock.measure(part.column), np.nan)
+            further = np.fmin if part.operation == "smallest" else np.fmax
+            row[:] = further.accumulate(row[::-1])[::-1]
+        return extremes
+
+    def _fixed_values(self, clock: "_Clock", masks: list[Mask]) -> Array:
+        fixed = np.zeros(self._count)
+        for part, place in (*self._fixed, *self._squares):
+            mask = masks[self._which[id(part)]]
+            found = len(clock.places(mask)) > 0
+            fixed[place] = _FIXED.get(part.operation, _zero)(clock, part, mask) if found else np.nan
+        return fixed
+
+    def _decayed_values(self, clock: "_Clock", masks: list[Mask]) -> Array:
+        if not len(clock.events):
+            return np.zeros(len(self._decayed))
+        age = clock.events.occurred_at[-1] - clock.events.occurred_at
+        weights = {rate: np.exp(age * rate) for rate in dict.fromkeys(self._rates.tolist())}
+        return np.array(
+            [
+                float((masks[self._which[id(part)]] * clock.measure(part.column) * weights[rate]).sum())
+                for part, rate in zip(self._decayed, self._rates.tolist(), strict=True)
+            ]
+        )
+
+
+class _Clock:
+    """The local calendar of a customer's events, their measures, and where each different value is newest."""
+
+    def __init__(self, events: CustomerEvents) -> None:
+        self.events = events
+        local = events.occurred_at + events.whole["utc_offset"] * SECOND
+        self.day = local // DAY
+        self.hour = local // HOUR - self.day * 24
+        self.weekday = (self.day + MONDAY) % 7
+        self._one = np.ones(len(events), dtype=np.int64)
+        # By mask: there is one a selection, and it lives as long as this.
+        self._places: dict[int, Whole] = {}
+        self._newest: dict[tuple[str, int], dict[object, int]] = {}
+        self._gaps: dict[int, tuple[Whole, Whole]] = {}
+
+    def measure(self, column: str) -> Whole:
+        """One measure of every event."""
+        if column == "one":
+            return self._one
+        if column == "spend":
+            return np.maximum(self.events.whole["amount"], 0)
+        if column in _CIRCLE:
+            return _CIRCLE[column][self.hour]
+        return self.events.whole[column]
+
+    def _values(self, column: str, places: Whole) -> list[object]:
+        """A column of some events, to tell its values apart."""
+        if column in ("day", "moment"):
+            return list((self.day if column == "day" else self.events.occurred_at)[places].tolist())
+        if column == "channel":
+            return list(self.events.channel[places].tolist())
+        texts = self.events.texts[column]
+        return [texts[place] for place in places.tolist()]
+
+    def places(self, mask: Mask) -> Whole:
+        """Where the selected events are."""
+        if id(mask) not in self._places:
+            self._places[id(mask)] = np.flatnonzero(mask)
+        return self._places[id(mask)]
+
+    def newest(self, column: str, mask: Mask) -> dict[object, int]:
+        """The place of the newest selected event of each different value; the empty text is none."""
+        key = (column, id(mask))
+        if key not in self._newest:
+            places = self.places(mask)
+            self._newest[key] = dict(zip(self._values(column, places), places.tolist(), strict=True))
+            self._newest[key].pop("", None)
+        return self._newest[key]
+
+    def gaps(self, mask: Mask) -> tuple[Whole, Whole]:
+        """The gaps between neighbouring days, and the place of each one's older day, where its newest event lies."""
+        newest = self.newest("day", mask)
+        if id(mask) not in self._gaps:
+            days = np.array(sorted(newest), dtype=np.int64)  # type: ignore[type-var]  # days are whole numbers
+            at = np.array([newest[day] for day in days[:-1].tolist()], dtype=np.int64)
+            self._gaps[id(mask)] = (days[1:] - days[:-1], at)
+        return self._gaps[id(mask)]
+
+
+_CIRCLE = {"hour_cosine": np.array(COSINES, dtype=np.int64), "hour_sine": np.array(SINES, dtype=np.int64)}
 
 
 def _kind_table(selection: Selection) -> Mask:
@@ -75,63 +203,109 @@ def _kind_table(selection: Selection) -> Mask:
     return both
 
 
-def _weight(age: npt.NDArray[np.int64], window_days: int | None, half_life_days: int | None) -> Array:
-    weight = np.ones(len(age)) if window_days is None else (age <= window_days * DAY).astype(np.float64)
-    return weight if half_life_days is None else weight * np.exp(age * (-np.log(2.0) / (half_life_days * DAY)))
+def _narrow(mask: Mask, selection: Selection, events: CustomerEvents, clock: _Clock) -> None:
+    if selection.discounted:
+        np.logical_and(mask, events.whole["discount"] > 0, out=mask)
+    if selection.product:
+        among = np.flatnonzero(mask)
+        mask[among] = [events.product[place] == selection.product for place in among.tolist()]
+    if selection.hours is not None:
+        np.logical_and(mask, (clock.hour >= selection.hours[0]) & (clock.hour < selection.hours[1]), out=mask)
+    if selection.weekdays:
+        np.logical_and(mask, np.isin(clock.weekday, selection.weekdays), out=mask)
 
 
-def _within(events: CustomerEvents, part: Aggregate, mask: Mask, as_of: int) -> Mask:
-    if part.window_days is None:
-        return mask
-    within: Mask = mask & (events.occurred_at >= as_of - part.window_days * DAY)
-    return within
+def _only(places: dict[Aggregate, int], which: Callable[[Aggregate], bool]) -> dict[Aggregate, int]:
+    return {part: place for part, place in places.items() if which(part)}
 
 
-def _distinct(events: CustomerEvents, part: Aggregate, mask: Mask) -> float:
-    if part.column in ("day", "moment"):
-        moments = events.occurred_at[mask]
-        return float(len(np.unique(moments // DAY if part.column == "day" else moments)))
-    if part.column == "channel":
-        return float(len(np.unique(events.channel[mask])))
-    texts = events.texts[part.column]
-    return float(len({texts[place] for place in np.flatnonzero(mask)} - {""}))
+def _rows(
+    parts: dict[Aggregate, int], windows: Sequence[int | None]
+) -> tuple[list[Aggregate], tuple[Whole, Whole, Whole]]:
+    """Lay aggregates that differ only in their window on one row; returns the rows, and each one's place among them."""
+    rows: dict[tuple[object, ...], Aggregate] = {}
+    for part in parts:
+        rows.setdefault((part.operation, part.selection, part.column), part)
+    order = {key: place for place, key in enumerate(rows)}
+    laid = [
+        (order[part.operation, part.selection, part.column], windows.index(part.window_days), place)
+        for part, place in parts.items()
+    ]
+    row, window, place = np.array(laid, dtype=np.int64).reshape(-1, 3).T
+    return list(rows.values()), (row, window, place)
 
 
-def _first(events: CustomerEvents, part: Aggregate, mask: Mask) -> float:
-    return float(events.occurred_at[mask][0]) if mask.any() else float("nan")
+def _streak(ages: Whole, span: int) -> float:
+    # From the newest event on, periods only grow; the first that is further than the periods seen breaks the streak.
+    periods = (ages[::-1] - 1) // span
+    seen = np.concatenate([[0], np.cumsum(np.diff(periods) > 0)]) if len(periods) else periods
+    unbroken = periods[periods == seen]
+    return float(unbroken[-1] + 1) if len(unbroken) else 0.0
 
 
-def _last(events: CustomerEvents, part: Aggregate, mask: Mask) -> float:
-    return float(events.occurred_at[mask][-1]) if mask.any() else float("nan")
+def _total(clock: _Clock, part: Aggregate, mask: Mask) -> Whole:
+    return mask * clock.measure(part.column)
 
 
-def _day_gaps(events: CustomerEvents, mask: Mask) -> npt.NDArray[np.int64]:
-    days = np.unique(events.occurred_at[mask] // DAY)
-    return days[1:] - days[:-1]
+def _newest(clock: _Clock, part: Aggregate, mask: Mask) -> Whole:
+    flags = np.zeros(len(mask), dtype=np.int64)
+    flags[list(clock.newest(part.column, mask).values())] = 1
+    return flags
 
 
-def _squared_gaps(events: CustomerEvents, part: Aggregate, mask: Mask) -> float:
-    return float((_day_gaps(events, mask) ** 2).sum()) if mask.any() else float("nan")
+def _squares(clock: _Clock, part: Aggregate, mask: Mask) -> Whole:
+    gaps, places = clock.gaps(mask)
+    squares = np.zeros(len(mask), dtype=np.int64)
+    squares[places] = gaps**2
+    return squares
 
 
-def _longest_gap(events: CustomerEvents, part: Aggregate, mask: Mask) -> float:
-    gaps = _day_gaps(events, mask)
+_SUMMED: dict[str, Callable[[_Clock, Aggregate, Mask], Whole]] = {
+    "total": _total,
+    "distinct": _newest,
+    "squared_gaps": _squares,
+}
+
+
+def _zero(clock: _Clock, part: Aggregate, mask: Mask) -> float:
+    return 0.0
+
+
+def _edge(clock: _Clock, part: Aggregate, mask: Mask) -> float:
+    places = clock.places(mask)
+    if part.column == "moment":
+        return float(clock.events.occurred_at[places[0 if part.operation == "first" else -1]])
+    days = clock.day[places]
+    return float(days.min() if part.operation == "first" else days.max())
+
+
+def _last_total(clock: _Clock, part: Aggregate, mask: Mask) -> float:
+    last = clock.events.occurred_at[clock.places(mask)[-1]]
+    return float(clock.measure(part.column)[mask & (clock.events.occurred_at == last)].sum())
+
+
+def _longest_gap(clock: _Clock, part: Aggregate, mask: Mask) -> float:
+    gaps, _ = clock.gaps(mask)
     return float(gaps.max()) if len(gaps) else float("nan")
 
 
-def _level(events: CustomerEvents, part: Aggregate, mask: Mask) -> float:
-    places = np.flatnonzero(mask)
-    if not len(places):
-        return float("nan")
-    columns = (events.occurred_at[places], events.recorded_at[places], events.measures["quantity"][places])
-    return float(columns[2][np.lexsort(columns[::-1])[-1]])
+def _gap_quantile(clock: _Clock, part: Aggregate, mask: Mask) -> float:
+    gaps, _ = clock.gaps(mask)
+    return float(np.sort(gaps)[part.parameter * (len(gaps) - 1) // 100]) if len(gaps) else float("nan")
 
 
-_OPERATIONS = {
-    "distinct": _distinct,
-    "first": _first,
-    "last": _last,
-    "squared_gaps": _squared_gaps,
+def _level(clock: _Clock, part: Aggregate, mask: Mask) -> float:
+    whole = clock.events.whole
+    places = clock.places(mask)
+    columns = (whole["quantity"][places], whole["recorded_at"][places], whole["occurred_at"][places])
+    return float(columns[0][np.lexsort(columns)[-1]])
+
+
+_FIXED: dict[str, Callable[[_Clock, Aggregate, Mask], float]] = {
+    "first": _edge,
+    "last": _edge,
+    "last_total": _last_total,
     "longest_gap": _longest_gap,
+    "gap_quantile": _gap_quantile,
     "level": _level,
 }

@@ -1,6 +1,6 @@
 """The tables, and how they are opened: SQLite by default; the URL chooses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from features.errors import StoreError
 
 metadata = sa.MetaData()
+Query = sa.Select[tuple[Any, ...]]
+_ROWS_AT_ONCE = 50_000
+_NAMES_AT_ONCE = 10_000
 
 
 def _text(name: str, **options: Any) -> sa.Column[str]:
@@ -24,12 +27,15 @@ def _sequence() -> sa.Column[int]:
     return sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True)
 
 
-# Moments are microseconds since 1970 in UTC; quantity, amount, margin and discount are ten-thousandths.
+# Moments are microseconds since 1970 in UTC; quantity, amount, margin and discount are ten-thousandths; the offset of
+# the local clock from UTC is in seconds.
+# A version of an event is known from `recorded_at` until before `superseded_at`; without an end, it still stands.
 events = sa.Table(
     "events",
     metadata,
     _sequence(),
-    _text("id", unique=True),
+    _text("id"),
+    _whole("version", server_default="0"),
     _text("source"),
     _text("source_reference"),
     _text("reference"),
@@ -43,7 +49,10 @@ events = sa.Table(
     _whole("discount"),
     _whole("occurred_at"),
     _whole("recorded_at", index=True),
+    _whole("utc_offset", server_default="0"),
+    sa.Column("superseded_at", sa.BigInteger),
     _text("body"),
+    sa.UniqueConstraint("id", "version"),
     sa.Index("events_of_reference", "reference", "seq"),
 )
 references = sa.Table("references", metadata, _text("reference", primary_key=True), _text("value", index=True))
@@ -65,6 +74,7 @@ products = sa.Table(
     _text("type"),
     _text("category"),
     _text("department"),
+    _whole("revision", index=True),
 )
 decisions = sa.Table(
     "decisions",
@@ -80,7 +90,7 @@ decisions = sa.Table(
 def open_store(url: str) -> sa.Engine:
     """Open the store, making its tables if it is new.
 
-    Raises StoreError when the URL or the place it names can't be used.
+    Raises StoreError when the URL or the place it names can't be used, or an earlier Holdfast made the store.
     """
     try:
         parsed = sa.make_url(url)
@@ -89,12 +99,27 @@ def open_store(url: str) -> sa.Engine:
         engine = sa.create_engine(parsed)
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _prepare_sqlite)
+        _check_columns(engine)
         metadata.create_all(engine)
     except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
         raise StoreError(
             f"expected a store that opens at {url}; found: {error}. Check HOLDFAST_DATABASE_URL"
         ) from error
     return engine
+
+
+def _check_columns(engine: sa.Engine) -> None:
+    inspector = sa.inspect(engine)
+    missing = []
+    for name in sorted(metadata.tables.keys() & set(inspector.get_table_names())):
+        found = {column["name"] for column in inspector.get_columns(name)}
+        missing += [f"{name}.{column.name}" for column in metadata.tables[name].columns if column.name not in found]
+    if missing:
+        raise StoreError(
+            f"expected the store at {engine.url} to have {', '.join(missing)}; found a store that an earlier Holdfast "
+            "made, without them. Ingest the files again into a new home: set HOLDFAST_HOME to another folder, or "
+            "HOLDFAST_DATABASE_URL to another store"
+        )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -116,3 +141,18 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Mappin
     # SQLite takes tuples as they are: a third of a bulk load went into SQLAlchemy's preparing each row.
     taken = [tuple(map(row.__getitem__, compiled.positiontup or ())) for row in rows]
     return connection.exec_driver_sql(str(compiled), taken).rowcount
+
+
+def tuples(connection: sa.Connection, query: Query) -> Iterator[list[tuple[Any, ...]]]:
+    """Read a query's rows as the driver gives them, many at once."""
+    result = connection.execute(query)
+    cursor: Any = result.cursor
+    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+        yield rows
+    result.close()
+
+
+def parts(names: Iterable[str]) -> list[list[str]]:
+    """Sort names and part them, so that a query isn't given too many at once."""
+    ordered = sorted(names)
+    return [ordered[start : start + _NAMES_AT_ONCE] for start in range(0, len(ordered), _NAMES_AT_ONCE)]

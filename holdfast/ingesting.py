@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from features.clock import live
+from features.clock import chosen, live
 from features.history import History
 from features.home import Home
 from features.sources.ingest import IngestReport
@@ -14,6 +14,8 @@ from features.sources.ingest import ingest as take_in
 from features.sources.source import find_source
 from holdfast.places import opened
 from holdfast.screen import Tick, bars, near, out, say_json, table
+
+_COUNTS = ("rows", "new", "corrected", "known", "quarantined")
 
 
 def ingest(
@@ -43,22 +45,24 @@ def take(place: Home, history: History, paths: Sequence[Path], source: str, tick
         tick(f"Checking {file}" if total is None else f"Taking {file}", done, total)
 
     mapping = find_source(place.playbook / "sources", source)
-    return take_in(history, mapping, paths, place.data / "quarantine", live(), on_progress)
+    # In a home that lives in its history, a correction mustn't carry the clock to the present.
+    corrections_from = chosen(place.clock, history.newest)()
+    return take_in(history, mapping, paths, place.data / "quarantine", live(), on_progress, corrections_from)
 
 
 def show(reports: Sequence[IngestReport]) -> None:
     """Print what became of each file."""
     rows = [
-        (report.file.name, *(f"{count:,}" for count in (report.rows, report.new, report.known, report.quarantined)),
-         f"{report.seconds:.1f}")
+        (report.file.name, *(f"{getattr(report, name):,}" for name in _COUNTS), f"{report.seconds:.1f}")
         for report in reports
-    ]  # fmt: skip
-    out.print(table("Ingested", ("file", "rows", "new", "known", "refused", "seconds"), rows))
+    ]
+    names = ("file", "rows", "new", "corrected", "known", "refused", "seconds")
+    out.print(table("Ingested", names, rows))
     for report in reports:
-        if report.new and report.known:
+        if report.corrected:
             out.print(
-                f"{report.known:,} of {report.file.name} were known by their key already, and changed nothing; a"
-                " correction needs a key of its own.", soft_wrap=True,
+                f"{report.corrected:,} of {report.file.name} said something else than before under the same key, and"
+                " count from now on; what was known at earlier moments stays.", soft_wrap=True,
             )  # fmt: skip
         if report.quarantine:
             out.print(
@@ -68,7 +72,7 @@ def show(reports: Sequence[IngestReport]) -> None:
 
 def as_dict(report: IngestReport) -> dict[str, Any]:
     """The report for JSON."""
-    return {name: getattr(report, name) for name in ("table", "rows", "new", "known", "quarantined", "seconds")} | {
+    return {name: getattr(report, name) for name in ("table", *_COUNTS, "seconds")} | {
         "file": str(report.file),
         "quarantine": str(report.quarantine) if report.quarantine else None,
     }

@@ -272,7 +272,7 @@ class OutcomeAnswer(_Shape):
     recorded: bool
     """False when it was known already."""
     note: str | None
-    """Said when it was known already."""
+    """Said when it was known already, or corrected what was told before."""
 
 
 class InteractionsAnswer(_Shape):
@@ -281,7 +281,9 @@ class InteractionsAnswer(_Shape):
     received: int
     """How many came in."""
     recorded: int
-    """How many were written down."""
+    """How many were new, and written down."""
+    corrected: int
+    """How many said something else than before under the same id, and count from now on."""
     already_known: int
     """How many changed nothing."""
 

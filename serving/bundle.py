@@ -137,9 +137,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _ranker(folder: Path) -> Ranker:
-    items = json.loads((folder / "items.json").read_text(encoding="utf-8"))
-    statistics = np.array(items["statistics"], dtype=np.float64).reshape(-1, 3)
-    table = ItemTable(items["level"], tuple(items["items"]), statistics)
+    table = ItemTable.from_json((folder / "items.json").read_text(encoding="utf-8"))
     return Ranker(_booster(folder / "model.lgb"), _calibration(folder / "calibration.json"), table)
 
 

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+from features.cache import CustomerCache
 from features.clock import Clock, from_microseconds
 from features.contract import FeatureRow
 from features.errors import InputError
@@ -56,6 +58,7 @@ class Desk:
         self, history: History, scorer: Scoring, playbook: Playbook, clock: Clock, new_id: Callable[[], UUID] = uuid4
     ) -> None:
         self.history = history
+        self._customers = CustomerCache(history)
         self.scorer = scorer
         self.playbook = playbook
         self.clock = clock
@@ -83,23 +86,34 @@ class Desk:
         return {"decision_id": decision_id, **decision}
 
     def outcome(self, report: Report) -> dict[str, Any]:
-        """Write down what became of an offer; a report that is known already changes nothing."""
+        """Write down what became of an offer.
+
+        A report that is known already changes nothing; one that says something else is a correction. When it
+        happened counts as told only where the report tells it.
+        """
         decision = self.history.decision(report.decision_id)
         if decision is None:
             raise InputError(f"expected the id of a decision, found {report.decision_id!r}, which nobody made")
-        interaction = outcome_of(decision, report, self.clock())
-        recorded = self.history.append([interaction]) == 1
+        now = self.clock()
+        interaction = outcome_of(decision, report, now)
+        if report.occurred_at is None:
+            before = self.history.occurred_at(interaction.id)
+            interaction = replace(interaction, occurred_at=before or interaction.occurred_at)
+        written = self.history.append([interaction], now)
         return {
             "decision_id": report.decision_id,
             "offer": report.offer,
             "status": report.status,
             "event_id": interaction.id,
-            "recorded": recorded,
-            "note": None if recorded else "already known",
+            "recorded": not written.known,
+            "note": "already known" if written.known else "corrected" if written.corrected else None,
         }
 
     def interactions(self, happenings: Sequence[Happening]) -> dict[str, Any]:
-        """Write down what other systems tell, all of it or none; what is known already changes nothing."""
+        """Write down what other systems tell, all of it or none.
+
+        What is known already changes nothing; what says something else under a known id is a correction.
+        """
         if not 1 <= len(happenings) <= MOST_INTERACTIONS:
             raise InputError(f"expected 1 to {MOST_INTERACTIONS:,} interactions, found {len(happenings):,}")
         now = self.clock()
@@ -114,14 +128,19 @@ class Desk:
                 faults.append(f"[{place}] {error}")
         if faults:
             raise InputError(_faults(faults, len(happenings)))
-        recorded = self.history.append(taken)
-        return {"received": len(taken), "recorded": recorded, "already_known": len(taken) - recorded}
+        written = self.history.append(taken, now)
+        return {
+            "received": len(taken),
+            "recorded": written.new,
+            "corrected": written.corrected,
+            "already_known": written.known,
+        }
 
     def lookup(self, customer: str) -> dict[str, Any]:
         """Tell who is meant by an id or a reference, and how much is known of them."""
         as_of = self.clock()
         caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
-        events = pack(self.history.of_customer(caller.references, as_of), as_of)
+        events = self._customers.events(caller.references, as_of)
         newest = from_microseconds(int(events.occurred_at.max())).isoformat() if len(events) else None
         return {
             "query": customer,
@@ -158,8 +177,7 @@ class Desk:
 
     def _known(self, customer: str, as_of: datetime, whole: bool = True) -> Known:
         caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
-        rows = self.history.of_customer(caller.references, as_of) if caller.known else []
-        events = pack(rows, as_of)
+        events = self._customers.events(caller.references, as_of) if caller.known else pack([], as_of)
         scores, row = self.scorer.score(events, as_of, whole)
         return Known(caller, events, row, scores)
 

@@ -131,7 +131,8 @@ class InteractionRequest(_Shape):
     """One thing that happened with a customer, told by another system."""
 
     event_id: Id = Field(examples=["call-20180102-0042"])
-    """The telling system's own id of this event; a second event with the same id and source changes nothing."""
+    """The telling system's own id of this event. Told again under the same id and source, it changes nothing if it
+    says the same, and corrects what was told if it doesn't; as the kind `void`, it withdraws it."""
     source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=64)] = Field(default="api", examples=["crm"])
     """The system that tells."""
     customer: Customer = Field(examples=["phone:+8223123456"])

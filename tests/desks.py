@@ -88,8 +88,8 @@ def shopped(customer: str, amount: float, days_ago: float, kind: str = "purchase
 
 def stocked(history: History) -> History:
     """Two households, the first with a phone number; the second spends more."""
-    history.append([shopped("7", 20.0, days) for days in (3, 10, 17, 24, 40, 60)])
-    history.append([shopped("8", 90.0, days) for days in (2, 30, 65)])
+    history.append([shopped("7", 20.0, days) for days in (3, 10, 17, 24, 40, 60)], None)
+    history.append([shopped("8", 90.0, days) for days in (2, 30, 65)], None)
     phone = Reference("phone", "+12024561111")
     history.link([IdentityLink(Reference("household", "7"), phone, NOW - timedelta(days=30))])
     return history

@@ -44,11 +44,17 @@ def lines(count: int, start: int = 1) -> list[str]:
 
 
 def taken(
-    history: History, source: Source, *paths: Path, now: datetime = NOW, on_progress: Progress | None = None
+    history: History,
+    source: Source,
+    *paths: Path,
+    now: datetime = NOW,
+    on_progress: Progress | None = None,
+    corrections_from: datetime | None = None,
 ) -> list[IngestReport]:
     """Ingest, with the quarantine beside the first file."""
     told = {"on_progress": on_progress} if on_progress else {}
-    return ingest(history, source, paths, folder_of(paths[0]) / "quarantine", now, **told)
+    quarantine = folder_of(paths[0]) / "quarantine"
+    return ingest(history, source, paths, quarantine, now, corrections_from=corrections_from, **told)
 
 
 def folder_of(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """Small histories: by hand, and at random with everything that hurts in them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,6 +19,7 @@ _AGES = [
     timedelta(0), timedelta(microseconds=1), timedelta(days=28), timedelta(days=28, microseconds=1),
     timedelta(days=91), timedelta(days=1), timedelta(days=366), timedelta(days=20_000), timedelta(days=-3),
 ]  # fmt: skip
+_OFFSETS = [0, 3600, 7200, -18_000, 34_200, 45_900, -43_200]
 _AMOUNTS = st.one_of(
     st.sampled_from([0.0, -1.5, 0.0001, LARGEST * 1.0, -LARGEST * 1.0, 1e-9]),
     st.floats(-1e6, 1e6, allow_nan=False),
@@ -55,7 +56,7 @@ def interactions(draw: st.DrawFn, customers: tuple[str, ...] = ("a", "b", "Ã¼mlÃ
         amount=draw(_AMOUNTS),
         margin=draw(st.one_of(st.none(), _AMOUNTS)),
         discount=draw(st.sampled_from([0.0, 0.5, 3.0])),
-        occurred_at=AS_OF - age,
+        occurred_at=(AS_OF - age).astimezone(timezone(timedelta(seconds=draw(st.sampled_from(_OFFSETS))))),
         recorded_at=AS_OF - age + late,
     )
 
@@ -64,7 +65,20 @@ def histories() -> st.SearchStrategy[list[Interaction]]:
     return st.lists(interactions(), max_size=40)
 
 
+@st.composite
+def tellings(draw: st.DrawFn, moments: list[datetime]) -> Interaction:
+    """Draw what is told of one of three events: about whom, whether it is withdrawn, and when that was recorded."""
+    return happened(
+        draw(st.integers(1, 3)),
+        reference=Reference("customer", draw(st.sampled_from("ab"))),
+        kind=draw(st.sampled_from(["purchase", "purchase", "void"])),
+        amount=draw(st.sampled_from([1.0, 2.0])),
+        occurred_at=AS_OF - timedelta(days=30),
+        recorded_at=draw(st.sampled_from(moments)),
+    )
+
+
 def filled(history: History, happenings: list[Interaction]) -> History:
     history.put_products(CATALOGUE)
-    history.append(happenings)
+    history.append(happenings, None)
     return history

@@ -81,10 +81,10 @@ def test_a_catalogue_is_laid_down_and_replaced(history, tmp_path):
     path = written(tmp_path / "catalogue.csv", "sku,title,size,group", "1,mug,L,cups", "2,,,", "1,mug,XL,cups")
     (report,) = taken(history, source, path)
     assert (report.rows, report.new, report.known) == (3, 2, 1)
-    assert rows(history, "products") == [("1", "mug XL", "", "cups", ""), ("2", "2", "", "", "")]
+    assert rows(history, "products") == [("1", "mug XL", "", "cups", "", 1), ("2", "2", "", "", "", 1)]
     written(path, "sku,title,size,group", "1,beaker,,cups", "3,jug,,")
     (report,) = taken(history, source, path)
-    assert (report.new, report.known) == (1, 1)
+    assert (report.new, report.corrected, report.known) == (1, 1, 0)
     assert rows(history, "products", "product", "name") == [("1", "beaker"), ("2", "2"), ("3", "jug")]
 
 
@@ -234,7 +234,7 @@ def test_the_complete_journey_example_takes_files_of_its_shape(history, tmp_path
         ("purchase", "store", "1", "330", 10000, 5000, 3000, moment),
         ("purchase", "store", "2", "330", 0, 0, 0, moment),
     ]
-    assert rows(history, "products") == [("1", "ICE 22 LB", "ICE", "FRZN ICE", "GROCERY")]
+    assert rows(history, "products") == [("1", "ICE 22 LB", "ICE", "FRZN ICE", "GROCERY", 1)]
 
 
 def test_the_cdnow_example_takes_a_file_of_its_shape(history, tmp_path):

@@ -100,7 +100,7 @@ def test_a_customer_is_found_by_id_by_reference_and_by_phone_number(desk: Desk) 
 
 
 def test_a_value_that_names_two_customers_is_refused_with_both(desk: Desk) -> None:
-    desk.history.append([replace(shopped("7", 1.0, 1.0), id="x", reference=Reference("till", "7"))])
+    desk.history.append([replace(shopped("7", 1.0, 1.0), id="x", reference=Reference("till", "7"))], None)
     with pytest.raises(AmbiguousCustomer, match="household:7, till:7"):
         desk.decide(ask("7"))
     assert desk.decide(ask("household:7"))["found"]
@@ -119,7 +119,7 @@ def test_a_stranger_gets_stated_defaults_and_the_decision_is_kept(desk: Desk, te
 
 
 def test_somebody_known_who_has_bought_nothing_gets_defaults_too(desk: Desk) -> None:
-    desk.history.append([shopped("9", 0.0, 2.0, kind="inquiry")])
+    desk.history.append([shopped("9", 0.0, 2.0, kind="inquiry")], None)
     body = desk.decide(ask("household:9"))
     assert body["found"]
     assert body["note"] == "Nothing is known of this customer's purchases yet: stated defaults stand in."
@@ -133,10 +133,10 @@ def test_attributes_and_context_reach_the_rules(desk: Desk) -> None:
     assert "diaper_club" in withheld()
     assert "dog_food" not in withheld()
     wording = replace(shopped("7", 0.0, 5.0, kind="attribute", product="kids_count"), body={"value": "2"})
-    desk.history.append([wording])
+    desk.history.append([wording], None)
     assert "diaper_club" not in withheld()
     newer = replace(shopped("7", 0.0, 4.0, kind="attribute", product="kids_count"), body={"value": "0"})
-    desk.history.append([newer])
+    desk.history.append([newer], None)
     assert "diaper_club" in withheld()
 
 
@@ -233,9 +233,9 @@ def test_an_outcome_that_cannot_be_true_is_refused(desk: Desk, given: dict[str, 
 
 def test_interactions_are_kept_once_by_source_and_id(desk: Desk) -> None:
     told = [happening(1), happening(2), happening(1, source="shop")]
-    assert desk.interactions(told) == {"received": 3, "recorded": 3, "already_known": 0}
+    assert desk.interactions(told) == {"received": 3, "recorded": 3, "corrected": 0, "already_known": 0}
     again = desk.interactions([*told, happening(3)])
-    assert again == {"received": 4, "recorded": 1, "already_known": 3}
+    assert again == {"received": 4, "recorded": 1, "corrected": 0, "already_known": 3}
     InteractionsAnswer.model_validate(again)
     assert desk.history.counts()["inquiry"] == 4
 

@@ -16,7 +16,7 @@ START = datetime(2023, 1, 1, tzinfo=UTC)
 
 
 def shoppers(history: History, customers: int, every: int, days: int = 400) -> History:
-    history.append(
+    bought = [
         happened(
             customer * 1000 + day,
             reference=Reference("customer", str(customer)),
@@ -24,7 +24,8 @@ def shoppers(history: History, customers: int, every: int, days: int = 400) -> H
         )
         for customer in range(customers)
         for day in range(customer % every, days, every)
-    )
+    ]
+    history.append(bought, None)
     return history
 
 
@@ -114,14 +115,15 @@ def test_a_history_that_ended_long_ago_is_refused_with_the_way_out(history: Hist
 
 def test_purchases_without_amounts_are_refused(history: History):
     rng = np.random.default_rng(1)
-    history.append(
+    bought = [
         happened(
             place,
             reference=Reference("customer", str(place % 150)),
             occurred_at=START + timedelta(days=int(day), hours=9),
         )
         for place, day in enumerate(rng.integers(0, 200, 1500))
-    )
+    ]
+    history.append(bought, None)
     known = history.known_by(START + timedelta(days=200))
     with pytest.raises(NotEnoughData, match="expected amounts above 0 in the past windows, found none"):
         _train(known)

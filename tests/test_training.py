@@ -83,7 +83,7 @@ def _dealt_anew(known: Known, cutoff: datetime, rng: np.random.Generator) -> Kno
     other = dict(zip(customers, rng.permutation(customers.to_numpy()), strict=True))
     future = pl.col("occurred_at") >= microseconds(cutoff)
     swapped = pl.when(future).then(pl.col("customer").replace_strict(other)).otherwise(pl.col("customer"))
-    return replace(known, events=known.events.with_columns(customer=swapped, reference=swapped))
+    return replace(known, records=known.events.with_columns(customer=swapped, reference=swapped))
 
 
 def _foreseen(known: Known, cutoff: datetime, seen_until: datetime, horizon: Horizon) -> float:

@@ -20,7 +20,7 @@ _CHURN = {
 }
 _VALUE = {"decayed spend": "spend_decayed_91", "recent spend": "spend_91", "spend so far": "spend"}
 _POPULARITY, _FREQUENCY, _DECAYED = (
-    PAIR_FEATURES.index(name) for name in ("item_popularity", "item_days_91", "item_decayed")
+    PAIR_FEATURES.index(name) for name in ("item_popularity", "item_days_91", "item_decayed_28")
 )
 
 

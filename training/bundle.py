@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from features.affinity import ItemTable
 from training.churn import ChurnModel
 from training.next_purchase import NextPurchaseModel
 from training.value import ValueModel
@@ -37,18 +36,12 @@ def write_bundle(
     if next_purchase is not None:
         _write(folder / "next_purchase" / "model.lgb", next_purchase.booster.model_to_string())
         _write(folder / "next_purchase" / "calibration.json", json.dumps(asdict(next_purchase.calibration)))
-        _write(folder / "next_purchase" / "items.json", _items(next_purchase.table))
+        _write(folder / "next_purchase" / "items.json", next_purchase.table.as_json())
     files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     value_parts = {"scale": value.scale, "margin": value.margin, "typical": value.typical}
     whole = {"format": FORMAT, **manifest, "value_interval": value_parts, "files": files}
     _write(folder / "manifest.json", json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True))
     return _digest(folder / "manifest.json")
-
-
-def _items(table: ItemTable) -> str:
-    return json.dumps(
-        {"level": table.level, "items": table.items, "statistics": table.statistics.tolist()}, ensure_ascii=False
-    )
 
 
 def _write(path: Path, text: str) -> None:

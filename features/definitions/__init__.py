@@ -11,6 +11,7 @@ from features.definitions import (
     offers,
     recency,
     service,
+    timing,
     trends,
 )
 from features.feature import Feature
@@ -20,6 +21,7 @@ SUBJECTS = {
     "frequency": frequency.FEATURES,
     "money": money.FEATURES,
     "gaps": gaps.FEATURES,
+    "timing": timing.FEATURES,
     "trends": trends.FEATURES,
     "breadth": breadth.FEATURES,
     "discounts": discounts.FEATURES,

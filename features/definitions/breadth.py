@@ -1,6 +1,6 @@
 """How widely: different products, categories, departments, places and channels."""
 
-from features.declare import PURCHASES, distinct, plain
+from features.declare import PURCHASES, distinct, plain, ratio
 from features.feature import Feature
 
 _WORDS = {
@@ -13,7 +13,7 @@ _WORDS = {
 }
 _WINDOWS = {"products": (91,), "types": (91,), "categories": (28, 91), "departments": (28, 91)}
 
-FEATURES: tuple[Feature, ...] = tuple(
+_COUNTS = tuple(
     plain(
         f"{name}_{days}",
         distinct(PURCHASES, column, days),
@@ -23,4 +23,22 @@ FEATURES: tuple[Feature, ...] = tuple(
     )
     for name, (column, en, ko) in _WORDS.items()
     for days in _WINDOWS.get(name, (91,))
+)
+FEATURES: tuple[Feature, ...] = (
+    *_COUNTS,
+    plain(
+        "products",
+        distinct(PURCHASES, "product"),
+        "count",
+        "Different products ever bought: {value}",
+        "지금까지 구매한 서로 다른 상품 수: {value}",
+    ),
+    ratio(
+        "variety_91",
+        "products_91",
+        "purchases_91",
+        "ratio",
+        "Different products for a line bought in the last 91 days: {value}",
+        "최근 91일간 구매 건당 서로 다른 상품 수: {value}",
+    ),
 )

@@ -1,7 +1,7 @@
 """How we are in touch: conversations by channel, whoever began them, and mere inquiries."""
 
 from features.aggregates import Selection
-from features.declare import since, windowed
+from features.declare import ratio, since, windowed
 
 _ALL = ("contact", "inquiry", "complaint", "visit")
 _TOUCH = Selection(_ALL)
@@ -29,8 +29,20 @@ FEATURES = (
         )
     ),
     *windowed(
-        "inquiries", Selection(("inquiry",)), (28, 91), "Inquiries in the last {window} days: {value}",
+        "inquiries", Selection(("inquiry",)), (28, 91, 364), "Inquiries in the last {window} days: {value}",
         "최근 {window}일간 문의 횟수: {value}",
+    ),
+    since(
+        "days_since_inquiry", Selection(("inquiry",)), "Days since the last inquiry: {value}",
+        "마지막 문의 후 지난 일수: {value}",
+    ),
+    ratio(
+        "contacts_phone_share_91", "contacts_phone_91", "contacts_91", "share",
+        "Share of conversations by phone in the last 91 days: {value}", "최근 91일간 전화 상담 비율: {value}",
+    ),
+    ratio(
+        "contacts_per_purchase_day_364", "contacts_364", "purchase_days_364", "ratio",
+        "Conversations for a purchase day in the last 364 days: {value}", "최근 364일간 구매일당 상담 횟수: {value}",
     ),
     since("days_since_contact", _TOUCH, "Days since the last conversation: {value}", "마지막 상담 후 지난 일수: {value}"),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """How often: purchase days, visits to the till, and lines bought."""
 
-from features.declare import PURCHASES, decayed, distinct, plain, windowed
+from features.declare import PURCHASES, decayed, distinct, plain, ratio, windowed
 from features.feature import Feature
 
 _DAYS = tuple(
@@ -51,4 +51,12 @@ FEATURES: tuple[Feature, ...] = (
         "최근 {window}일간 구매 건수: {value}",
     ),
     *_DECAYED,
+    ratio(
+        "lines_per_basket_91",
+        "purchases_91",
+        "baskets_91",
+        "ratio",
+        "Lines in a basket in the last 91 days: {value}",
+        "최근 91일간 장바구니당 품목 수: {value}",
+    ),
 )

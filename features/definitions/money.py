@@ -1,6 +1,17 @@
 """How much: spend, margin, and the size of a basket."""
 
-from features.declare import PURCHASES, decayed, distinct, plain, summed
+from features.declare import (
+    PURCHASES,
+    decayed,
+    difference,
+    distinct,
+    largest,
+    last_total,
+    plain,
+    ratio,
+    smallest,
+    summed,
+)
 from features.feature import Feature
 
 _SPEND = tuple(
@@ -52,5 +63,58 @@ FEATURES: tuple[Feature, ...] = (
         "units",
         "Units bought in the last 91 days: {value}",
         "최근 91일간 구매 수량: {value}",
+    ),
+    plain(
+        "spend_last_basket",
+        last_total(PURCHASES, "amount"),
+        "currency",
+        "Spent on the last basket: {value}",
+        "마지막 장바구니 금액: {value}",
+    ),
+    ratio(
+        "last_basket_against_usual",
+        "spend_last_basket",
+        "spend_per_basket_91",
+        "ratio",
+        "Last basket against the usual one of 91 days: {value}",
+        "최근 91일 평균 대비 마지막 장바구니 금액: {value}배",
+    ),
+    plain(
+        "spend_largest_line_364",
+        largest(PURCHASES, "amount", 364),
+        "currency",
+        "Dearest line bought in the last 364 days: {value}",
+        "최근 364일간 가장 비싼 구매 건: {value}",
+    ),
+    plain(
+        "spend_smallest_line_364",
+        smallest(PURCHASES, "amount", 364),
+        "currency",
+        "Cheapest line bought in the last 364 days: {value}",
+        "최근 364일간 가장 싼 구매 건: {value}",
+    ),
+    ratio(
+        "margin_share_364",
+        "margin_364",
+        "spend_364",
+        "share",
+        "Margin as a share of what was spent in the last 364 days: {value}",
+        "최근 364일간 구매 금액 대비 마진 비율: {value}",
+    ),
+    difference(
+        "spend_56_before",
+        "spend_56",
+        "spend_28",
+        "currency",
+        "Spent in the 28 days before the last 28: {value}",
+        "직전 28일 이전 28일간 구매 금액: {value}",
+    ),
+    ratio(
+        "spend_per_purchase_day_364",
+        "spend_364",
+        "purchase_days_364",
+        "currency",
+        "Spent on a purchase day in the last 364 days: {value}",
+        "최근 364일간 구매일당 금액: {value}",
     ),
 )

@@ -47,6 +47,7 @@ def _common(fields: Fields) -> dict[str, Field]:
         "reference": who,
         "occurred_at": occurred,
         "recorded_at": fields.recorded(occurred),
+        "utc_offset": fields.utc_offset(occurred),
         "channel": fields.word("channel", CHANNELS, fields.table.channels, "other"),
         "place": fields.name("place"),
         "key": fields.key(),

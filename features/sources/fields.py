@@ -188,6 +188,14 @@ class Fields:
             return Field(self.always(microseconds(self.now), pl.Int64))
         return Field(occurred.value)
 
+    def utc_offset(self, occurred: Field) -> Field:
+        """Take the seconds by which the local clock was ahead of UTC: in the row's own time zone, else the source's."""
+        zones = self.text("time_zone") if self.table.has("time_zone") else self.always(None, pl.String)
+        zones = zones.fill_null(self.source.time_zone)
+        value = moments.ahead(occurred.value.cast(pl.Datetime("us", "UTC")), zones)
+        wrong = value.is_null() & occurred.value.is_not_null()
+        return Field(value, (Fault(wrong, "time_zone to be one such as Europe/Berlin", zones),))
+
     def key(self) -> Field:
         """Take what identifies a row: the key's columns, joined by the unit separator; null without a key."""
         if not self.table.key:

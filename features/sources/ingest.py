@@ -1,7 +1,9 @@
 """Ingest: read a source's files twice, once to check every row and once to append those that can be taken.
 
 Nothing is written to the history before every file has been checked. An ingest that breaks off while it appends has
-appended whole chunks; running it again adds the rest, since a row that is known already changes nothing.
+appended whole chunks; running it again adds the rest, since a row that is known already changes nothing. A row whose
+id is known and that says something else is a correction, known from the moment of its ingest on; where the source dates
+its records, from that date on.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +27,7 @@ from features.sources.quarantine import Quarantine, Refused, record
 from features.sources.reading import CHUNK, Batch, batches, check_columns
 from features.sources.records import Records
 from features.sources.source import Source
+from features.versions import Written
 
 # A file's name, the rows done, and their total: None while rows are checked, known while they are appended.
 Progress = Callable[[str, int, int | None], None]
@@ -34,14 +37,16 @@ Progress = Callable[[str, int, int | None], None]
 class IngestReport:
     """What became of one file under one table.
 
-    `rows` and `quarantined` count the file's rows; `new` and `known` what was made of them: events, links or products
-    (a row of attributes makes several events, or none). `quarantine` is the file of the refused rows, if there are any.
+    `rows` and `quarantined` count the file's rows; `new`, `corrected` and `known` what was made of them: events, links
+    or products (a row of attributes makes several events, or none). `quarantine` is the file of the refused rows, if
+    there are any.
     """
 
     table: str
     file: Path
     rows: int
     new: int
+    corrected: int
     known: int
     quarantined: int
     seconds: float
@@ -63,8 +68,11 @@ def ingest(
     quarantine: Path,
     now: datetime,
     on_progress: Progress = lambda file, done, total: None,
+    corrections_from: datetime | None = None,
 ) -> list[IngestReport]:
     """Take files, and the files in folders, into the history; `quarantine` is the folder of the refused rows.
+
+    Corrections count as known from `now` on, or from another moment where one is given.
 
     Raises SourceError when a file doesn't fit the source, and TooManyBadRows when more of a table's rows than
     `source.max_bad_share` can't be taken; both before anything is written to the history.
@@ -74,7 +82,7 @@ def ingest(
         check_columns(job.path, job.table, source)
     checked = [_check(job, source, now, on_progress) for job in jobs]
     _weigh(source, checked)
-    return [_append(history, one, source, now, on_progress) for one in checked]
+    return [_append(history, one, source, now, on_progress, corrections_from or now) for one in checked]
 
 
 def _check(job: Job, source: Source, now: datetime, on_progress: Progress) -> _Checked:
@@ -117,13 +125,21 @@ def _weigh(source: Source, checked: Sequence[_Checked]) -> None:
         )
 
 
-def _append(history: History, checked: _Checked, source: Source, now: datetime, on_progress: Progress) -> IngestReport:
+def _append(
+    history: History,
+    checked: _Checked,
+    source: Source,
+    now: datetime,
+    on_progress: Progress,
+    corrections_from: datetime,
+) -> IngestReport:
     job, start = checked.job, perf_counter()
     records = Records(source, job.table, job.path.name)
-    done = made = new = 0
+    dated = "recorded_at" in job.table.columns
+    done = made = new = corrected = 0
     for good, refused in _parted(job, source, now):
-        offered, added = _write(history, records, job.table.holds, good)
-        made, new = made + offered, new + added
+        for offered, written in _write(history, records, job.table.holds, good, None if dated else corrections_from):
+            made, new, corrected = made + offered, new + written.new, corrected + written.corrected
         done += good.height + len(refused)
         on_progress(job.path.name, done, checked.rows)
     if done != checked.rows:
@@ -132,22 +148,28 @@ def _append(history: History, checked: _Checked, source: Source, now: datetime, 
         )
     seconds = checked.seconds + perf_counter() - start
     kept = job.quarantine if checked.bad else None
-    return IngestReport(job.table.name, job.path, done, new, made - new, checked.bad, seconds, kept)
+    known = made - new - corrected
+    return IngestReport(job.table.name, job.path, done, new, corrected, known, checked.bad, seconds, kept)
 
 
-def _write(history: History, records: Records, holds: str, good: pl.DataFrame) -> tuple[int, int]:
-    """Write a chunk, and return how many things it holds and how many of them were new."""
+def _write(
+    history: History, records: Records, holds: str, good: pl.DataFrame, corrections_from: datetime | None
+) -> Iterator[tuple[int, Written]]:
+    """Write a chunk, and tell of each part how many things it holds and what became of them."""
     if holds == "products":
-        return good.height, _put_products(history, good)
-    if holds == "links":
+        yield good.height, _put_products(history, good)
+    elif holds == "links":
         links = list(_links(good))
-        return len(links), history.link(links)
-    events = records.events(good)
-    new = sum(history.append_rows(events[start : start + CHUNK]) for start in range(0, len(events), CHUNK))
-    return len(events), new
+        new = history.link(links)
+        yield len(links), Written(new, 0, len(links) - new)
+    else:
+        events = records.events(good)
+        for start in range(0, len(events), CHUNK):
+            part = events[start : start + CHUNK]
+            yield len(part), history.append_rows(part, corrections_from)
 
 
-def _put_products(history: History, good: pl.DataFrame) -> int:
+def _put_products(history: History, good: pl.DataFrame) -> Written:
     required, optional = HOLDS["products"]
     latest = good.select(*required, *optional).unique("product", keep="last", maintain_order=True)
     return history.put_products(latest.to_dicts())

@@ -12,9 +12,12 @@ TIMES = ("occurred_at", "recorded_at")
 # What a table may hold, in the order that a folder is taken in: the fields it must have, and those it may have.
 HOLDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "products": (("product",), ("name", "type", "category", "department")),
-    "attributes": (("reference", "occurred_at"), ("recorded_at", "channel", "place")),
+    "attributes": (("reference", "occurred_at"), ("recorded_at", "time_zone", "channel", "place")),
     "links": (("reference", "linked", "occurred_at"), ("recorded_at", "action")),
-    "interactions": (("reference", "occurred_at", "kind"), ("recorded_at", "channel", "product", "place", *NUMBERS)),
+    "interactions": (
+        ("reference", "occurred_at", "kind"),
+        ("recorded_at", "time_zone", "channel", "product", "place", *NUMBERS),
+    ),
 }
 CHOICES: dict[str, tuple[str, ...]] = {
     "holds": tuple(HOLDS),
@@ -51,7 +54,8 @@ class Table:
 
     Without a `recorded_at` column a row was known when it happened (`recorded = "occurred"`), or from the moment
     of its ingest on (`"ingested"`). `time_format` is as in strptime, or "seconds" or "milliseconds" since 1970;
-    without it, times are ISO 8601 or of the file's own time type. `key` names the columns that identify a row,
+    without it, times are ISO 8601 or of the file's own time type. `time_zone` names the customer's own, for the local
+    clock that features of hours and weekdays go by; without it, that is the source's. `key` names the columns that identify a row,
     and `body` the columns kept as they are. `missing` lists further words for an empty cell. Numbers in text have
     `decimal` before their decimals and `thousands`, if any, between groups of three digits.
     """

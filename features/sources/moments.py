@@ -55,6 +55,24 @@ def moment(found: pl.Series, time_format: str, time_zone: str) -> pl.Series:
     return _within(read, EARLIEST, LATEST)
 
 
+def ahead(found: pl.Series, zones: pl.Series) -> pl.Series:
+    """Tell by how many seconds the local clock of each moment's zone was ahead of UTC; null where there is no such zone.
+
+    >>> summer = pl.Series(["2017-07-01T12:00"]).str.to_datetime(time_unit="us", time_zone="UTC")
+    >>> ahead(summer, pl.Series(["Europe/Berlin"])).to_list()
+    [7200]
+    """
+    told = pl.Series([None] * len(found), dtype=pl.Int64)
+    for zone in zones.drop_nulls().unique():
+        try:
+            local = found.dt.convert_time_zone(zone)
+        except pl.exceptions.PolarsError:
+            continue
+        seconds = (local.dt.base_utc_offset() + local.dt.dst_offset()).dt.total_seconds()
+        told = where(zones == zone, seconds, told)
+    return told
+
+
 def _within(found: pl.Series, first: datetime, last: datetime) -> pl.Series:
     return where(found.is_between(first, last), found)
 

@@ -1,9 +1,9 @@
 """Converted rows as the store's rows, each with an id that a second ingest makes again.
 
-With a key, the id is made of the source, the table and the key: a row that comes again, in whatever file or order,
-adds nothing, even if its other columns changed meanwhile (the history is append-only; a correction needs its own
-key). Without one, it is made of all that the row was mapped to and its ordinal among the same rows of its file, so
-that twins survive; a row that comes again in another file is taken for the same.
+With a key, the id is made of the source, the table and the key: a row that comes again, in whatever file, adds
+nothing if it says the same; if it says something else, it corrects what was known. Without one, it is made of all that
+the row was mapped to and its ordinal among the same rows of its file, so that twins survive; a row that comes again in
+another file is taken for the same, and none is ever a correction.
 """
 
 from collections import Counter
@@ -17,12 +17,9 @@ from features.sources.cells import ROW, json_text
 from features.sources.conversion import LEVEL, WORDING
 from features.sources.mapping import Table
 from features.sources.source import Source
+from features.versions import CONTENT
 
-CONTENT = (
-    "reference", "kind", "channel", "product", "place", "quantity", "amount", "margin", "discount", "occurred_at",
-    "body",
-)  # fmt: skip
-STORED = ("id", "source", "source_reference", "recorded_at", *CONTENT)
+STORED = ("id", "source", "source_reference", "recorded_at", "utc_offset", *CONTENT)
 PARTS = "parts of the id"
 
 

@@ -5,14 +5,12 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.affinity import PAIR_FEATURES, item_table, pairs_of, pairs_of_customer
-from features.clock import microseconds
 from features.contract import CONTRACT, FeatureMatrix, row_of, rows_of
 from features.events import Interaction
-from features.history import LEVELS, History
+from features.history import History
 from features.identity import IdentityLink, Reference
 from features.packed import CustomerEvents, pack
 from tests.making import AS_OF, filled, happened, histories
@@ -41,10 +39,11 @@ def test_nothing_recorded_after_a_moment_changes_a_row_of_it(
 ):
     history = filled(new_history(), happenings)
     before = rows_of(history.known_by(AS_OF))
-    history.append(
+    after = [
         happened(10**10 + place, amount=77.0, occurred_at=AS_OF - wait, recorded_at=AS_OF + wait)
         for place, wait in enumerate(later)
-    )
+    ]
+    history.append(after, None)
     assert same(rows_of(history.known_by(AS_OF)), before)
     assert same(rows_of(history.known_by(AS_OF + timedelta(days=500)).at(AS_OF)), before)
 
@@ -53,8 +52,6 @@ def test_nothing_recorded_after_a_moment_changes_a_row_of_it(
 def test_the_order_of_storing_does_not_matter(new_history: Opener, happenings: list[Interaction], seed):
     shuffled = list(happenings)
     seed.shuffle(shuffled)
-    # Of two with one id the first stays, so an order can only be shuffled among different ids.
-    assume(len({one.id for one in happenings}) == len(happenings))
     first, second = filled(new_history(), happenings), filled(new_history(), shuffled)
     assert same(rows_of(first.known_by(AS_OF)), rows_of(second.known_by(AS_OF)))
 
@@ -66,22 +63,6 @@ def test_a_batch_row_equals_the_online_row_for_every_feature(new_history: Opener
     for place, customer in enumerate(matrix.customers):
         row = row_of(packed(history, customer), AS_OF)
         assert differing(matrix.values[place], row.values) == {}
-
-
-@given(happenings=histories(), level=st.sampled_from(LEVELS))
-def test_a_batch_pair_equals_the_online_pair(new_history: Opener, happenings: list[Interaction], level: str):
-    history = filled(new_history(), happenings)
-    known = history.known_by(AS_OF)
-    table = item_table(known, level)
-    pairs = pairs_of(known, table)
-    for customer in rows_of(known).customers:
-        items, values = pairs_of_customer(packed(history, customer), table, microseconds(AS_OF))
-        which = pairs.customers == customer
-        if not which.any():
-            assert not (values[:, PAIR_FEATURES.index("item_days")] > 0).any()
-            continue
-        assert pairs.items[which].tolist() == items
-        np.testing.assert_allclose(pairs.values[which], values, rtol=1e-9)
 
 
 @settings(max_examples=20)

@@ -1,0 +1,71 @@
+"""The packed histories of the customers asked for most recently, each brought up to date before it is handed out.
+
+The store is the truth: every time, one look asks it whether anything was written for the customer, or the catalogue
+changed, by whatever process; only newer rows are then fetched. What is kept here can be thrown away at any time.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+
+from features.clock import microseconds
+from features.history import History, State
+from features.packed import CustomerEvents, pack, pack_all
+
+MOST_EVENTS = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    state: State
+    known_from: int  # the newest moment at which anything of this became known, in microseconds
+    events: CustomerEvents
+
+
+class CustomerCache:
+    """Packed histories by their references, the longest unused given up first; at most some events in all."""
+
+    def __init__(self, history: History, most_events: int = MOST_EVENTS) -> None:
+        self._history = history
+        self._most = most_events
+        self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
+        self._events = 0
+        self._lock = Lock()
+
+    def events(self, references: Iterable[str], as_of: datetime) -> CustomerEvents:
+        """Get a customer's events as known at a moment, and that occurred before it."""
+        key, cut = tuple(sorted(references)), microseconds(as_of)
+        state = self._history.state_of(key)
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is None or kept.state != state:
+            kept = self._fetched(key, state, kept)
+            self._keep(key, kept)
+        # What became known after the moment asked for is not for that moment: it is fetched apart, and not kept.
+        if kept.known_from > cut:
+            return pack(self._history.of_customer(key, as_of), as_of)
+        return kept.events.before(cut)
+
+    def _fetched(self, key: tuple[str, ...], state: State, kept: _Kept | None) -> _Kept:
+        if kept is not None and kept.state.catalogue == state.catalogue:
+            newer = self._history.added_since(key, kept.state.seq)
+            if not newer.corrects:
+                events = kept.events.with_newer(pack_all(newer.rows)) if newer.rows else kept.events
+                return _Kept(newer.state(state), max(kept.known_from, newer.known_from), events)
+        whole = self._history.added_since(key, 0)
+        return _Kept(whole.state(state), whole.known_from, pack_all(whole.rows))
+
+    def _keep(self, key: tuple[str, ...], kept: _Kept) -> None:
+        with self._lock:
+            self._forget(key)
+            self._kept[key] = kept
+            self._events += len(kept.events) + 1
+            while self._events > self._most and len(self._kept) > 1:
+                self._forget(next(iter(self._kept)))
+
+    def _forget(self, key: tuple[str, ...]) -> None:
+        gone = self._kept.pop(key, None)
+        if gone is not None:
+            self._events -= len(gone.events) + 1

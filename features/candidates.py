@@ -1,0 +1,196 @@
+"""Which items are a customer's candidates, and what is measured of each; for one customer or many at once.
+
+Batch and online meet here: both bring purchase lines, so that their numbers can't differ but by what they read.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.aggregates import DAY
+from features.feature import Array
+from features.items import ItemTable, Links, Whole
+
+OWN, POPULAR, SIMILAR, TOGETHER = 60, 40, 25, 25  # items of each sort; the table has a few trending ones besides
+HALF_LIVES = (14, 28, 91)
+CANDIDATE_DEFINITION = (OWN, POPULAR, SIMILAR, TOGETHER, HALF_LIVES)
+_N28, _N91, _N, _DECAYED_28, _SQUARES, _SPEND, _LINES = 0, 1, 2, 4, 6, 7, 8  # columns of `_Own.sums`
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Purchase lines: by whom (0 to `customers`), of what, on which day since 1970, for how many ten-thousandths.
+
+    An item is its place in the table, or a number beyond it (up to `items`), by name, where the table lacks it.
+    """
+
+    owner: Whole
+    item: Whole
+    day: Whole
+    amount: Whole
+    customers: int
+    items: int
+
+
+@dataclass(frozen=True)
+class _Days:
+    """Distinct days on which a customer bought an item, by customer, item and day, with their spend and lines."""
+
+    owner: Whole
+    item: Whole
+    day: Whole
+    spend: Whole
+    lines: Whole
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A customer's items, by customer and item, with the first and last day; `sums` has shape (own items, 9)."""
+
+    owner: Whole
+    item: Whole
+    first: Whole
+    last: Whole
+    sums: Array
+
+
+@dataclass(frozen=True)
+class _Customers:
+    """Each customer's days of purchase in 28 and 91 days, and how well each item goes with theirs (see `_linked`)."""
+
+    days_28: Array
+    days_91: Array
+    similar: Array
+    together: Array
+
+
+def candidates(lines: Lines, table: ItemTable, as_of: int) -> tuple[Whole, Whole, Array]:
+    """List every customer's candidates, by customer and place, and measure them: shape (pairs, `PAIR_FEATURES`).
+
+    They are what the customer bought most, what is popular or trending, and the best of what is like the customer's
+    items or goes with the last of them, among items not listed yet.
+    """
+    days = _days(lines)
+    own = _own(days, lines.items, as_of)
+    customers = _customers(days, own, lines.customers, table, as_of)
+    owner, item = _chosen(own, customers, lines.items, table)
+    return owner, item, _values(owner, item, own, customers, lines, table, as_of)
+
+
+def _days(lines: Lines) -> _Days:
+    start = lines.day.min(initial=0)
+    span = lines.day.max(initial=0) - start + 1
+    key = (lines.owner * lines.items + lines.item) * span + lines.day - start
+    order = np.argsort(key, kind="stable")
+    begins = np.flatnonzero(np.diff(key[order], prepend=-1))
+    one = order[begins]
+    spend = np.add.reduceat(np.maximum(lines.amount, 0)[order], begins)
+    return _Days(lines.owner[one], lines.item[one], lines.day[one], spend, np.diff(begins, append=len(order)))
+
+
+def _own(days: _Days, items: int, as_of: int) -> _Own:
+    begins = np.flatnonzero(np.diff(days.owner * items + days.item, prepend=-1))
+    ends = np.append(begins[1:], len(days.day))[: len(begins)] - 1
+    counts = ends - begins + 1
+    usual = np.repeat((days.day[ends] - days.day[begins]) / np.maximum(counts - 1, 1), counts)
+    unusual = np.diff(days.day, prepend=0) - usual
+    unusual[begins] = 0.0
+    age = (as_of - days.day * DAY) / DAY
+    recent = age <= 91
+    decayed = [np.exp2(-age / half_life) for half_life in HALF_LIVES]
+    parts = [age <= 28, recent, np.ones(len(age)), *decayed, unusual**2, days.spend * recent, days.lines * recent]
+    sums = np.add.reduceat(np.column_stack(parts), begins, axis=0)
+    return _Own(days.owner[begins], days.item[begins], days.day[begins], days.day[ends], sums)
+
+
+def _customers(days: _Days, own: _Own, size: int, table: ItemTable, as_of: int) -> _Customers:
+    start = days.day.min(initial=0)
+    span = days.day.max(initial=0) - start + 1
+    visits = np.unique(days.owner * span + days.day - start)
+    visitor, age = visits // span, (as_of - (visits % span + start) * DAY) / DAY
+    newest = np.full(size, start)
+    np.maximum.at(newest, days.owner, days.day)
+    last = np.flatnonzero(days.day == newest[days.owner])
+    return _Customers(
+        _sums(visitor, (age <= 28).astype(np.float64), size),
+        _sums(visitor, (age <= 91).astype(np.float64), size),
+        _linked(table.similar, own.owner, own.item, own.sums[:, _DECAYED_28] * (own.sums[:, _N91] > 0), size),
+        _linked(table.together, days.owner[last], days.item[last], np.ones(len(last)), size),
+    )
+
+
+def _linked(links: Links, owner: Whole, item: Whole, weight: Array, size: int) -> Array:
+    """Average the links of each customer's items, by weight; NaN without items.
+
+    Shape (customers, linked items + 1): the last column is that of every item without links.
+    """
+    total, width = _sums(owner, weight, size), len(links.places)
+    kept = np.flatnonzero((item < width) & (weight > 0))
+    owner, item, weight = owner[kept], item[kept], weight[kept]
+    cells = owner[:, None] * width + links.places[item]
+    flows = (weight / total[owner])[:, None] * links.weights[item]
+    scores = _sums(cells.ravel(), flows.ravel(), size * width).reshape(size, width)
+    return np.where((total > 0)[:, None], np.append(scores, np.zeros((size, 1)), axis=1), np.nan)
+
+
+def _chosen(own: _Own, customers: _Customers, items: int, table: ItemTable) -> tuple[Whole, Whole]:
+    chosen = np.zeros((len(customers.days_91), items), dtype=bool)
+    order = np.lexsort((own.item, -own.last, -own.sums[:, _N], -own.sums[:, _N91], own.owner))
+    top = order[np.arange(len(order)) - np.searchsorted(own.owner, own.owner) < OWN]
+    chosen[own.owner[top], own.item[top]] = True
+    chosen[:, : min(POPULAR, len(table.items))] = True
+    chosen[:, table.trending] = True
+    for scores, most in ((customers.similar, SIMILAR), (customers.together, TOGETHER)):
+        linked = np.nan_to_num(scores[:, :-1])
+        _choose(chosen[:, : linked.shape[1]], linked, most)
+    owner, item = np.nonzero(chosen)
+    return owner, item
+
+
+def _choose(chosen: npt.NDArray[np.bool_], scores: Array, most: int) -> None:
+    left = np.where(chosen, 0.0, scores)
+    best = np.argsort(-left, axis=1, kind="stable")[:, :most]
+    owner, rank = np.nonzero(np.take_along_axis(left, best, axis=1))
+    chosen[owner, best[owner, rank]] = True
+
+
+def _values(
+    owner: Whole, item: Whole, own: _Own, customers: _Customers, lines: Lines, table: ItemTable, as_of: int
+) -> Array:
+    keys, wanted = own.owner * lines.items + own.item, owner * lines.items + item
+    place = np.searchsorted(keys, wanted)
+    place[np.append(keys, -1)[place] != wanted] = len(keys)
+    sums = np.append(own.sums, np.zeros((1, own.sums.shape[1])), axis=0)[place].T
+    since, gap, spread, overdue = (np.append(column, np.nan)[place] for column in _rhythm(own, as_of))
+    days, linked = customers.days_91[owner], np.minimum(item, customers.similar.shape[1] - 1)
+    statistics = np.full((len(item), 3), np.nan)
+    statistics[item < len(table.items)] = table.statistics[item[item < len(table.items)]]
+    return np.column_stack(
+        [*sums[:_SQUARES], since, gap, spread, overdue, _ratio(sums[_N91], days),
+         _basket_share(sums, own, owner, len(customers.days_91)),
+         *statistics.T, customers.similar[owner, linked], customers.together[owner, linked],
+         customers.days_28[owner], days]
+    )  # fmt: skip
+
+
+def _rhythm(own: _Own, as_of: int) -> tuple[Array, ...]:
+    first, last = own.first.astype(np.float64), own.last.astype(np.float64)
+    since, gaps = (as_of - last * DAY) / DAY, own.sums[:, _N] - 1
+    gap, spread = _ratio(last - first, gaps), np.sqrt(_ratio(own.sums[:, _SQUARES], gaps - 1))
+    return since, gap, spread, _ratio(since, gap)
+
+
+def _basket_share(sums: Array, own: _Own, owner: Whole, size: int) -> Array:
+    """Divide the spend of 91 days among items; where there is none, the lines."""
+    spend, lines = (_sums(own.owner, own.sums[:, part], size)[owner] for part in (_SPEND, _LINES))
+    return np.where(spend > 0, _ratio(sums[_SPEND], spend), _ratio(sums[_LINES], lines))
+
+
+def _sums(place: Whole, weight: Array, size: int) -> Array:
+    return np.bincount(place, weight, size).astype(np.float64)
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    ratio: Array = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+    return ratio

@@ -1,0 +1,121 @@
+"""What a feature does with its aggregates: named formulas, evaluated for all features of one formula at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features.aggregates import DAY
+from features.errors import ContractError
+from features.events import SCALE
+from features.feature import Array, Feature, needed
+
+Places = npt.NDArray[np.int64]
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    found: Array = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+    return found
+
+
+def _trend(recent: Array, longer: Array, recent_days: Array, longer_days: Array) -> Array:
+    return _ratio(recent / recent_days, np.maximum(longer - recent, 0.0) / (longer_days - recent_days))
+
+
+def _gap_mean(first: Array, last: Array, days: Array) -> Array:
+    return _ratio(last - first, days - 1)
+
+
+def _gap_spread(first: Array, last: Array, days: Array, squares: Array) -> Array:
+    gaps = days - 1
+    span = np.where(gaps > 0, last - first, np.nan)
+    return np.sqrt(np.maximum(_ratio(squares - _ratio(span**2, gaps), gaps - 1), 0.0))
+
+
+def _usual_hour(cosine: Array, sine: Array) -> Array:
+    # The mean direction of hours on a circle (Mardia and Jupp, Directional Statistics, 2000, section 2.2).
+    hour = np.arctan2(sine, cosine) * (24 / (2 * np.pi)) % 24
+    return np.where(np.hypot(cosine, sine) > 1.0, hour, np.nan)
+
+
+# Each takes the moment, the inputs in the feature's order, and the feature's constants; arrays are of one shape, or
+# broadcast to it. Only named formulas are allowed, so that a definition can be written down and hashed.
+FORMULAS: dict[str, Callable[..., Array]] = {
+    "itself": lambda as_of, a: a,
+    "exact": lambda as_of, a: a / SCALE,
+    "days_since": lambda as_of, a: (as_of - a) / DAY,
+    "ratio": lambda as_of, a, b: _ratio(a, b),
+    "exact_ratio": lambda as_of, a, b: _ratio(a / SCALE, b),
+    "difference": lambda as_of, a, b: a - b,
+    "trend": lambda as_of, a, b, short, long: _trend(a, b, short, long),
+    "gap_mean": lambda as_of, a, b, c: _gap_mean(a, b, c),
+    "gap_spread": lambda as_of, a, b, c, d: _gap_spread(a, b, c, d),
+    "recency_share": lambda as_of, a, b: _ratio(b - a, as_of - a),
+    "discount_share": lambda as_of, a, b: _ratio(a, a + b),
+    "usual_hour": lambda as_of, a, b: _usual_hour(a, b),
+}
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The features of one formula that can be evaluated together."""
+
+    formula: Callable[..., Array]
+    inputs: tuple[Places, ...]
+    constants: tuple[Array, ...]
+    outputs: Places
+
+
+class Formulas:
+    """A plan to turn aggregates into features, made once; features that rest on others come after them.
+
+    Raises ContractError when a feature names one that isn't declared before it, or a formula that there isn't.
+    """
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self.aggregates = needed(tuple(features))
+        self._count = len(features)
+        places: dict[object, int] = {part: place for place, part in enumerate(self.aggregates)}
+        depths: dict[str, int] = {}
+        grouped: dict[tuple[int, str], list[Feature]] = {}
+        for place, feature in enumerate(features):
+            _check(feature, depths)
+            depth = 1 + max((depths[part] for part in feature.inputs if isinstance(part, str)), default=-1)
+            depths[feature.name] = depth
+            places[feature.name] = len(self.aggregates) + place
+            grouped.setdefault((depth, feature.formula), []).append(feature)
+        self._groups = [_group(formula, grouped[depth, formula], places) for depth, formula in sorted(grouped)]
+
+    def __call__(self, as_of: int, found: Array) -> Array:
+        """Turn aggregates of shape (customers, aggregates) into values of shape (customers, features)."""
+        count = len(self.aggregates)
+        working = np.empty((count + self._count, len(found)))
+        working[:count] = found.T
+        for group in self._groups:
+            inputs = (working[places] for places in group.inputs)
+            working[group.outputs] = group.formula(float(as_of), *inputs, *group.constants)
+        return working[count:].T
+
+
+def _check(feature: Feature, known: dict[str, int]) -> None:
+    if feature.formula not in FORMULAS:
+        raise ContractError(
+            f"expected the formula of {feature.name} to be one of {', '.join(FORMULAS)}; found {feature.formula!r}"
+        )
+    if feature.name in known:
+        raise ContractError(f"expected one feature named {feature.name}, found two; rename one")
+    for part in feature.inputs:
+        if isinstance(part, str) and part not in known:
+            raise ContractError(f"expected {feature.name} to rest on features declared before it; found {part!r}")
+
+
+def _group(formula: str, members: list[Feature], places: dict[object, int]) -> _Group:
+    inputs = zip(*([places[part] for part in feature.inputs] for feature in members), strict=True)
+    constants = zip(*(feature.constants for feature in members), strict=True)
+    return _Group(
+        FORMULAS[formula],
+        tuple(np.array(column, dtype=np.int64) for column in inputs),
+        tuple(np.array(column, dtype=np.float64)[:, None] for column in constants),
+        np.array([places[feature.name] for feature in members], dtype=np.int64),
+    )
