@@ -47,7 +47,7 @@ class Aggregate:
     - last_total: the sum of a measure over the events of the latest moment; unknown without events
     - level: the quantity of the newest event; unknown without events
     - squared_gaps, longest_gap, gap_quantile: over the days between neighbouring distinct days with such an event;
-      the quantile is the gap at place floor(parameter · (gaps - 1) / 100) in order, from 0
+      the quantile is the smallest gap that `parameter` in a hundred of the gaps are at most
     - streak: how many periods of `parameter` days, counted back from `as_of`, hold an event without a break
 
     `one` counts; `spend` is the amount where it is positive; `hour_cosine` and `hour_sine` are the local hour on a

@@ -28,9 +28,9 @@ def _gap_mean(first: Array, last: Array, days: Array) -> Array:
 
 
 def _gap_spread(first: Array, last: Array, days: Array, squares: Array) -> Array:
+    # Whole numbers up to the one division: the textbook's difference of squares would lose digits on long, even gaps.
     gaps = days - 1
-    span = np.where(gaps > 0, last - first, np.nan)
-    return np.sqrt(np.maximum(_ratio(squares - _ratio(span**2, gaps), gaps - 1), 0.0))
+    return np.sqrt(_ratio(gaps * squares - (last - first) ** 2, np.where(gaps > 1, gaps * (gaps - 1), np.nan)))
 
 
 def _usual_hour(cosine: Array, sine: Array) -> Array:
@@ -48,6 +48,8 @@ FORMULAS: dict[str, Callable[..., Array]] = {
     "ratio": lambda as_of, a, b: _ratio(a, b),
     "exact_ratio": lambda as_of, a, b: _ratio(a / SCALE, b),
     "difference": lambda as_of, a, b: a - b,
+    "exact_difference": lambda as_of, a, b: (a - b) / SCALE,
+    "days_between": lambda as_of, a, b: (b - a) / DAY,
     "trend": lambda as_of, a, b, short, long: _trend(a, b, short, long),
     "gap_mean": lambda as_of, a, b, c: _gap_mean(a, b, c),
     "gap_spread": lambda as_of, a, b, c, d: _gap_spread(a, b, c, d),

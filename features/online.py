@@ -291,7 +291,7 @@ def _longest_gap(clock: _Clock, part: Aggregate, mask: Mask) -> float:
 
 def _gap_quantile(clock: _Clock, part: Aggregate, mask: Mask) -> float:
     gaps, _ = clock.gaps(mask)
-    return float(np.sort(gaps)[part.parameter * (len(gaps) - 1) // 100]) if len(gaps) else float("nan")
+    return float(np.sort(gaps)[(part.parameter * len(gaps) + 99) // 100 - 1]) if len(gaps) else float("nan")
 
 
 def _level(clock: _Clock, part: Aggregate, mask: Mask) -> float:

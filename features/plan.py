@@ -232,8 +232,8 @@ def _longest(part: Aggregate) -> nw.Expr:
 
 
 def _quantile(part: Aggregate) -> nw.Expr:
-    place = part.parameter * (nw.col("gaps") - 1) // 100
-    return nw.when(nw.col("rank") == place + 1).then(nw.col("gap")).max()
+    place = (part.parameter * nw.col("gaps") + 99) // 100
+    return nw.when(nw.col("rank") == place).then(nw.col("gap")).max()
 
 
 _GAP: dict[str, Callable[[Aggregate], nw.Expr]] = {

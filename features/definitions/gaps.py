@@ -1,7 +1,7 @@
 """The rhythm: the days between purchase days, their spread, and whether the next one is overdue."""
 
 from features.aggregates import Aggregate
-from features.declare import PURCHASES, distinct, first, gap_quantile, last, plain, ratio, streak
+from features.declare import PURCHASES, difference, distinct, first, gap_quantile, last, plain, ratio, streak
 from features.feature import Feature
 
 _SPAN = (first(PURCHASES, "day"), last(PURCHASES, "day"), distinct(PURCHASES, "day"))
@@ -67,6 +67,14 @@ FEATURES = (
         "ratio",
         "Time since the last purchase, against a long gap: {value}",
         "긴 구매 간격 대비 마지막 구매 후 경과: {value}배",
+    ),
+    difference(
+        "days_beyond_long_gap",
+        "days_since_purchase",
+        "gap_long_days",
+        "days",
+        "Days since the last purchase, beyond a long gap: {value}",
+        "긴 구매 간격을 넘어선 일수: {value}",
     ),
     plain(
         "purchase_weeks_running",

@@ -3,7 +3,6 @@
 from features.declare import (
     PURCHASES,
     decayed,
-    difference,
     distinct,
     largest,
     last_total,
@@ -101,10 +100,10 @@ FEATURES: tuple[Feature, ...] = (
         "Margin as a share of what was spent in the last 364 days: {value}",
         "최근 364일간 구매 금액 대비 마진 비율: {value}",
     ),
-    difference(
+    Feature(
         "spend_56_before",
-        "spend_56",
-        "spend_28",
+        "exact_difference",
+        (summed(PURCHASES, "amount", 56), summed(PURCHASES, "amount", 28)),
         "currency",
         "Spent in the 28 days before the last 28: {value}",
         "직전 28일 이전 28일간 구매 금액: {value}",

@@ -1,6 +1,6 @@
 """How long ago: since the last purchase, and since the first."""
 
-from features.declare import PURCHASES, difference, first, last, since
+from features.declare import PURCHASES, first, last, since
 from features.feature import Feature
 
 FEATURES = (
@@ -23,10 +23,10 @@ FEATURES = (
         "Last purchase, as a share of the time as a customer: {value}",
         "거래 기간 중 마지막 구매의 위치: {value}",
     ),
-    difference(
+    Feature(
         "buying_days",
-        "tenure_days",
-        "days_since_purchase",
+        "days_between",
+        (first(PURCHASES), last(PURCHASES)),
         "days",
         "Days from the first purchase to the last: {value}",
         "첫 구매부터 마지막 구매까지의 일수: {value}",

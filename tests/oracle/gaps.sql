@@ -12,8 +12,8 @@ rhythm AS (
         STDDEV_SAMP(gap) AS spread,
         MAX(gap) AS longest,
         list(gap ORDER BY gap) FILTER (WHERE gap IS NOT NULL) AS sorted,
-        sorted[1 + 50 * (COUNT(gap) - 1) // 100] AS median,
-        sorted[1 + 90 * (COUNT(gap) - 1) // 100] AS long
+        sorted[CEIL(COUNT(gap) / 2)::INTEGER] AS median,
+        sorted[CEIL(9 * COUNT(gap) / 10)::INTEGER] AS long
     FROM gaps
     GROUP BY customer
 ),
@@ -58,6 +58,7 @@ SELECT
     longest AS gap_longest_days,
     since.days / mean AS overdue,
     since.days / long AS overdue_long,
+    since.days - long AS days_beyond_long_gap,
     weeks.running AS purchase_weeks_running,
     months.running AS purchase_months_running
 FROM since

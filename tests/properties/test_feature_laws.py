@@ -109,6 +109,13 @@ def test_a_window_is_half_open(history: History):
     assert rows_of(history.known_by(AS_OF)).column("spend_28") == pytest.approx([1.0])
 
 
+def test_long_even_gaps_keep_their_spread(history: History):
+    days = (1, 6001, 12001, 18002)
+    filled(history, [happened(day, occurred_at=AS_OF - timedelta(days=day)) for day in days])
+    spread = rows_of(history.known_by(AS_OF)).column("gap_spread_days")
+    assert spread == pytest.approx([3**-0.5], rel=1e-12)
+
+
 def test_known_numbers_by_hand(history: History):
     days = (1, 3, 7)
     filled(history, [happened(day, amount=10.0 * day, occurred_at=AS_OF - timedelta(days=day)) for day in days])

@@ -55,7 +55,7 @@ _DRAWN: dict[str, list[Any]] = {
     "body": [""],
 }
 # One floating-point number less another can't be nearer to the truth than the number it is taken from.
-_LESS_FROM = {"spend_56_before": "spend_56", "buying_days": "tenure_days"}
+_LESS_FROM = {"days_beyond_long_gap": "days_since_purchase"}
 
 
 def known_of(rows: list[dict[str, Any]], as_of: datetime) -> Known:
@@ -141,5 +141,8 @@ def test_every_feature_has_its_sql_and_no_sql_is_of_none(subject: str):
     assert subject in SUBJECTS, f"found tests/oracle/{subject}.sql, but no such subject; delete it"
     found = set(oracle.asked(pl.DataFrame(schema=_SCHEMA), 0, [subject]).columns) - {"customer"}
     declared = {feature.name for feature in SUBJECTS[subject]}
-    assert not declared - found, f"expected these in tests/oracle/{subject}.sql; write them in SQL"
-    assert not found - declared, f"tests/oracle/{subject}.sql tells of these, which aren't declared"
+    missing, unknown = ", ".join(sorted(declared - found)), ", ".join(sorted(found - declared))
+    assert not missing, (
+        f"expected a column for each feature in tests/oracle/{subject}.sql, found none for {missing}; add it"
+    )
+    assert not unknown, f"expected features only in tests/oracle/{subject}.sql, found {unknown}; declare or delete it"
