@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from zoneinfo import available_timezones
 
 from features.events import CHANNELS, KINDS, LARGEST
 from features.sources.moments import EARLIEST, constant
@@ -54,8 +55,8 @@ class Table:
 
     Without a `recorded_at` column a row was known when it happened (`recorded = "occurred"`), or from the moment
     of its ingest on (`"ingested"`). `time_format` is as in strptime, or "seconds" or "milliseconds" since 1970;
-    without it, times are ISO 8601 or of the file's own time type. `time_zone` names the customer's own, for the local
-    clock that features of hours and weekdays go by; without it, that is the source's. `key` names the columns that identify a row,
+    without it, times are ISO 8601 or of the file's own time type. `time_zone` is the customer's own, whose clock
+    features of days and hours go by; without it, that is the source's. `key` names the columns that identify a row,
     and `body` the columns kept as they are. `missing` lists further words for an empty cell. Numbers in text have
     `decimal` before their decimals and `thousands`, if any, between groups of three digits.
     """
@@ -153,6 +154,8 @@ def _of_constants(table: Table) -> Iterator[Demand]:
         yield _is_number(table.constants[name]), expected, table.constants[name]
     for name in set(TIMES) & set(table.constants):
         yield _is_time(table.constants[name]), f"the constant {name} to be a time in ISO 8601", table.constants[name]
+    if zone := table.constants.get("time_zone"):
+        yield zone in available_timezones(), "the constant time_zone to be one such as Europe/Berlin", zone
 
 
 def _is_number(text: str) -> bool:

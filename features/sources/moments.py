@@ -56,7 +56,7 @@ def moment(found: pl.Series, time_format: str, time_zone: str) -> pl.Series:
 
 
 def ahead(found: pl.Series, zones: pl.Series) -> pl.Series:
-    """Tell by how many seconds the local clock of each moment's zone was ahead of UTC; null where there is no such zone.
+    """Tell by how many seconds the clock of each moment's zone was ahead of UTC; null where there is no such zone.
 
     >>> summer = pl.Series(["2017-07-01T12:00"]).str.to_datetime(time_unit="us", time_zone="UTC")
     >>> ahead(summer, pl.Series(["Europe/Berlin"])).to_list()
