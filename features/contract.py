@@ -1,7 +1,11 @@
 """The promise between a row and a model: which features, in which order, measured how."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,34 +24,62 @@ from features.packed import CustomerEvents
 
 @dataclass(frozen=True)
 class FeatureContract:
-    """Ordered feature names and the hash of their definitions."""
+    """Ordered feature names, each one's unit and the hash of its definition, and the hash of how items are measured."""
 
     names: tuple[str, ...]
-    definitions: str
+    units: tuple[str, ...]
+    hashes: tuple[str, ...]
+    items: str
+
+    @cached_property
+    def definitions(self) -> str:
+        """The hash of the whole contract."""
+        return fingerprint([self.names, self.units, self.hashes, self.items])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The contract as JSON values, its hash with it."""
+        return {**asdict(self), "definitions": self.definitions}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "FeatureContract":
+        """Undo `as_dict`."""
+        names, units, hashes = (tuple(told.get(part, ())) for part in ("names", "units", "hashes"))
+        return cls(names, units, hashes, told.get("items", ""))
 
     def check(self, other: "FeatureContract") -> None:
         """Refuse another contract, and say where it differs; this one is what the code defines.
 
         Raises ContractError.
         """
-        if self == other:
-            return
-        missing = [name for name in other.names if name not in self.names]
-        added = [name for name in self.names if name not in other.names]
-        found = "; ".join(
-            part
-            for part in (
-                f"it needs {', '.join(missing)}, which are no longer defined" if missing else "",
-                f"it doesn't know {', '.join(added)}" if added else "",
-                "" if missing or added else "the same names are measured or ordered differently",
+        if self != other:
+            raise ContractError(
+                f"expected a bundle trained under feature contract {self.definitions[:12]}, found "
+                f"{other.definitions[:12]}: {'; '.join(self._differences(other))}. Train again: holdfast train"
             )
-            if part
-        )
-        raise ContractError(f"expected a bundle trained under feature contract {self.definitions[:12]}, found "
-                            f"{other.definitions[:12]}: {found}. Train again: holdfast train")  # fmt: skip
+
+    def _differences(self, other: "FeatureContract") -> Iterator[str]:
+        mine, theirs = self._by_name(), other._by_name()
+        if missing := [name for name in other.names if name not in mine]:
+            yield f"it needs {', '.join(missing)}, which are no longer defined"
+        if added := [name for name in self.names if name not in theirs]:
+            yield f"it doesn't know {', '.join(added)}"
+        if changed := [name for name in self.names if name in theirs and theirs[name] != mine[name]]:
+            yield f"it measured {', '.join(changed)} differently"
+        if set(mine) == set(theirs) and self.names != other.names:
+            yield "it has the features in another order"
+        if self.items != other.items:
+            yield "it measured items differently"
+
+    def _by_name(self) -> dict[str, tuple[str, ...]]:
+        return dict(zip(self.names, zip_longest(self.units, self.hashes), strict=False))
 
 
-CONTRACT = FeatureContract(NAMES, fingerprint(FEATURES, PAIR_DEFINITION))
+CONTRACT = FeatureContract(
+    NAMES,
+    tuple(feature.unit for feature in FEATURES),
+    tuple(fingerprint(feature.definition()) for feature in FEATURES),
+    fingerprint(PAIR_DEFINITION),
+)
 _FORMULAS = Formulas(FEATURES)
 _ONLINE = OnlineAggregates(_FORMULAS.aggregates)
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -32,6 +31,11 @@ class Feature:
     en: str
     ko: str
     constants: tuple[float, ...] = ()
+
+    def definition(self) -> list[object]:
+        """What the feature measures, to be hashed; its sentences may be reworded freely."""
+        parts = [part if isinstance(part, str) else asdict(part) for part in self.inputs]
+        return [self.name, self.formula, parts, self.constants]
 
     def sentence(self, value: float) -> dict[str, str]:
         """Say the feature's value in both languages.
@@ -69,17 +73,6 @@ def needed(features: tuple[Feature, ...]) -> tuple[Aggregate, ...]:
     return tuple(dict.fromkeys(parts))
 
 
-def fingerprint(features: tuple[Feature, ...], beside: Sequence[object]) -> str:
-    """Hash what features measure, in order, and what is defined beside them; sentences may be reworded freely.
-
-    128 bits of BLAKE2b over canonical JSON, as hexadecimal digits.
-    """
-    said = [
-        [feature.name, feature.formula, [_written(part) for part in feature.inputs], feature.constants]
-        for feature in features
-    ]
-    return hashlib.blake2b(json.dumps([said, beside], sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def _written(part: Aggregate | str) -> object:
-    return part if isinstance(part, str) else asdict(part)
+def fingerprint(definition: object) -> str:
+    """Hash what something measures: 128 bits of BLAKE2b over canonical JSON, as hexadecimal digits."""
+    return hashlib.blake2b(json.dumps(definition, sort_keys=True).encode(), digest_size=16).hexdigest()

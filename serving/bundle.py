@@ -69,8 +69,7 @@ def load(folder: Path, version: str = "unregistered") -> Bundle:
     Raises RegistryError when a file is missing or differs, ContractError when it was trained on other features.
     """
     manifest = _manifest(folder)
-    contract = FeatureContract(tuple(manifest["contract"]["names"]), manifest["contract"]["definitions"])
-    CONTRACT.check(contract)
+    CONTRACT.check(FeatureContract.from_dict(manifest["contract"]))
     ranker = folder / "next_purchase"
     bundle = Bundle(
         _digest(folder / "manifest.json"),

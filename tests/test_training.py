@@ -200,13 +200,30 @@ def test_a_bundle_that_was_tampered_with_is_refused(trained: Trained, tmp_path):
 def test_another_contract_is_refused_with_the_difference():
     from features.contract import FeatureContract
 
-    names = (*CONTRACT.names[1:], "shoe_size")
-    with pytest.raises(ContractError) as refused:
-        CONTRACT.check(FeatureContract(names, "0" * 32))
-    assert str(refused.value) == (
-        f"expected a bundle trained under feature contract {CONTRACT.definitions[:12]}, found 000000000000: it needs"
-        " shoe_size, which are no longer defined; it doesn't know days_since_purchase. Train again: holdfast train"
-    )
+    first, second, third, *more = CONTRACT.names
+    spend = CONTRACT.names.index("spend_28")
+    changed = tuple("0" * 32 if place == spend else one for place, one in enumerate(CONTRACT.hashes))
+    others = {
+        "it needs spend_of_old, which are no longer defined; it doesn't know days_since_purchase": replace(
+            CONTRACT, names=("spend_of_old", second, third, *more)
+        ),
+        "it measured spend_28 differently": replace(CONTRACT, hashes=changed),
+        "it measured items differently": replace(CONTRACT, items="0"),
+        "it has the features in another order": FeatureContract(
+            (second, first, third, *more),
+            (CONTRACT.units[1], CONTRACT.units[0], *CONTRACT.units[2:]),
+            (CONTRACT.hashes[1], CONTRACT.hashes[0], *CONTRACT.hashes[2:]),
+            CONTRACT.items,
+        ),
+    }
+    for difference, other in others.items():
+        with pytest.raises(ContractError) as refusal:
+            CONTRACT.check(FeatureContract.from_dict(json.loads(json.dumps(other.as_dict()))))
+        assert str(refusal.value) == (
+            f"expected a bundle trained under feature contract {CONTRACT.definitions[:12]}, found "
+            f"{other.definitions[:12]}: {difference}. Train again: holdfast train"
+        )
+    CONTRACT.check(FeatureContract.from_dict(json.loads(json.dumps(CONTRACT.as_dict()))))
 
 
 def test_a_worse_grade_is_promoted_only_for_a_reason(tmp_path):

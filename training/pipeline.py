@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -210,7 +210,7 @@ def _manifest(
     names = [name for name, _ in plan.tiers]
     return {
         "as_of": known.as_of.isoformat(),
-        "contract": asdict(CONTRACT),
+        "contract": CONTRACT.as_dict(),
         "currency": plan.currency,
         "customers": len(base.customers),
         "cutoffs": {
