@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/
 READY := $(VENV)/.ready
+SPARK := $(VENV)/.spark
 TOOLS := $(CURDIR)/data/tools
+PIN := uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header
 
 # Everything that tools would write into a home folder stays in the project.
 export MPLCONFIGDIR := $(TOOLS)/matplotlib
@@ -14,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CACHE_DIR := $(TOOLS)/pip
 
 .DEFAULT_GOAL := environment
-.PHONY: environment demo serve test check lint types contracts format catalogue requirements clean
+.PHONY: environment demo serve spark test check lint types contracts format catalogue requirements clean
 
 environment: $(READY) ## Make .venv with everything pinned, and the command `holdfast` in it
 
@@ -34,7 +36,13 @@ demo: $(READY) ## Carry real data all the way: history, models, service, decisio
 serve: $(READY) ## Keep the service up on loopback, with the champion bundle
 	$(RUN)holdfast serve
 
-test: $(READY) ## Run all tests
+spark: $(SPARK) ## Add PySpark and a Java to .venv
+
+$(SPARK): requirements-spark.txt $(READY)
+	$(RUN)python -m pip install --quiet --progress-bar on --no-build-isolation --require-hashes --requirement requirements-spark.txt
+	@touch $(SPARK)
+
+test: $(SPARK) ## Run all tests
 	@mkdir -p $(TOOLS)
 	$(RUN)pytest
 	$(RUN)pytest --nbmake --nbmake-timeout=600 notebooks
@@ -60,7 +68,8 @@ catalogue: $(READY) ## Write docs/features.md anew, from the definitions
 
 requirements: ## Pin every dependency anew, with hashes (needs uv)
 	@command -v uv >/dev/null || { echo "Pinning needs uv: pip install uv"; exit 1; }
-	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --output-file requirements.txt
+	$(PIN) --output-file requirements.txt pyproject.toml --all-extras
+	$(PIN) --output-file requirements-spark.txt --group spark --constraints requirements.txt
 
 clean: ## Remove the environment; data/ and mlruns/ stay
 	rm -rf $(VENV)

@@ -1,4 +1,4 @@
-"""The batch plan: every customer's aggregates from an event frame, in Narwhals expressions that any engine can run.
+"""The batch plan: every customer's aggregates from an event frame, in Narwhals expressions.
 
 Windows are nested, so each event is first put into the smallest window that holds it, its bucket; what has been added
 up by bucket, on far fewer rows, is then added up by window. A distinct value counts where its newest event lies.
@@ -53,23 +53,13 @@ def _filled(part: Aggregate, name: str) -> nw.Expr:
 def _prepared(events: Frame, as_of: int, windows: Sequence[int], aggregates: Sequence[Aggregate]) -> Frame:
     past = events.filter(nw.col("occurred_at") < as_of)
     age, local = as_of - nw.col("occurred_at"), nw.col("occurred_at") + nw.col("utc_offset") * SECOND
-    past = past.with_columns(age=age, day=_floored(local, DAY), one=nw.lit(1, nw.Int8))
+    past = past.with_columns(age=age, day=local // DAY, one=nw.lit(1, nw.Int8))
     buckets = ((nw.col("age") > days * DAY).cast(nw.Int8) for days in windows)
     past = past.with_columns(bucket=reduce(lambda one, other: one + other, buckets, nw.lit(0, nw.Int8)))
     if any(_tells_time(part) for part in aggregates):
-        hour = _floored(local - nw.col("day") * DAY, HOUR)
+        hour = local // HOUR - nw.col("day") * 24
         past = past.with_columns(hour=hour, weekday=(nw.col("day") + MONDAY) % 7)
     return past
-
-
-def _floored(value: nw.Expr, span: int) -> nw.Expr:
-    # Some engines divide in floating point, which is exact only for what the span divides.
-    return (value - value % span) // span
-
-
-def _count(condition: nw.Expr) -> nw.Expr:
-    # Some engines add up numbers only.
-    return condition.cast(nw.Int8).sum()
 
 
 def _tells_time(part: Aggregate) -> bool:
@@ -201,7 +191,7 @@ def _distincts(rows: Frame, column: str, parts: Parts, buckets: Buckets) -> Iter
     values = rows.group_by("customer", key).agg(nw.col("bucket").min(), *sums)
     if counts := {part: name for part, name in parts.items() if part.operation == "distinct"}:
         yield values.group_by("customer").agg(
-            *(_count(nw.col("bucket") <= buckets[part.window_days]).alias(name) for part, name in counts.items())
+            *((nw.col("bucket") <= buckets[part.window_days]).sum().alias(name) for part, name in counts.items())
         )
     if gaps := {part: name for part, name in parts.items() if part.operation in _GAPS}:
         yield _gaps(values, gaps, buckets)
@@ -249,9 +239,9 @@ def _last_total(moments: Frame, part: Aggregate, name: str) -> Frame:
 
 
 def _streak(rows: Frame, part: Aggregate, name: str) -> Frame:
-    periods = rows.select("customer", period=_floored(nw.col("age") - 1, part.parameter * DAY)).unique()
+    periods = rows.select("customer", period=(nw.col("age") - 1) // (part.parameter * DAY)).unique()
     ranked = periods.with_columns(rank=nw.col("period").cum_count().over("customer", order_by="period"))
-    return ranked.group_by("customer").agg(_count(nw.col("period") == nw.col("rank") - 1).alias(name))
+    return ranked.group_by("customer").agg((nw.col("period") == nw.col("rank") - 1).sum().alias(name))
 
 
 def _level(rows: Frame, name: str) -> Frame:

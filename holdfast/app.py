@@ -7,8 +7,10 @@ import typer
 
 from features.errors import HoldfastError
 from features.home import home
+from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
 from holdfast.demo import demo
+from holdfast.exporting import export, features
 from holdfast.ingesting import ingest
 from holdfast.learning import evaluate, promote, train
 from holdfast.scoring import score
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, ingest, train, evaluate, promote, score, serve, decide):
+for command in (demo, ingest, train, evaluate, promote, score, serve, decide, consistency, quality, export, features):
     app.command()(command)
 
 

@@ -67,8 +67,8 @@ def test_a_missing_key_is_named(tmp_path):
 
 def test_an_unknown_field_names_the_nearest(tmp_path):
     assert complaint(tmp_path, SALES.replace("amount =", "amounts =")) == (
-        "shop.toml, table sales: expected only the fields reference, occurred_at, kind, recorded_at, time_zone, channel, "
-        "product, place, quantity, amount, unit_price, margin, discount; found amounts (nearest: amount)"
+        "shop.toml, table sales: expected only the fields reference, occurred_at, kind, recorded_at, time_zone, "
+        "channel, product, place, quantity, amount, unit_price, margin, discount; found amounts (nearest: amount)"
     )
 
 
