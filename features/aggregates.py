@@ -11,7 +11,7 @@ from features.errors import ContractError
 DAY = 86_400_000_000
 HOUR = DAY // 24
 MEASURES = ("one", "quantity", "amount", "spend", "margin", "discount", "hour_cosine", "hour_sine")
-WINDOWED = ("total", "smallest", "largest", "distinct", "squared_gaps")
+WINDOWED = ("total", "smallest", "largest", "distinct")
 DISTINCT = ("day", "moment", "product", "type", "category", "department", "place", "channel")
 
 Operation = Literal[

@@ -12,7 +12,7 @@ from features.feature import Array
 from features.plan import aggregated
 
 AT_ONCE = 2_000_000
-_TEXTS = ("customer", "product", "type", "category", "department", "place")
+_TEXTS = ("customer", "product")
 
 
 def aggregate(events: pl.DataFrame, as_of: int, aggregates: Sequence[Aggregate]) -> tuple[list[str], Array]:

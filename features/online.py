@@ -58,8 +58,6 @@ class OnlineAggregates:
         self._rates = np.array([-np.log(2.0) / ((part.half_life_days or 1) * DAY) for part in decayed])
         self._streaks = [(part, place) for part, place in places.items() if part.operation == "streak"]
         self._fixed = [(part, place) for part, place in places.items() if part.operation in _FIXED]
-        self._squares = [(part, place) for part, place in places.items() if part.operation == "squared_gaps"]
-        self._squares_at = np.array([place for _, place in self._squares], dtype=np.int64)
 
     def evaluate(self, events: CustomerEvents, as_of: int) -> Array:
         """Evaluate every aggregate at `as_of` (microseconds), shape (1, aggregates)."""
@@ -76,8 +74,6 @@ class OnlineAggregates:
             found[self._decayed_at] = derived.decayed * np.exp(passed * self._rates)
         for (part, place), moments in zip(self._streaks, derived.moments, strict=True):
             found[place] = _streak(as_of - moments, part.parameter * DAY)
-        # The squares of no gaps add up to nothing; without any event they are unknown.
-        found[self._squares_at] += derived.fixed[self._squares_at]
         return found[None, :]
 
     # -- worked out once for a customer's events
@@ -115,10 +111,10 @@ class OnlineAggregates:
 
     def _fixed_values(self, clock: "_Clock", masks: list[Mask]) -> Array:
         fixed = np.zeros(self._count)
-        for part, place in (*self._fixed, *self._squares):
+        for part, place in self._fixed:
             mask = masks[self._which[id(part)]]
             found = len(clock.places(mask)) > 0
-            fixed[place] = _FIXED.get(part.operation, _zero)(clock, part, mask) if found else np.nan
+            fixed[place] = _FIXED[part.operation](clock, part, mask) if found else np.nan
         return fixed
 
     def _decayed_values(self, clock: "_Clock", masks: list[Mask]) -> Array:
@@ -147,7 +143,7 @@ class _Clock:
         # By mask: there is one a selection, and it lives as long as this.
         self._places: dict[int, Whole] = {}
         self._newest: dict[tuple[str, int], dict[object, int]] = {}
-        self._gaps: dict[int, tuple[Whole, Whole]] = {}
+        self._gaps: dict[int, Whole] = {}
 
     def measure(self, column: str) -> Whole:
         """One measure of every event."""
@@ -183,13 +179,11 @@ class _Clock:
             self._newest[key].pop("", None)
         return self._newest[key]
 
-    def gaps(self, mask: Mask) -> tuple[Whole, Whole]:
-        """The gaps between neighbouring days, and the place of each one's older day, where its newest event lies."""
-        newest = self.newest("day", mask)
+    def gaps(self, mask: Mask) -> Whole:
+        """The gaps between neighbouring days with a selected event."""
         if id(mask) not in self._gaps:
-            days = np.array(sorted(newest), dtype=np.int64)  # type: ignore[type-var]  # days are whole numbers
-            at = np.array([newest[day] for day in days[:-1].tolist()], dtype=np.int64)
-            self._gaps[id(mask)] = (days[1:] - days[:-1], at)
+            days = np.unique(self.day[self.places(mask)])
+            self._gaps[id(mask)] = days[1:] - days[:-1]
         return self._gaps[id(mask)]
 
 
@@ -253,22 +247,10 @@ def _newest(clock: _Clock, part: Aggregate, mask: Mask) -> Whole:
     return flags
 
 
-def _squares(clock: _Clock, part: Aggregate, mask: Mask) -> Whole:
-    gaps, places = clock.gaps(mask)
-    squares = np.zeros(len(mask), dtype=np.int64)
-    squares[places] = gaps**2
-    return squares
-
-
 _SUMMED: dict[str, Callable[[_Clock, Aggregate, Mask], Whole]] = {
     "total": _total,
     "distinct": _newest,
-    "squared_gaps": _squares,
 }
-
-
-def _zero(clock: _Clock, part: Aggregate, mask: Mask) -> float:
-    return 0.0
 
 
 def _edge(clock: _Clock, part: Aggregate, mask: Mask) -> float:
@@ -284,13 +266,17 @@ def _last_total(clock: _Clock, part: Aggregate, mask: Mask) -> float:
     return float(clock.measure(part.column)[mask & (clock.events.occurred_at == last)].sum())
 
 
+def _squared_gaps(clock: _Clock, part: Aggregate, mask: Mask) -> float:
+    return float((clock.gaps(mask) ** 2).sum())
+
+
 def _longest_gap(clock: _Clock, part: Aggregate, mask: Mask) -> float:
-    gaps, _ = clock.gaps(mask)
+    gaps = clock.gaps(mask)
     return float(gaps.max()) if len(gaps) else float("nan")
 
 
 def _gap_quantile(clock: _Clock, part: Aggregate, mask: Mask) -> float:
-    gaps, _ = clock.gaps(mask)
+    gaps = clock.gaps(mask)
     return float(np.sort(gaps)[(part.parameter * len(gaps) + 99) // 100 - 1]) if len(gaps) else float("nan")
 
 
@@ -305,6 +291,7 @@ _FIXED: dict[str, Callable[[_Clock, Aggregate, Mask], float]] = {
     "first": _edge,
     "last": _edge,
     "last_total": _last_total,
+    "squared_gaps": _squared_gaps,
     "longest_gap": _longest_gap,
     "gap_quantile": _gap_quantile,
     "level": _level,

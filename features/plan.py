@@ -186,29 +186,28 @@ def _distincts(rows: Frame, column: str, parts: Parts, buckets: Buckets) -> Iter
     key = _COLUMNS.get(column, column)
     if column not in ("moment", "day"):
         rows = rows.filter(nw.col(key) != "")
+    if all(part.window_days for part in parts):
+        rows = rows.filter(nw.col("bucket") <= max(buckets[part.window_days] for part in parts))
     measures = sorted({part.column for part in parts if part.operation == "last_total"})
     sums = (_measure(measure).sum().alias(f"sum_{measure}") for measure in measures)
-    values = rows.group_by("customer", key).agg(nw.col("bucket").min(), *sums)
+    values = rows.group_by("customer", key).agg(nw.col("bucket").min(), nw.col("age").min(), *sums)
     if counts := {part: name for part, name in parts.items() if part.operation == "distinct"}:
         yield values.group_by("customer").agg(
             *((nw.col("bucket") <= buckets[part.window_days]).sum().alias(name) for part, name in counts.items())
         )
     if gaps := {part: name for part, name in parts.items() if part.operation in _GAPS}:
-        yield _gaps(values, gaps, buckets)
+        yield _gaps(values, gaps)
     for part, name in parts.items():
         if part.operation == "last_total":
             yield _last_total(values, part, name)
         elif part.operation == "streak":
-            yield _streak(rows, part, name)
+            yield _streak(values, part, name)
 
 
-def _gaps(days: Frame, parts: Parts, buckets: Buckets) -> Frame:
-    """Fold the gaps between neighbouring days; one lies in a window when its older day does."""
-    ordered = days.with_columns(
-        gap=nw.col("day") - nw.col("day").shift(1).over("customer", order_by="day"),
-        bucket=nw.col("bucket").shift(1).over("customer", order_by="day"),
-    )
-    ranked = ordered.with_columns(rank=nw.col("gap").cum_count().over("customer", order_by="gap"))
+def _gaps(days: Frame, parts: Parts) -> Frame:
+    """Fold the gaps between neighbouring days."""
+    gaps = days.with_columns(gap=nw.col("day") - nw.col("day").shift(1).over("customer", order_by="day"))
+    ranked = gaps.with_columns(rank=nw.col("gap").cum_count().over("customer", order_by="gap"))
     ranked = ranked.with_columns(gaps=nw.col("gap").count().over("customer"))
     return ranked.group_by("customer").agg(*(_GAP[part.operation](part).alias(name) for part, name in parts.items()))
 
@@ -238,8 +237,8 @@ def _last_total(moments: Frame, part: Aggregate, name: str) -> Frame:
     return newest.select("customer", nw.col(f"sum_{part.column}").alias(name))
 
 
-def _streak(rows: Frame, part: Aggregate, name: str) -> Frame:
-    periods = rows.select("customer", period=(nw.col("age") - 1) // (part.parameter * DAY)).unique()
+def _streak(moments: Frame, part: Aggregate, name: str) -> Frame:
+    periods = moments.select("customer", period=(nw.col("age") - 1) // (part.parameter * DAY)).unique()
     ranked = periods.with_columns(rank=nw.col("period").cum_count().over("customer", order_by="period"))
     return ranked.group_by("customer").agg((nw.col("period") == nw.col("rank") - 1).sum().alias(name))
 
