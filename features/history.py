@@ -204,32 +204,18 @@ class History:
 
     def of_customer(self, references: Iterable[str], as_of: datetime) -> list[tuple[Any, ...]]:
         """Fetch a customer's events as known at a moment, each as `FETCHED`, in the order they occurred."""
-        table, cut = store.events, microseconds(as_of)
-        stands = sa.or_(table.c.superseded_at.is_(None), table.c.superseded_at > cut) & (table.c.kind != "void")
-        query = _fetching(references, *(table.c[name] for name in COLUMNS))
         with self._reading() as connection:
-            return [
-                row
-                for part in store.tuples(connection, query.where(table.c.recorded_at <= cut, stands))
-                for row in part
-            ]
+            return store.fetched(connection, _STANDING, references=list(references), cut=microseconds(as_of))
 
     def state_of(self, references: Iterable[str]) -> State:
         """Tell how far the record of a customer goes; whatever is written of them moves it on."""
-        table = store.events
-        revision = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
-        query = sa.select(revision, sa.func.coalesce(sa.func.max(table.c.seq), 0))
         with self._reading() as connection:
-            return State(*connection.execute(query.where(table.c.reference.in_(references))).one())
+            return State(*store.fetched(connection, _STATE, references=list(references))[0])
 
     def added_since(self, references: Iterable[str], seq: int) -> Added:
         """Fetch what was written of a customer after a place in the store, whenever it counts as known."""
-        table = store.events
-        query = _fetching(
-            references, table.c.seq, table.c.version, table.c.superseded_at, *(table.c[name] for name in COLUMNS)
-        )
         with self._reading() as connection:
-            found = [row for part in store.tuples(connection, query.where(table.c.seq > seq)) for row in part]
+            found = store.fetched(connection, _ADDED, references=list(references), seq=seq)
         return Added(
             rows=[row[3:] for row in found if row[2] is None and row[_KIND] != "void"],
             seq=max((row[0] for row in found), default=seq),
@@ -317,16 +303,30 @@ class History:
         return pl.concat(parts)
 
 
-def _fetching(references: Iterable[str], *columns: sa.Column[Any]) -> store.Query:
+def _fetching(*names: str) -> store.Query:
     """Ask for a customer's rows with their catalogue levels and bodies, as they occurred, then as they were written."""
     table, catalogue = store.events, store.products
     levels = [sa.func.coalesce(catalogue.c[level], "") for level in LEVELS[1:]]
     return (
-        sa.select(*columns, *levels, table.c.body)
+        sa.select(*(table.c[name] for name in names), *levels, table.c.body)
         .select_from(table.outerjoin(catalogue, catalogue.c.product == table.c.product))
-        .where(table.c.reference.in_(references))
+        .where(_MINE)
         .order_by(table.c.occurred_at, table.c.recorded_at, table.c.seq)
     )
+
+
+def _stands(cut: sa.BindParameter[int]) -> sa.ColumnElement[bool]:
+    table = store.events
+    standing = sa.or_(table.c.superseded_at.is_(None), table.c.superseded_at > cut)
+    return (table.c.recorded_at <= cut) & standing & (table.c.kind != "void")
+
+
+# What is asked in the middle of a call is made ready once: making a statement takes longer than SQLite's answer.
+_MINE = store.events.c.reference.in_(sa.bindparam("references", expanding=True))
+_STANDING = _fetching(*COLUMNS).where(_stands(sa.bindparam("cut", type_=sa.BigInteger)))
+_ADDED = _fetching("seq", "version", "superseded_at", *COLUMNS).where(store.events.c.seq > sa.bindparam("seq"))
+_REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
+_STATE = sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0)).where(_MINE)
 
 
 def _schema(names: Iterable[str]) -> dict[str, type[pl.DataType]]:

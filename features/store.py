@@ -152,6 +152,15 @@ def tuples(connection: sa.Connection, query: Query) -> Iterator[list[tuple[Any, 
     result.close()
 
 
+def fetched(connection: sa.Connection, query: Query, **given: Any) -> list[tuple[Any, ...]]:
+    """Fetch all rows of a query, as the driver gives them."""
+    result = connection.execute(query, given)
+    cursor: Any = result.cursor
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    result.close()
+    return rows
+
+
 def parts(names: Iterable[str]) -> list[list[str]]:
     """Sort names and part them, so that a query isn't given too many at once."""
     ordered = sorted(names)
