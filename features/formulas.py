@@ -15,8 +15,7 @@ Places = npt.NDArray[np.int64]
 
 
 def _ratio(above: Array, below: Array) -> Array:
-    found: Array = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
-    return found
+    return above / np.where(below > 0, below, np.nan)
 
 
 def _trend(recent: Array, longer: Array, recent_days: Array, longer_days: Array) -> Array:

@@ -18,7 +18,7 @@ from features.packed import CustomerEvents, Whole
 from features.plan import COSINES, SINES
 
 Mask = npt.NDArray[np.bool_]
-_ALWAYS = np.iinfo(np.int64).min // 2
+_EVER = 2**62  # microseconds: longer than any history
 _DERIVED = "online"
 
 
@@ -47,7 +47,7 @@ class OnlineAggregates:
         self._which = {id(part): self._selections.index(part.selection) for part in aggregates}
         places = {part: place for place, part in enumerate(aggregates)}
         windows = list(dict.fromkeys(part.window_days for part in aggregates))
-        self._spans = np.array([_ALWAYS if days is None else days * DAY for days in windows], dtype=np.int64)
+        self._spans = np.array([_EVER if days is None else days * DAY for days in windows], dtype=np.int64)
         summed = _only(places, lambda part: part.operation in _SUMMED and part.half_life_days is None)
         extreme = _only(places, lambda part: part.operation in ("smallest", "largest"))
         decayed = _only(places, lambda part: part.half_life_days is not None)
@@ -64,7 +64,7 @@ class OnlineAggregates:
         events = events.before(as_of)
         derived: _Derived = events.derived.get(_DERIVED) or events.derived.setdefault(_DERIVED, self._derive(events))
         found = derived.fixed.copy()
-        starts = np.searchsorted(events.occurred_at, np.where(self._spans < 0, _ALWAYS, as_of - self._spans))
+        starts = np.searchsorted(events.occurred_at, as_of - self._spans)
         rows, windows, places = self._summed
         found[places] = derived.sums[rows, -1] - derived.sums[rows, starts[windows]]
         rows, windows, places = self._extreme
