@@ -169,7 +169,7 @@ def _clock(past: _Past) -> Columns:
 
 
 def _usual_hour(rows: pd.DataFrame) -> pd.Series:
-    around = rows["hour"] * (np.pi / 12)
+    around = (rows["hour"] + 0.5) * (np.pi / 12)
     arrows = rows[["customer"]].assign(cosine=(np.cos(around) * 1e9).round(), sine=(np.sin(around) * 1e9).round())
     sums = arrows.groupby("customer")[["cosine", "sine"]].sum()
     hour = pd.Series(np.arctan2(sums["sine"], sums["cosine"]), sums.index) * (12 / np.pi) % 24

@@ -94,7 +94,7 @@ def weight(half_life_days: int) -> pl.Expr:
 def _clock() -> list[pl.Expr]:
     year, hour, weekday = _within(364), pl.col("hour"), pl.col("weekday")
     office = _ASKED & _within(91) & (hour >= 9) & (hour < 18) & (weekday < 5)
-    around = hour * (math.pi / 12)
+    around = (hour + 0.5) * (math.pi / 12)
     arrows = {
         "cosine": (around.cos() * 1e9).round().cast(pl.Int64),
         "sine": (around.sin() * 1e9).round().cast(pl.Int64),

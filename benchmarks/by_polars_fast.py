@@ -15,7 +15,7 @@ from features.aggregates import DAY
 from features.events import CHANNELS, KINDS
 
 _WINDOWS = (7, 14, 28, 56, 70, 91, 119, 182, 364)
-_CIRCLE = np.arange(24) * (np.pi / 12)
+_CIRCLE = (np.arange(24) + 0.5) * (np.pi / 12)
 _ARROWS = {
     "cosine": pl.Series(np.round(1e9 * np.cos(_CIRCLE)).astype(np.int64)),
     "sine": pl.Series(np.round(1e9 * np.sin(_CIRCLE)).astype(np.int64)),

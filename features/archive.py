@@ -5,10 +5,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TypeVar
 from zlib import crc32
 
 import polars as pl
@@ -35,7 +35,7 @@ _MEANINGS = {
     "source": "where it was told",
     "reference": "whom it is about, as type:value",
     "kind": "what happened; void withdraws the event",
-    "channel": "by which channel, or empty",
+    "channel": "by which channel",
     "product": "the product, as in products.parquet, or empty",
     "place": "where, or empty",
     "quantity": "ten-thousandths",
@@ -69,8 +69,7 @@ class Archive:
 
         Raises InputError.
         """
-        manifest = _manifest(folder)
-        archive = cls(folder, datetime.fromisoformat(manifest["as_of"]), manifest["files"])
+        archive = cls(folder, *_manifest(folder))
         for name, rows in archive.files.items():
             found = _read(folder / name, lambda path: pq.read_metadata(path).num_rows)
             if found != rows:
@@ -103,13 +102,12 @@ class Archive:
         Raises InputError when the archive doesn't reach the moment, or a file is damaged.
         """
         self.check(at)
-        links, products = (self.table(name) for name in (LINKS, PRODUCTS))
+        # A chain of links may join two customers of a part by way of references without events: all are needed.
+        links, products = tuple(self.table(LINKS).iter_rows()), self.table(PRODUCTS)
         for name in self.events:
             records = self.table(name).drop("id", "source").join(products.select(LEVELS), on="product", how="left")
             records = records.with_columns(pl.col(*LEVELS[1:]).fill_null(""))
-            mine = links.join(records, left_on="first", right_on="reference", how="semi")
-            mine = pl.concat([mine, links.join(records, left_on="second", right_on="reference", how="semi")]).unique()
-            yield Known(self.as_of, records, tuple(mine.iter_rows()), products).at(at)
+            yield Known(self.as_of, records, links, products).at(at)
 
     def table(self, name: str) -> pl.DataFrame:
         """Read one file of the archive."""
@@ -157,15 +155,21 @@ def completed(target: Path) -> Iterator[Path]:
     with TemporaryDirectory(dir=target.absolute().parent, prefix=f".{target.name}-") as beside:
         made = Path(beside) / "made"
         yield made
+        replaced = Path(beside) / "replaced"
         if target.is_dir():
-            os.rename(target, Path(beside) / "replaced")
-        os.replace(made, target)
+            os.rename(target, replaced)
+        try:
+            os.replace(made, target)
+        except OSError:
+            if replaced.exists():
+                os.rename(replaced, target)
+            raise
 
 
 # -- reading
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def _manifest(folder: Path) -> tuple[datetime, dict[str, int]]:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -177,7 +181,13 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"expected JSON in {path}, found: {error}; {_AGAIN}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise InputError(f"expected the format {FORMAT!r} in {path}, found another; {_AGAIN}")
-    return manifest
+    try:
+        as_of, files = datetime.fromisoformat(manifest["as_of"]), dict(manifest["files"])
+        return as_of.astimezone(UTC), files
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"expected a moment as_of and the files' rows in {path}, found: {error!r}; {_AGAIN}"
+        ) from error
 
 
 def _read(path: Path, read: Callable[[Path], T]) -> T:

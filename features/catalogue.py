@@ -59,7 +59,16 @@ def _subjects() -> Iterator[str]:
 
 
 def _pairs() -> Iterator[str]:
-    yield from ("", "## A customer and an item", "", "| feature | unit | English | 한국어 |", "|---|---|---|---|")
+    said = "Ages count from the start of a day, and days are days of UTC."
+    yield from (
+        "",
+        "## A customer and an item",
+        "",
+        said,
+        "",
+        "| feature | unit | English | 한국어 |",
+        "|---|---|---|---|",
+    )
     for pair in PAIRS:
         yield f"| `{pair.name}` | {pair.unit} | {_plain(pair.en)} | {_plain(pair.ko)} |"
 

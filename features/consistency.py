@@ -134,7 +134,7 @@ def _differing(history: History, decisions: list[_Logged]) -> Iterator[Differing
 
 def _batch_row(known: Known, one: _Logged) -> Array:
     then = known.at(one.as_of)
-    rows = rows_of(replace(then, records=then.records.filter(pl.col("customer") == one.customer)))
+    rows = rows_of(replace(then, records=then.records.filter(pl.col("reference").is_in(one.references))))
     # Batch has no row for somebody without events; online has that of no events.
     values: Array = rows.values[0] if rows.customers else row_of(pack([], one.as_of), one.as_of).values
     return values

@@ -16,7 +16,7 @@ from features.clock import microseconds
 from features.definitions import FEATURES, NAMES
 from features.errors import ContractError
 from features.feature import Array, fingerprint
-from features.formulas import Formulas
+from features.formulas import MEANING, Formulas
 from features.history import Known
 from features.online import OnlineAggregates
 from features.packed import CustomerEvents
@@ -69,6 +69,8 @@ class FeatureContract:
             yield "it has the features in another order"
         if self.items != other.items:
             yield "it measured items differently"
+        if len({len(other.names), len(other.units), len(other.hashes)}) > 1:
+            yield "its manifest doesn't tell a unit and a hash for each feature"
 
     def _by_name(self) -> dict[str, tuple[str, ...]]:
         return dict(zip(self.names, zip_longest(self.units, self.hashes), strict=False))
@@ -77,7 +79,7 @@ class FeatureContract:
 CONTRACT = FeatureContract(
     NAMES,
     tuple(feature.unit for feature in FEATURES),
-    tuple(fingerprint(feature.definition()) for feature in FEATURES),
+    tuple(fingerprint([MEANING, *feature.definition()]) for feature in FEATURES),
     fingerprint(PAIR_DEFINITION),
 )
 _FORMULAS = Formulas(FEATURES)

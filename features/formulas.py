@@ -38,6 +38,8 @@ def _usual_hour(cosine: Array, sine: Array) -> Array:
     return np.where(np.hypot(cosine, sine) > 1.0, hour, np.nan)
 
 
+# To be counted up when a formula or an operation comes to mean something else under its old name.
+MEANING = 1
 # Each takes the moment, the inputs in the feature's order, and the feature's constants; arrays are of one shape, or
 # broadcast to it. Only named formulas are allowed, so that a definition can be written down and hashed.
 FORMULAS: dict[str, Callable[..., Array]] = {

@@ -43,8 +43,9 @@ class State:
 class Added:
     """What was written of a customer after a place in the store.
 
-    `rows` are those that stand, each as `FETCHED`; `seq` numbers the newest row and `known_from` is the newest moment,
-    in microseconds, at which any of them became known; `corrects` tells whether earlier rows may stand no more.
+    `rows` are those that stand, each as `FETCHED`; `seq` numbers the newest row; `known_from` is the newest moment, in
+    microseconds, at which any of them became known or was superseded; `corrects` tells whether earlier rows may stand
+    no more.
     """
 
     rows: list[tuple[Any, ...]]
@@ -152,14 +153,12 @@ class History:
         A known product that differs is replaced. The rows written get the next revision of the catalogue.
         """
         with self._writing() as connection:
-            new = store.insert_new(connection, store.products, [{**row, "revision": 0} for row in rows])
+            revision = 1 + (connection.scalar(sa.select(sa.func.max(store.products.c.revision))) or 0)
+            new = store.insert_new(connection, store.products, [{**row, "revision": revision} for row in rows])
             differing = _differing(connection, rows)
             for part in store.parts([row["product"] for row in differing]):
                 connection.execute(sa.delete(store.products).where(store.products.c.product.in_(part)))
-            store.insert_new(connection, store.products, [{**row, "revision": 0} for row in differing])
-            revision = connection.scalar(sa.select(sa.func.max(store.products.c.revision) + 1))
-            unnumbered = store.products.c.revision == 0
-            connection.execute(sa.update(store.products).where(unnumbered).values(revision=revision))
+            store.insert_new(connection, store.products, [{**row, "revision": revision} for row in differing])
         return Written(new, len(differing), len(rows) - new - len(differing))
 
     def append_decision(self, decision_id: str, customer: str, made_at: datetime, body: str) -> None:
@@ -219,7 +218,7 @@ class History:
         return Added(
             rows=[row[3:] for row in found if row[2] is None and row[_KIND] != "void"],
             seq=max((row[0] for row in found), default=seq),
-            known_from=max((row[_RECORDED_AT] for row in found), default=_NEVER),
+            known_from=max((max(row[_RECORDED_AT], row[2] or _NEVER) for row in found), default=_NEVER),
             corrects=any(row[1] for row in found),
         )
 

@@ -19,7 +19,6 @@ from features.plan import COSINES, SINES
 
 Mask = npt.NDArray[np.bool_]
 _EVER = 2**62  # microseconds: longer than any history
-_DERIVED = "online"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class OnlineAggregates:
     def evaluate(self, events: CustomerEvents, as_of: int) -> Array:
         """Evaluate every aggregate at `as_of` (microseconds), shape (1, aggregates)."""
         events = events.before(as_of)
-        derived: _Derived = events.derived.get(_DERIVED) or events.derived.setdefault(_DERIVED, self._derive(events))
+        derived: _Derived = events.derived.get(self) or events.derived.setdefault(self, self._derive(events))
         found = derived.fixed.copy()
         starts = np.searchsorted(events.occurred_at, as_of - self._spans)
         rows, windows, places = self._summed

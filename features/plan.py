@@ -21,9 +21,9 @@ Buckets = dict[int | None, int]
 _FOLDED = ("total", "smallest", "largest", "first", "last")
 _GAPS = ("squared_gaps", "longest_gap", "gap_quantile")
 _COLUMNS = {"moment": "occurred_at"}
-# Of a direction on a circle of 24 hours, in thousand-millionths: whole numbers, so that sums are exact.
-COSINES = tuple(round(1e9 * float(np.cos(hour * np.pi / 12))) for hour in range(24))
-SINES = tuple(round(1e9 * float(np.sin(hour * np.pi / 12))) for hour in range(24))
+# Of the middle of each hour on a circle of 24, in thousand-millionths: whole numbers, so that sums are exact.
+COSINES = tuple(round(1e9 * float(np.cos((hour + 0.5) * np.pi / 12))) for hour in range(24))
+SINES = tuple(round(1e9 * float(np.sin((hour + 0.5) * np.pi / 12))) for hour in range(24))
 
 
 def windows_of(aggregates: Iterable[Aggregate]) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ _OF_GOODS = ("purchase", "return")
 class Lateness:
     """How long after they occurred the events of a kind and channel were recorded, in days.
 
+    An event that was corrected counts as recorded when the correction was.
     `late` is the share that came more than a day later, `future` the share that occurred after it was recorded.
     """
 

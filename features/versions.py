@@ -11,7 +11,7 @@ Row = dict[str, Any]
 
 CONTENT = (
     "reference", "kind", "channel", "product", "place", "quantity", "amount", "margin", "discount", "occurred_at",
-    "body",
+    "utc_offset", "body",
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ class Versions:
         self._rows = sorted(stored, key=_order)
 
     def tell(self, row: Row, corrections_from: int | None) -> bool:
-        """Take in what is told of the event, and say whether that differs from what was known at its moment.
+        """Take in what is told of the event, and say whether something else is known at its moment from now on.
 
         A correction counts as known from `corrections_from` on, after every version before it; where that is None,
         from its own `recorded_at` on, wherever that falls among the others.
@@ -50,7 +50,8 @@ class Versions:
         # What only confirms the version before it is kept: another may turn up that was recorded between the two.
         added = [told, *_moved(before[-1], told)] if before else [told]
         self._rows = _laid([*self._rows, *added])
-        return not before or any(before[-1][name] != told[name] for name in CONTENT)
+        beaten = any(other["recorded_at"] == moment and _order(other) > _order(told) for other in self._rows)
+        return not beaten and (not before or any(before[-1][name] != told[name] for name in CONTENT))
 
     def added(self) -> Iterator[Row]:
         """Go through the versions that aren't stored yet."""

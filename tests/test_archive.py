@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,43 @@ def test_the_rows_of_its_parts_are_those_of_the_store_at_every_moment(
     assert len(written.events) == max(1, -(-sum(history.counts().values()) // rows_a_part))
     for moment in MOMENTS:
         assert same(rows(written.parts(moment)), rows([history.known_by(moment)]))
+
+
+@pytest.mark.parametrize("rows_a_part", [1, 1000])
+def test_links_by_way_of_references_without_events_join_customers(history: History, tmp_path: Path, rows_a_part: int):
+    named = [Reference("customer", name) for name in "abcd"]
+    filled(history, [happened(1, reference=named[0]), happened(2, reference=named[3])])
+    history.link([IdentityLink(left, right, AS_OF) for left, right in pairwise(named)])
+    written = write_archive(history, tmp_path / "archive", AS_OF, quiet, rows_a_part)
+    assert list(rows(written.parts(AS_OF))) == ["customer:a"]
+
+
+def test_an_archive_that_cannot_take_its_place_leaves_the_old_one(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    filled(history, [happened(1)])
+    write_archive(history, tmp_path / "archive", AS_OF, quiet)
+
+    def full(*_: object) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive.os, "replace", full)
+        with pytest.raises(OSError, match="no room"):
+            write_archive(history, tmp_path / "archive", AS_OF, quiet)
+    assert Archive.open(tmp_path / "archive").count() == 1
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["archive"]
+
+
+@pytest.mark.parametrize("wrong", [{"as_of": "soon"}, {"as_of": None}, {"files": ["events"]}])
+def test_a_manifest_that_tells_no_moment_or_no_files_is_refused(
+    history: History, tmp_path: Path, wrong: dict[str, object]
+):
+    write_archive(filled(history, [happened(1)]), tmp_path / "archive", AS_OF, quiet)
+    manifest = tmp_path / "archive" / "archive.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | wrong))
+    with pytest.raises(InputError, match="expected a moment as_of and the files' rows in "):
+        Archive.open(tmp_path / "archive")
 
 
 def test_a_part_is_in_the_order_of_customers_and_moments(history: History, tmp_path: Path):

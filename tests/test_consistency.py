@@ -61,6 +61,13 @@ def test_no_row_differs_whoever_was_asked_for_and_however(history: History):
     assert checked(history) == Consistency(5, 5, 0, ())
 
 
+def test_a_back_dated_link_is_told_from_a_defect(history: History):
+    decided(history, "household:8")
+    history.link([IdentityLink(Reference("household", "7"), Reference("household", "8"), NOW - timedelta(days=9))])
+    (differing,) = checked(history).differing
+    assert differing.cause == "history"
+
+
 @settings(max_examples=8)
 @given(happenings=histories(), later=histories())
 def test_no_row_differs_whatever_is_told_after_the_decision(

@@ -158,6 +158,10 @@ def test_a_catalogue_has_a_revision_for_every_change(history: History):
     found = dict(rows(history, "products", "product", "revision"))
     assert {name for name, revision in found.items() if revision == 2} == {"p0", "p99"}
     assert history.state_of([]).catalogue == 2
+    # The only row of the newest revision is replaced, again and again.
+    for number in (3, 4, 5):
+        history.put_products([{**CATALOGUE[0], "name": f"Name {number}"}])
+        assert history.state_of([]).catalogue == number
 
 
 # -- who is who

@@ -57,7 +57,7 @@ def test_a_posted_moment_keeps_its_own_offset(history: History):
     at = datetime.fromisoformat("2024-02-29T23:30:00+09:00")
     told = Happening(customer="7", kind="purchase", source="till", event_id="1", occurred_at=at)
     history.append([interaction_of(told, happened(1).reference, AS_OF)], AS_OF)
-    row = dict(zip(("purchase_hour_364", "evening_share_364"), (23.0, 1.0), strict=True))
+    row = dict(zip(("purchase_hour_364", "evening_share_364"), (23.5, 1.0), strict=True))
     matrix = rows_of(history.known_by(AS_OF + timedelta(days=1)))
     assert {name: matrix.column(name)[0] for name in row} == pytest.approx(row)
 

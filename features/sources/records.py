@@ -19,7 +19,9 @@ from features.sources.mapping import Table
 from features.sources.source import Source
 from features.versions import CONTENT
 
-STORED = ("id", "source", "source_reference", "recorded_at", "utc_offset", *CONTENT)
+STORED = ("id", "source", "source_reference", "recorded_at", *CONTENT)
+# A row without a key stays the same row when only its clock was mended.
+IDENTIFYING = tuple(name for name in CONTENT if name != "utc_offset")
 PARTS = "parts of the id"
 
 
@@ -51,11 +53,11 @@ class Records:
 
     def _identified(self, rows: pl.DataFrame) -> pl.DataFrame:
         attributes = self._table.holds == "attributes"
-        names: tuple[str, ...] = CONTENT
+        names: tuple[str, ...] = IDENTIFYING
         if self._table.key:
             names = ("key", "product") if attributes else ("key",)
         elif "recorded_at" in self._table.columns:
-            names = (*CONTENT, "recorded_at")
+            names = (*IDENTIFYING, "recorded_at")
         parts = [pl.col(name).cast(pl.String).fill_null("") for name in names]
         texts = rows.select(pl.concat_str(parts, separator="\x1f").alias(PARTS))[PARTS].to_list()
         # The same attribute twice on one day says nothing new, so only interactions have twins.

@@ -1,12 +1,12 @@
--- ISO weekdays: Monday is 1, Sunday 7. The usual hour is where the hours point to together, each an arrow on a dial of
+-- ISO weekdays: Monday is 1, Sunday 7. The usual hour is where the hours point to together, each the arrow of its middle on a dial of
 -- 24, in whole thousand-millionths; there is none where they cancel out.
 WITH clock AS (
     SELECT
         *,
         EXTRACT(hour FROM local_moment) AS hour,
         EXTRACT(isodow FROM local_moment) AS weekday,
-        ROUND(COS(hour * PI() / 12) * 1e9)::BIGINT AS up,
-        ROUND(SIN(hour * PI() / 12) * 1e9)::BIGINT AS aside
+        ROUND(COS((hour + 0.5) * PI() / 12) * 1e9)::BIGINT AS up,
+        ROUND(SIN((hour + 0.5) * PI() / 12) * 1e9)::BIGINT AS aside
     FROM past
 ),
 sums AS (

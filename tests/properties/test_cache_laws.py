@@ -3,10 +3,10 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.cache import CustomerCache
@@ -62,6 +62,44 @@ def test_a_cached_history_is_always_that_of_the_store(
                 row = row_of(found, as_of).values
                 assert np.array_equal(row, row_of(fresh, as_of).values, equal_nan=True)
     reader.close()
+
+
+ONE_EVENT = st.lists(
+    st.tuples(st.lists(tellings(MOMENTS), min_size=1, max_size=2), st.sampled_from([None, *MOMENTS])),
+    min_size=2,
+    max_size=6,
+)
+
+
+@settings(max_examples=80)
+@given(steps=ONE_EVENT)
+def test_a_cached_history_follows_corrections_withdrawals_and_moves(
+    new_history: Opener, steps: list[tuple[list[Interaction], datetime | None]]
+):
+    history = new_history()
+    cache = CustomerCache(history)
+    for told, corrections_from in steps:
+        history.append(told, corrections_from)
+        for reference in ("customer:a", "customer:b"):
+            for as_of in (MOMENTS[2], *MOMENTS):
+                fresh = pack(history.of_customer([reference], as_of), as_of)
+                assert same(cache.events([reference], as_of), fresh)
+
+
+def test_a_correction_takes_the_place_of_what_was_cached(history: History):
+    cache = CustomerCache(history)
+    for number, amount in enumerate((1.0, 2.0, 3.0)):
+        history.append([happened(1, amount=amount)], AS_OF + timedelta(days=number))
+        later = AS_OF + timedelta(days=number + 1)
+        assert row_of(cache.events(["customer:a"], later), later).as_dict()["spend"] == amount
+
+
+def test_a_product_that_moves_twice_moves_in_the_cache(history: History):
+    history.append([happened(1, product="p0")], None)
+    cache = CustomerCache(history)
+    for level in ("milk", "bread", "tea"):
+        history.put_products([CATALOGUE[0] | {"type": level}])
+        assert cache.events(["customer:a"], AS_OF).texts["type"] == [level]
 
 
 def test_what_another_process_writes_is_in_the_next_row(history: History):

@@ -1,6 +1,7 @@
 """The laws of features, each over every feature and over histories that hold everything that hurts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features import batch
 from features.contract import CONTRACT, FeatureMatrix, row_of, rows_of
 from features.events import Interaction
 from features.history import History
@@ -95,6 +97,21 @@ def _as(one: Interaction, reference: Reference) -> Interaction:
         product=one.product, place=one.place, quantity=one.quantity, amount=one.amount, margin=one.margin,
         discount=one.discount, occurred_at=one.occurred_at, recorded_at=one.recorded_at,
     )  # fmt: skip
+
+
+@given(happenings=histories(), at_once=st.sampled_from([1, 3, 17]), ordered=st.booleans())
+def test_a_frame_cut_into_parts_gives_the_same_rows(
+    new_history: Opener, happenings: list[Interaction], at_once: int, ordered: bool
+):
+    known = filled(new_history(), happenings).known_by(AS_OF)
+    if ordered:
+        known = replace(known, records=known.records.sort("customer", "occurred_at"))
+    whole = rows_of(known)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batch, "AT_ONCE", at_once)
+        cut = rows_of(known)
+    assert cut.customers == whole.customers
+    np.testing.assert_allclose(cut.values, whole.values, rtol=1e-9)
 
 
 def test_a_window_is_half_open(history: History):
