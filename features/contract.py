@@ -134,4 +134,4 @@ def rows_of(known: Known) -> FeatureMatrix:
 def row_of(events: CustomerEvents, as_of: datetime) -> FeatureRow:
     """Compute one customer's row at a moment, online."""
     at = microseconds(as_of)
-    return FeatureRow(as_of, _FORMULAS(at, _ONLINE.evaluate(events, at))[0])
+    return FeatureRow(as_of, _FORMULAS.row(at, _ONLINE.evaluate(events, at)))

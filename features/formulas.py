@@ -92,13 +92,21 @@ class Formulas:
 
     def __call__(self, as_of: int, found: Array) -> Array:
         """Turn aggregates of shape (customers, aggregates) into values of shape (customers, features)."""
+        return self._filled(as_of, np.ascontiguousarray(found.T)).T
+
+    def row(self, as_of: int, found: Array) -> Array:
+        """Turn one customer's aggregates, shape (aggregates,), into values of shape (features,)."""
+        return self._filled(as_of, found)
+
+    def _filled(self, as_of: int, found: Array) -> Array:
         count = len(self.aggregates)
-        working = np.empty((count + self._count, len(found)))
-        working[:count] = found.T
+        working = np.empty((count + self._count, *found.shape[1:]))
+        working[:count] = found
         for group in self._groups:
-            inputs = (working[places] for places in group.inputs)
-            working[group.outputs] = group.formula(float(as_of), *inputs, *group.constants)
-        return working[count:].T
+            inputs = [working.take(places, axis=0) for places in group.inputs]
+            constants = group.constants if found.ndim == 1 else [column[:, None] for column in group.constants]
+            working[group.outputs] = group.formula(float(as_of), *inputs, *constants)
+        return working[count:]
 
 
 def _check(feature: Feature, known: dict[str, int]) -> None:
@@ -119,6 +127,6 @@ def _group(formula: str, members: list[Feature], places: dict[object, int]) -> _
     return _Group(
         FORMULAS[formula],
         tuple(np.array(column, dtype=np.int64) for column in inputs),
-        tuple(np.array(column, dtype=np.float64)[:, None] for column in constants),
+        tuple(np.array(column, dtype=np.float64) for column in constants),
         np.array([places[feature.name] for feature in members], dtype=np.int64),
     )

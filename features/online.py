@@ -59,7 +59,7 @@ class OnlineAggregates:
         self._fixed = [(part, place) for part, place in places.items() if part.operation in _FIXED]
 
     def evaluate(self, events: CustomerEvents, as_of: int) -> Array:
-        """Evaluate every aggregate at `as_of` (microseconds), shape (1, aggregates)."""
+        """Evaluate every aggregate at `as_of` (microseconds), shape (aggregates,)."""
         events = events.before(as_of)
         derived: _Derived = events.derived.get(self) or events.derived.setdefault(self, self._derive(events))
         found = derived.fixed.copy()
@@ -73,7 +73,7 @@ class OnlineAggregates:
             found[self._decayed_at] = derived.decayed * np.exp(passed * self._rates)
         for (part, place), moments in zip(self._streaks, derived.moments, strict=True):
             found[place] = _streak(as_of - moments, part.parameter * DAY)
-        return found[None, :]
+        return found
 
     # -- worked out once for a customer's events
 
