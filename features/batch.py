@@ -11,7 +11,7 @@ from features.events import CHANNELS, KINDS
 from features.feature import Array
 from features.plan import aggregated
 
-AT_ONCE = 2_000_000
+AT_ONCE = 3_500_000
 _TEXTS = ("customer", "product")
 
 
