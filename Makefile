@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/
 READY := $(VENV)/.ready
 SPARK := $(VENV)/.spark
 TOOLS := $(CURDIR)/data/tools
-PIN := uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header
+PIN := uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header
 
 # Everything that tools would write into a home folder stays in the project.
 export MPLCONFIGDIR := $(TOOLS)/matplotlib
