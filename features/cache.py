@@ -40,6 +40,8 @@ class CustomerCache:
         state = self._history.state_of(key)
         with self._lock:
             kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
         if kept is None or kept.state != state:
             kept = self._fetched(key, state, kept)
             self._keep(key, kept)

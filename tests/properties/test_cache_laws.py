@@ -13,6 +13,7 @@ from features.cache import CustomerCache
 from features.contract import row_of
 from features.events import Interaction
 from features.history import History
+from features.identity import Reference
 from features.packed import CustomerEvents, pack
 from tests.making import AS_OF, CATALOGUE, happened, interactions, tellings
 
@@ -92,6 +93,15 @@ def test_a_correction_takes_the_place_of_what_was_cached(history: History):
         history.append([happened(1, amount=amount)], AS_OF + timedelta(days=number))
         later = AS_OF + timedelta(days=number + 1)
         assert row_of(cache.events(["customer:a"], later), later).as_dict()["spend"] == amount
+
+
+def test_the_customer_unused_for_longest_is_given_up_first(history: History):
+    history.append([happened(place, reference=Reference("customer", name)) for place, name in enumerate("abc")], None)
+    cache = CustomerCache(history, most_events=4)
+    first = cache.events(["customer:a"], AS_OF)
+    for name in ("b", "a", "c"):
+        cache.events([f"customer:{name}"], AS_OF)
+    assert cache.events(["customer:a"], AS_OF) is first
 
 
 def test_a_product_that_moves_twice_moves_in_the_cache(history: History):
