@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from features.clock import microseconds
 from features.errors import InputError
-from features.history import LEVELS, History, Known
+from features.history import History, Known, with_levels
 from features.identity import components, standing
 
 FORMAT = "holdfast history 1"
@@ -105,8 +105,7 @@ class Archive:
         # A chain of links may join two customers of a part by way of references without events: all are needed.
         links, products = tuple(self.table(LINKS).iter_rows()), self.table(PRODUCTS)
         for name in self.events:
-            records = self.table(name).drop("id", "source").join(products.select(LEVELS), on="product", how="left")
-            records = records.with_columns(pl.col(*LEVELS[1:]).fill_null(""))
+            records = with_levels(self.table(name).drop("id", "source"), products)
             yield Known(self.as_of, records, links, products).at(at)
 
     def table(self, name: str) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from features.aggregates import DAY
 from features.feature import Array
+from features.formulas import ratio
 from features.items import ItemTable, Links, Whole
 
 OWN, POPULAR, SIMILAR, TOGETHER = 60, 40, 25, 25  # items of each sort; the table has a few trending ones besides
@@ -167,7 +168,7 @@ def _values(
     statistics = np.full((len(item), 3), np.nan)
     statistics[item < len(table.items)] = table.statistics[item[item < len(table.items)]]
     return np.column_stack(
-        [*sums[:_SQUARES], since, gap, spread, overdue, _ratio(sums[_N91], days),
+        [*sums[:_SQUARES], since, gap, spread, overdue, ratio(sums[_N91], days),
          _basket_share(sums, own, owner, len(customers.days_91)),
          *statistics.T, customers.similar[owner, linked], customers.together[owner, linked],
          customers.days_28[owner], days]
@@ -177,20 +178,15 @@ def _values(
 def _rhythm(own: _Own, as_of: int) -> tuple[Array, ...]:
     first, last = own.first.astype(np.float64), own.last.astype(np.float64)
     since, gaps = (as_of - last * DAY) / DAY, own.sums[:, _N] - 1
-    gap, spread = _ratio(last - first, gaps), np.sqrt(_ratio(own.sums[:, _SQUARES], gaps - 1))
-    return since, gap, spread, _ratio(since, gap)
+    gap, spread = ratio(last - first, gaps), np.sqrt(ratio(own.sums[:, _SQUARES], gaps - 1))
+    return since, gap, spread, ratio(since, gap)
 
 
 def _basket_share(sums: Array, own: _Own, owner: Whole, size: int) -> Array:
     """Divide the spend of 91 days among items; where there is none, the lines."""
     spend, lines = (_sums(own.owner, own.sums[:, part], size)[owner] for part in (_SPEND, _LINES))
-    return np.where(spend > 0, _ratio(sums[_SPEND], spend), _ratio(sums[_LINES], lines))
+    return np.where(spend > 0, ratio(sums[_SPEND], spend), ratio(sums[_LINES], lines))
 
 
 def _sums(place: Whole, weight: Array, size: int) -> Array:
     return np.bincount(place, weight, size).astype(np.float64)
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    ratio: Array = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
-    return ratio

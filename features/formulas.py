@@ -14,22 +14,23 @@ from features.feature import Array, Feature, needed
 Places = npt.NDArray[np.int64]
 
 
-def _ratio(above: Array, below: Array) -> Array:
+def ratio(above: Array, below: Array) -> Array:
+    """Divide one by another; unknown where the second isn't above zero."""
     return above / np.where(below > 0, below, np.nan)
 
 
 def _trend(recent: Array, longer: Array, recent_days: Array, longer_days: Array) -> Array:
-    return _ratio(recent / recent_days, np.maximum(longer - recent, 0.0) / (longer_days - recent_days))
+    return ratio(recent / recent_days, np.maximum(longer - recent, 0.0) / (longer_days - recent_days))
 
 
 def _gap_mean(first: Array, last: Array, days: Array) -> Array:
-    return _ratio(last - first, days - 1)
+    return ratio(last - first, days - 1)
 
 
 def _gap_spread(first: Array, last: Array, days: Array, squares: Array) -> Array:
     # Whole numbers up to the one division: the textbook's difference of squares would lose digits on long, even gaps.
     gaps = days - 1
-    return np.sqrt(_ratio(gaps * squares - (last - first) ** 2, np.where(gaps > 1, gaps * (gaps - 1), np.nan)))
+    return np.sqrt(ratio(gaps * squares - (last - first) ** 2, np.where(gaps > 1, gaps * (gaps - 1), np.nan)))
 
 
 def _usual_hour(cosine: Array, sine: Array) -> Array:
@@ -46,16 +47,16 @@ FORMULAS: dict[str, Callable[..., Array]] = {
     "itself": lambda as_of, a: a,
     "exact": lambda as_of, a: a / SCALE,
     "days_since": lambda as_of, a: (as_of - a) / DAY,
-    "ratio": lambda as_of, a, b: _ratio(a, b),
-    "exact_ratio": lambda as_of, a, b: _ratio(a / SCALE, b),
+    "ratio": lambda as_of, a, b: ratio(a, b),
+    "exact_ratio": lambda as_of, a, b: ratio(a / SCALE, b),
     "difference": lambda as_of, a, b: a - b,
     "exact_difference": lambda as_of, a, b: (a - b) / SCALE,
     "days_between": lambda as_of, a, b: (b - a) / DAY,
     "trend": lambda as_of, a, b, short, long: _trend(a, b, short, long),
     "gap_mean": lambda as_of, a, b, c: _gap_mean(a, b, c),
     "gap_spread": lambda as_of, a, b, c, d: _gap_spread(a, b, c, d),
-    "recency_share": lambda as_of, a, b: _ratio(b - a, as_of - a),
-    "discount_share": lambda as_of, a, b: _ratio(a, a + b),
+    "recency_share": lambda as_of, a, b: ratio(b - a, as_of - a),
+    "discount_share": lambda as_of, a, b: ratio(a, a + b),
     "usual_hour": lambda as_of, a, b: _usual_hour(a, b),
 }
 

@@ -177,9 +177,7 @@ class History:
         records = _ended_by(self._frame(query, some, references or ()), cut)
         products = self._frame(sa.select(*(catalogue.c[name] for name in ("product", "name", *LEVELS[1:]))))
         links = tuple(link for link in self._links() if link[2] <= cut)
-        records = records.join(products.select(LEVELS), on="product", how="left").with_columns(
-            pl.col("type", "category", "department").fill_null("")
-        )
+        records = with_levels(records, products)
         return Known(as_of, _with_customer(records, links), links, products)
 
     def batches(self, as_of: datetime) -> Iterator[pl.DataFrame]:
@@ -353,6 +351,12 @@ def _ended_by(records: pl.DataFrame, cut: int) -> pl.DataFrame:
     """Forget the ends that weren't known yet."""
     end = pl.col("superseded_at")
     return records.with_columns(superseded_at=pl.when(end <= cut).then(end))
+
+
+def with_levels(records: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+    """Add the type, category and department of each record's product, as the catalogue has them."""
+    levelled = records.join(products.select(LEVELS), on="product", how="left")
+    return levelled.with_columns(pl.col(*LEVELS[1:]).fill_null(""))
 
 
 def _with_customer(records: pl.DataFrame, links: Sequence[tuple[str, str, int, str]]) -> pl.DataFrame:

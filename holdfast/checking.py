@@ -11,11 +11,10 @@ from features.consistency import Cause, Consistency, Difference, check
 from features.errors import InputError
 from features.quality import assess
 from holdfast.places import moment_or_now, opened
-from holdfast.screen import bars, near, out, say_json, spinner, table
+from holdfast.screen import AsJson, bars, near, out, say_json, spinner, table
 
 # Altair takes a second to import: `quality` does so when it runs.
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 _MEANINGS: dict[Cause, str] = {
     "executors": "Batch and online disagree on the same events: a defect, to be mended before a model is trusted.",
     "history": "Batch and online agree on what is known of those moments today, but something else was decided on: a"

@@ -17,11 +17,10 @@ from features.errors import InputError
 from features.history import Known
 from features.home import home
 from holdfast.places import moment_or_now, opened
-from holdfast.screen import Tick, bars, near, out, say_json
+from holdfast.screen import AsJson, Tick, bars, near, out, say_json
 
 # Up to here the store is read at once.
 AT_ONCE = 20_000_000
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 class Engine(StrEnum):

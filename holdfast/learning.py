@@ -12,11 +12,9 @@ from features.glossary import Glossary
 from features.history import History
 from features.home import Home
 from holdfast.places import glossary_of, moment_or_now, opened
-from holdfast.screen import Tick, bars, err, leaderboard, out, say_json, spinner
+from holdfast.screen import AsJson, Tick, bars, err, leaderboard, out, say_json, spinner
 
 # The training room and MLflow take seconds to import: each command does so when it runs.
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def train(
