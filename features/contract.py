@@ -36,6 +36,11 @@ class FeatureContract:
         """The hash of the whole contract."""
         return fingerprint([self.names, self.units, self.hashes, self.items])
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each feature stands in a row."""
+        return {name: place for place, name in enumerate(self.names)}
+
     def as_dict(self) -> dict[str, Any]:
         """The contract as JSON values, its hash with it."""
         return {**asdict(self), "definitions": self.definitions}
@@ -115,7 +120,7 @@ class FeatureMatrix:
 
     def column(self, name: str) -> Array:
         """One feature of every customer."""
-        column: Array = self.values[:, CONTRACT.names.index(name)]
+        column: Array = self.values[:, CONTRACT.places[name]]
         return column
 
     def keep(self, which: npt.NDArray[np.bool_]) -> "FeatureMatrix":

@@ -13,6 +13,7 @@ from features.expressions import Expression, Vocabulary, compile_rule
 from features.tables import Table, read
 
 LANGUAGES = ("en", "ko")
+CHURNS = ("silence", "contract")
 LEVELS = ("product", "type", "category", "department")
 
 
@@ -42,14 +43,16 @@ class Assumptions:
 class Glossary:
     """One business's words, read from `glossary.toml`.
 
-    `tiers` maps each tier's name to its share of customers, best first; `horizon_days` and `active_days` override
-    what training would choose; `items` says catalogue names aloud; `terms` stand in the order of their dependence.
+    `tiers` maps each tier's name to its share of customers, best first; `churn` is a "silence" or the end of a
+    "contract"; `horizon_days` and `active_days` override what training would choose; `items` says catalogue names
+    aloud; `terms` stand in the order of their dependence.
     """
 
     currency: str
     region: str
     languages: tuple[str, ...]
     assumptions: Assumptions
+    churn: str
     horizon_days: int | None
     active_days: int | None
     tiers: Mapping[str, float]
@@ -86,13 +89,14 @@ def load_glossary(path: Path, features: Collection[str]) -> Glossary:
     tiers = _tiers(file.table("tiers", required=True))
     vocabulary = _vocabulary(tuple(tiers), features)
     terms, vocabulary = _terms(file.table("terms"), languages, vocabulary)
-    horizon = file.table("horizon")
+    churn, horizon = file.table("churn"), file.table("horizon")
     next_purchase = file.table("next_purchase", required=True)
     glossary = Glossary(
         currency=file.text("currency"),
         region=file.text("region"),
         languages=languages,
         assumptions=_assumptions(file.table("assumptions", required=True)),
+        churn=churn.choice("kind", CHURNS, "silence"),
         horizon_days=horizon.whole("days", 1, 365),
         active_days=horizon.whole("active_days", 1, 1095),
         tiers=tiers,
@@ -102,7 +106,7 @@ def load_glossary(path: Path, features: Collection[str]) -> Glossary:
         vocabulary=vocabulary,
         hash=content_hash,
     )
-    for table in (file, horizon, next_purchase):
+    for table in (file, churn, horizon, next_purchase):
         table.end()
     return glossary
 

@@ -12,7 +12,8 @@ from holdfast.deciding import decide
 from holdfast.demo import demo
 from holdfast.exporting import export, features
 from holdfast.ingesting import ingest
-from holdfast.learning import evaluate, promote, train
+from holdfast.judging import backtest, evaluate
+from holdfast.learning import promote, train
 from holdfast.scoring import score
 from holdfast.screen import err
 from holdfast.service import serve
@@ -24,7 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, ingest, train, evaluate, promote, score, serve, decide, consistency, quality, export, features):
+for command in (
+    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, consistency, quality, export, features,
+):  # fmt: skip
     app.command()(command)
 
 

@@ -83,7 +83,8 @@ def _worth_a_call(place: Home, history: History, clock: Clock) -> str:
     """Pick the customer with the most value at stake: the one an agent would least like to lose."""
     import polars as pl
 
-    from serving.bundle import fetch, load
+    from models.bundle import load
+    from serving.bundle import fetch
     from serving.scorer import Scorer
 
     with spinner("Scoring the whole base"):

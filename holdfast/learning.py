@@ -1,6 +1,8 @@
-"""`holdfast train`, `evaluate` and `promote`: a bundle is made, judged, and put in charge."""
+"""`holdfast train` and `promote`: a bundle is made, and put in charge."""
 
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,54 +14,81 @@ from features.glossary import Glossary
 from features.history import History
 from features.home import Home
 from holdfast.places import glossary_of, moment_or_now, opened
-from holdfast.screen import AsJson, Tick, bars, err, leaderboard, out, say_json, spinner
+from holdfast.screen import AsJson, Tick, bars, err, leaderboard, out, say_json
 
-# The training room and MLflow take seconds to import: each command does so when it runs.
+# The training room, MLflow and Optuna take seconds to import: each command does so when it runs.
 
 
 def train(
     as_of: Annotated[str | None, typer.Option(help="Learn only from what was known by this moment.")] = None,
+    tune: Annotated[
+        float | None, typer.Option(metavar="MINUTES", min=0.1, help="First search for better trees, for some minutes.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The seed of everything random.")] = 7,
     threads: Annotated[int, typer.Option(min=1, help="How many threads to fit with.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Train churn, value and next purchase on the history, judge them, and register them as one bundle.
 
-    The bundle becomes the champion when there is none, or when its grade is no worse than the champion's.
+    The bundle becomes the champion when there is none and its grade isn't "refused", or when its grade is no worse than
+    the champion's; so it can be trained anew unattended.
 
-    Example: holdfast train --as-of 2017-12-31
+    Example: holdfast train --as-of 2017-12-31 --tune 10
+
+    Example from cron: 0 3 * * 0 holdfast train --json >> train.log
     """
     with opened() as (place, history, clock), bars() as tick:
-        made = make_bundle(place, history, moment_or_now(as_of, clock), seed, threads, tick)
+        made = make_bundle(place, history, moment_or_now(as_of, clock), seed, threads, tick, tune)
     if as_json:
         say_json(made)
     else:
         show(made)
 
 
-def make_bundle(place: Home, history: History, as_of: datetime, seed: int, threads: int, tick: Tick) -> dict[str, Any]:
-    """Train, register, and promote if the grade allows; returns what `train --json` prints."""
+def make_bundle(
+    place: Home, history: History, as_of: datetime, seed: int, threads: int, tick: Tick, minutes: float | None = None
+) -> dict[str, Any]:
+    """Train, register, and promote if the grade allows; returns what `train --json` prints.
+
+    `minutes` are for tuning beforehand; None tunes nothing.
+    """
     from training.boosting import Fit
     from training.pipeline import train as fit_all
-    from training.registry import promote as put_in_charge
     from training.registry import register
 
     tick("Reading the history", 0, 1)
     known = history.known_by(as_of)
     tick("Reading the history", 1, 1)
-    trained = fit_all(known, plan_of(glossary_of(place)), Fit(seed, threads), tick)
+    plan, fit = plan_of(glossary_of(place)), Fit(seed, threads)
+    fit, told = (fit, {}) if minutes is None else _tuned(known, plan, fit, minutes, tick)
+    trained = fit_all(known, plan, fit, tick)
+    trained = replace(trained, manifest=trained.manifest | told)
     tick("Registering in MLflow", 0, 1)
     with tempfile.TemporaryDirectory() as folder:
         bundle_hash = trained.write(Path(folder))
-        board = _markdown(trained.manifest["figures"])
-        version = register(place, Path(folder), trained.manifest, bundle_hash, trained.figures, trained.pictures, board)
-    try:
-        put_in_charge(place, version)
-        promoted, why = True, "no worse than the champion before it"
-    except RegistryError as error:
-        promoted, why = False, str(error)
+        version = register(
+            place, Path(folder), trained.manifest, bundle_hash, trained.figures, trained.pictures, trained.documents
+        )
+    promoted, why = _put_in_charge(place, version)
     tick("Registering in MLflow", 1, 1)
     return {"version": version, "bundle": bundle_hash, "promoted": promoted, "why": why, **trained.manifest}
+
+
+def _tuned(known: Any, plan: Any, fit: Any, minutes: float, tick: Tick) -> tuple[Any, dict[str, Any]]:
+    from training.tuning import tune
+
+    found = tune(known, plan, fit, minutes, tick)
+    return found.fit, {"tuned": found.as_dict()}
+
+
+def _put_in_charge(place: Home, version: str) -> tuple[bool, str]:
+    from training.registry import promote as put_in_charge
+
+    try:
+        put_in_charge(place, version)
+    except RegistryError as error:
+        return False, str(error)
+    return True, "no worse than the champion before it"
 
 
 def plan_of(glossary: Glossary) -> Any:
@@ -67,6 +96,7 @@ def plan_of(glossary: Glossary) -> Any:
     from training.pipeline import Plan
 
     return Plan(
+        glossary.churn,
         glossary.horizon_days,
         glossary.active_days,
         tuple(glossary.tiers.items()),
@@ -84,53 +114,34 @@ def show(made: dict[str, Any]) -> None:
         f"Version {made['version']}, grade [bold]{made['grade']}[/]. Lapsed means: nothing bought for"
         f" {horizon['days']} days ({horizon['why']}). Value is {made['value_measure']} over {horizon['days']} days."
     )
-    out.print("It is the champion now." if made["promoted"] else f"It isn't the champion: {made['why']}.")
+    for sentence in explained(made):
+        out.print(f"  • {sentence}")
+    out.print("It is the champion now." if made["promoted"] else f"It isn't the champion: {made['why']}")
 
 
-def evaluate(
-    version: Annotated[str | None, typer.Argument(help="A version; the champion by default.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show how a registered bundle was judged, and what its predictions have come to since.
-
-    Since needs a whole horizon of history after the moment up to which the bundle learned.
-
-    Example: holdfast evaluate 3
-    """
-    from serving.bundle import fetch, load
-
-    with opened() as (place, history, clock):
-        with spinner("Reading the registry"):
-            folder, number = fetch(place, version or "champion")
-        bundle = load(folder, number)
-        since = _since(history, bundle, clock())
-    answer = {"version": number, "bundle": bundle.hash, **bundle.manifest, "since": since}
-    if as_json:
-        say_json(answer)
-        return
-    out.print(leaderboard(answer["figures"]))
-    out.print(f"Version {number}, grade [bold]{answer['grade']}[/], learned from what was known by {answer['as_of']}.")
-    out.print(
-        leaderboard(since["figures"], "Since then, against the same figure for everyone")
-        if "figures" in since
-        else f"Since then: {since['missing']}."
-    )
+def explained(manifest: dict[str, Any]) -> Iterator[str]:
+    """Say what was chosen and why, what the grade rests on, what is too good, and what the data were too few for."""
+    for model, choice in manifest["chosen"].items():
+        yield f"{model.capitalize()}: [bold]{choice['candidate']}[/], {_why(choice)}."
+    if "tuned" in manifest:
+        yield f"Tuning: {manifest['tuned']['said']}."
+    for reason in manifest["grade_reasons"]:
+        yield f"Grade: {reason}"
+    for alarm in manifest["alarms"]:
+        if alarm not in manifest["grade_reasons"]:
+            yield f"[red]Alarm:[/] {alarm}"
+    for lack in manifest["minimum"]:
+        yield f"Data: {lack}."
 
 
-def _since(history: History, bundle: Any, now: datetime) -> dict[str, Any]:
-    from datetime import timedelta
-
-    from serving.scorer import Scorer
-    from training.outcome import judge_since
-
-    days = bundle.manifest["horizon"]["days"]
-    due = bundle.as_of + timedelta(days=days)
-    if now < due:
-        return {"missing": f"what it predicted can be judged from {due:%Y-%m-%d %H:%M} UTC on"}
-    with spinner("Judging what it predicted"):
-        known = history.known_by(now)
-        scored = Scorer(bundle).score_base(known.at(bundle.as_of))
-        return {"figures": [figure.as_dict() for figure in judge_since(known, scored, bundle.manifest)]}
+def _why(choice: dict[str, Any]) -> str:
+    rungs = {rung["candidate"]: rung for rung in choice["ladder"]}
+    if not rungs:
+        return str(choice["level_said"])
+    rung = rungs[choice["candidate"]]
+    if rung["gain"] is None:
+        return "the simplest: no other was better by more than a standard error on the later windows"
+    return f"{rung['said']} on the later windows ({rung['gain']:.4g} ± {rung['error']:.2g})"
 
 
 def promote(
@@ -140,7 +151,9 @@ def promote(
 ) -> None:
     """Make a registered bundle the champion, which is what serves.
 
-    Example: holdfast promote 3
+    A grade worse than the champion's, or "refused", needs a reason, which is kept with the version.
+
+    Example: holdfast promote 3 --why "a trial in the north"
     """
     from training.registry import promote as put_in_charge
 
@@ -151,13 +164,3 @@ def promote(
     else:
         out.print(f"Version {version} is the champion now" + (f"; before it was version {before}." if before else "."))
         err.print("A running service takes it up when it is started again.")
-
-
-def _markdown(figures: list[dict[str, Any]]) -> str:
-    lines = ["| model | figure | ours | 95 % interval | best simple rule | its figure |", "|---|---|---|---|---|---|"]
-    for figure in figures:
-        rule = figure["best_baseline"]
-        beside = f"{rule} | {figure['baselines'][rule]:.4f}" if rule else "– | –"
-        interval = f"{figure['low']:.4f} – {figure['high']:.4f}"
-        lines.append(f"| {figure['model']} | {figure['metric']} | {figure['ours']:.4f} | {interval} | {beside} |")
-    return "\n".join(lines) + "\n"

@@ -25,12 +25,13 @@ def score(
 
     Example: holdfast score --to base.parquet
     """
-    from serving.bundle import fetch, load
+    from models.bundle import load
+    from serving.bundle import fetch
     from serving.scorer import Scorer
 
     with opened() as (place, history, clock), bars() as tick:
         tick("Loading the bundle", 0, 1)
-        scorer = Scorer(load(*fetch(place, version)), threads)
+        scorer = Scorer(load(*fetch(place, version), threads=threads))
         tick("Loading the bundle", 1, 1)
         moment = moment_or_now(as_of, clock)
         tick("Reading the history", 0, 1)

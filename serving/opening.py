@@ -18,7 +18,7 @@ def open_desk(home: Home, bundle: Path, version: str = "unregistered") -> Desk:
     """
     playbook = load_playbook(home.playbook, NAMES)
     # LightGBM takes a second to import: whoever only wants the playbook checked doesn't wait for it.
-    loading, scoring = (importlib.import_module(f"serving.{name}") for name in ("bundle", "scorer"))
+    loading, scoring = (importlib.import_module(name) for name in ("models.bundle", "serving.scorer"))
     scorer = scoring.Scorer(loading.load(bundle, version))
     history = History(home.database_url)
     clock = chosen(home.clock, history.newest)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-import lightgbm as lgb
 import numpy as np
 import polars as pl
 
@@ -15,7 +14,9 @@ from features.definitions import BY_NAME
 from features.feature import Array
 from features.history import Known
 from features.packed import CustomerEvents
-from serving.bundle import Bundle
+from models.additive import Additive
+from models.bundle import Bundle
+from models.population import Active
 from serving.scores import NextPurchase, Reason, Scores
 
 REASONS = 3
@@ -28,11 +29,11 @@ _NEWCOMER = "nothing bought yet: the average of customers who have just begun st
 class Scorer:
     """A loaded bundle, ready to score."""
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self._threads = threads
+        self._models = bundle.models
         self._horizon = bundle.manifest["horizon"]
-        self._value = bundle.manifest["value_interval"]
+        self._active = Active(**bundle.manifest["active"])
         self.default = self._newcomer()
 
     @property
@@ -59,11 +60,11 @@ class Scorer:
         if np.isnan(row.values[_RECENCY]):
             return self.default, row
         values = row.values[None, :]
-        active = bool(row.values[_RECENCY] <= self._horizon["active_days"])
-        expected, low, high = (float(part[0]) for part in self._values(values))
+        active = bool(self._active.holds(values)[0])
+        expected, low, high = (float(part[0]) for part in self._models.value.predict(values))
         scores = replace(
             self.default,
-            churn_risk=float(self._risk(values)[0]) if active else None,
+            churn_risk=float(self._models.churn.predict(values)[0]) if active else None,
             expected_value=expected,
             value_low=low,
             value_high=high,
@@ -79,8 +80,8 @@ class Scorer:
             scores,
             next_purchases=next_purchases,
             chances=chances,
-            churn_reasons=self._reasons(self.bundle.churn, row) if risky else (),
-            value_reasons=self._reasons(self.bundle.value, row),
+            churn_reasons=_reasons(self._models.churn, row) if risky else (),
+            value_reasons=_reasons(self._models.value.expected, row),
         )
 
     def tier(self, expected: float) -> str:
@@ -100,8 +101,8 @@ class Scorer:
 
     def _score_rows(self, known: Known, rows: FeatureMatrix) -> pl.DataFrame:
         bought = ~np.isnan(rows.values[:, _RECENCY])
-        active = bought & (rows.values[:, _RECENCY] <= self._horizon["active_days"])
-        expected, low, high = self._values(rows.values)
+        active = self._active.holds(rows.values)
+        expected, low, high = self._models.value.predict(rows.values)
         newcomer = self.default
         expected = np.where(bought, expected, newcomer.expected_value)
         ranked = self._rank_base(known, rows.customers)
@@ -110,7 +111,7 @@ class Scorer:
             {
                 "customer": rows.customers,
                 "as_of": [rows.as_of] * len(rows.customers),
-                "churn_risk": np.where(active, self._risk(rows.values), np.nan),
+                "churn_risk": np.where(active, self._models.churn.predict(rows.values), np.nan),
                 "active": active,
                 "expected_value": expected,
                 "value_low": np.where(bought, low, newcomer.value_low),
@@ -123,21 +124,21 @@ class Scorer:
         ).with_columns(pl.col("churn_risk").fill_nan(None))
 
     def _rank_base(self, known: Known, customers: tuple[str, ...]) -> dict[str, list[dict[str, object]]]:
-        ranker = self.bundle.ranker
+        ranker = self._models.next_purchase
         if ranker is None:
             return {}
         pairs = pairs_of(known, ranker.table, customers)
-        scores = self._predict(ranker.booster, pairs.values)
+        scores = ranker.rank(pairs.values)
         return _best_of(pairs, scores, ranker.calibration.apply(scores))
 
     def _next(self, events: CustomerEvents, as_of: datetime) -> tuple[dict[str, float], tuple[NextPurchase, ...]]:
-        ranker = self.bundle.ranker
+        ranker = self._models.next_purchase
         if ranker is None:
             return {}, ()
         items, values = pairs_of_customer(events, ranker.table, microseconds(as_of))
         if not (values[:, _DAYS] > 0).any():
             return {}, self.default.next_purchases
-        scores = self._predict(ranker.booster, values)
+        scores = ranker.rank(values)
         probability = ranker.calibration.apply(scores)
         order = np.lexsort((np.array(items), -scores))[:NEXT_PURCHASES]
         ranked = (
@@ -147,7 +148,7 @@ class Scorer:
         return dict(zip(items, probability.tolist(), strict=True)), tuple(ranked)
 
     def _newcomer(self) -> Scores:
-        means, ranker = self.bundle.manifest["newcomer"], self.bundle.ranker
+        means, ranker = self.bundle.manifest["newcomer"], self._models.next_purchase
         shares = dict(zip(ranker.table.items, ranker.table.statistics[:, 0].tolist(), strict=True)) if ranker else {}
         popular = list(shares.items())[:NEXT_PURCHASES]
         return Scores(
@@ -164,23 +165,11 @@ class Scorer:
             population=shares,
         )
 
-    def _risk(self, values: Array) -> Array:
-        return self.bundle.churn_calibration.apply(self._predict(self.bundle.churn, values))
 
-    def _values(self, values: Array) -> tuple[Array, Array, Array]:
-        part = self._value
-        expected = self._predict(self.bundle.value, values) * part["scale"]
-        slack = part["margin"] * (expected + part["typical"])
-        low = np.minimum(np.maximum(self._predict(self.bundle.value_low, values) - slack, 0.0), expected)
-        return expected, low, np.maximum(self._predict(self.bundle.value_high, values) + slack, expected)
-
-    def _predict(self, booster: lgb.Booster, values: Array) -> Array:
-        return np.asarray(booster.predict(values, num_threads=self._threads), dtype=np.float64)
-
-    def _reasons(self, booster: lgb.Booster, row: FeatureRow) -> tuple[Reason, ...]:
-        parts = np.asarray(booster.predict(row.values[None, :], pred_contrib=True, num_threads=1))[0][:-1]
-        strongest = np.argsort(-np.abs(parts), kind="stable")[:REASONS]
-        return tuple(_reason(place, float(row.values[place]), float(parts[place])) for place in strongest)
+def _reasons(model: Additive, row: FeatureRow) -> tuple[Reason, ...]:
+    parts = model.contributions(row.values[None, :])[0][:-1]
+    strongest = np.argsort(-np.abs(parts), kind="stable")[:REASONS]
+    return tuple(_reason(place, float(row.values[place]), float(parts[place])) for place in strongest)
 
 
 def _reason(place: int, value: float, contribution: float) -> Reason:

@@ -158,8 +158,8 @@ def test_an_item_without_a_spoken_name_is_said_in_small_letters(tmp_path: Path) 
         ),
         (
             ('region = "KR"', 'region = "KR"\nlanguage = "en"'),
-            "glossary.toml: expected only languages, tiers, terms, horizon, next_purchase, currency, region, "
-            "assumptions, items; found 'language'; did you mean languages?",
+            "glossary.toml: expected only languages, tiers, terms, churn, horizon, next_purchase, currency, "
+            "region, assumptions, items; found 'language'; did you mean languages?",
         ),
         (
             ('["en", "ko"]', '["en", "jp"]'),

@@ -11,7 +11,6 @@ from features.affinity import PAIR_FEATURES
 from features.contract import FeatureMatrix
 from features.feature import Array
 from training.dataset import PairWindow, Window
-from training.splits import keep
 
 _CHURN = {
     "recency": ("days_since_purchase",),
@@ -26,8 +25,8 @@ _POPULARITY, _FREQUENCY, _DECAYED = (
 
 def churn_baselines(windows: Sequence[Window], test: Window) -> dict[str, Array]:
     """Predict the test's active customers by rules over a few numbers, made probabilities by logistic regression."""
-    active = [keep(window, window.active) for window in windows]
-    judged = keep(test, test.active)
+    active = [window.of_active for window in windows]
+    judged = test.of_active
     lapsed = np.concatenate([window.lapsed for window in active])
     found = {}
     for name, columns in _CHURN.items():

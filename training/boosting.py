@@ -1,19 +1,19 @@
 """The one place where a LightGBM booster is fitted, small enough to explain each of its scores within a call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import lightgbm as lgb
-import numpy as np
 
 from features.feature import Array
+from models.trees import Trees
 
 _SMALL = {
-    "learning_rate": 0.05,
-    "num_leaves": 15,
+    "learning_rate": 0.03,
+    "num_leaves": 7,
     "min_data_in_leaf": 40,
-    "feature_fraction": 0.6,
+    "feature_fraction": 0.3,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
@@ -29,19 +29,29 @@ class Fit:
 
     seed: int = 7
     threads: int = 1
-    trees: int = 100
-    parameters: dict[str, Any] = field(default_factory=dict)
+    trees: int = 200
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def boost(objective: str, rows: Array, labels: Array, names: Sequence[str], fit: Fit) -> lgb.Booster:
-    """Fit a booster on rows of shape (n, features) and labels of shape (n,)."""
+def boost(
+    objective: Mapping[str, Any],
+    rows: Array,
+    labels: Array,
+    names: Sequence[str],
+    fit: Fit,
+    *,
+    offset: Array | None = None,
+    rising: Mapping[str, int] | None = None,
+) -> Trees:
+    """Fit a booster on rows of shape (n, features) and labels of shape (n,).
+
+    `offset`, shape (n,), is the score that the trees start from; they are to be added to it. `rising` holds 1 for
+    a feature with which the score may only rise, and -1 for one with which it may only fall.
+    """
     leaf = max(5, min(_SMALL["min_data_in_leaf"], len(labels) // 50))
-    parameters = _SMALL | {"min_data_in_leaf": leaf} | fit.parameters
-    parameters |= {"objective": objective, "seed": fit.seed, "num_threads": fit.threads}
-    data = lgb.Dataset(rows, labels, feature_name=list(names), free_raw_data=True)
-    return lgb.train(parameters, data, num_boost_round=fit.trees)
-
-
-def predict(booster: lgb.Booster, rows: Array, threads: int) -> Array:
-    """Predict rows of shape (n, features); returns shape (n,)."""
-    return np.asarray(booster.predict(rows, num_threads=threads), dtype=np.float64)
+    parameters = {**_SMALL, "min_data_in_leaf": leaf, **fit.parameters, **objective}
+    parameters |= {"seed": fit.seed, "num_threads": fit.threads}
+    if rising:
+        parameters["monotone_constraints"] = [rising.get(name, 0) for name in names]
+    data = lgb.Dataset(rows, labels, feature_name=list(names), init_score=offset, free_raw_data=True)
+    return Trees(lgb.train(parameters, data, num_boost_round=fit.trees), fit.threads)

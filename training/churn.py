@@ -1,63 +1,49 @@
-"""Churn risk: the probability that an active customer buys nothing within the horizon."""
+"""Churn risk: the probability that an active customer buys nothing within the horizon; chosen, tested, refitted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import lightgbm as lgb
 import numpy as np
 
-from features.contract import CONTRACT
 from features.feature import Array
-from training.boosting import Fit, boost, predict
-from training.calibration import IDENTITY, Calibration, calibrate
+from models.additive import Additive
+from training.boosting import Fit
+from training.choosing import Choice, choose, churn_loss, rounds
 from training.cutoffs import Cutoffs
-from training.dataset import Window
-from training.splits import keep, unseen
-
-_SAFE = 1e-6
+from training.dataset import Moment, Window, Windows
+from training.ladder import ChurnLadder
+from training.minimum import Allowed
 
 
 @dataclass(frozen=True)
-class ChurnModel:
-    """A booster for the log-odds of lapsing, and its calibration."""
+class ChurnTrained:
+    """What serves, how it was chosen, and its twin's risks in the test window: shape (n,), NaN where not active."""
 
-    booster: lgb.Booster
-    calibration: Calibration
-
-    def predict(self, rows: Array, threads: int) -> Array:
-        """Predict the risk of rows of shape (n, features) as probabilities of shape (n,)."""
-        return self.calibration.apply(predict(self.booster, rows, threads))
+    served: Additive
+    choice: Choice
+    tested: Array
 
 
-def fit_churn(windows: Sequence[Window], calibration: Calibration, fit: Fit) -> ChurnModel:
-    """Fit on the active customers of several cutoffs."""
-    active = [keep(window, window.active) for window in windows]
-    rows = np.concatenate([window.rows.values for window in active])
-    lapsed = np.concatenate([window.lapsed for window in active])
-    return ChurnModel(boost("binary", rows, lapsed, CONTRACT.names, fit), calibration)
+def train_churn(
+    windows: Windows, made: Sequence[Window], cutoffs: Cutoffs, now: Moment, enough: Allowed, fit: Fit
+) -> ChurnTrained:  # fmt: skip
+    """Choose on later windows, fit a twin for the test (the last window), and fit again with the test for now."""
+    days, names = cutoffs.horizon.days, enough.among(ChurnLadder.needs)
+    played = rounds(windows, cutoffs, ChurnLadder, names, fit, _active, _lapsed)
+    choice = choose(played, names, churn_loss, bool(cutoffs.rehearsal and cutoffs.rehearsal.days == days))
+    active = [window.of_active for window in made]
+    *learn, test = active
+    twin = choice.fitted(ChurnLadder(learn, test.rows, test.process, days, fit))
+    risk = np.full(len(made[-1].active), np.nan)
+    risk[made[-1].active] = twin.predict(test.rows.values)
+    rows = now[0].keep(windows.active.holds(now[0].values))
+    served = choice.fitted(ChurnLadder(active, rows if len(rows.customers) else test.rows, now[1], days, fit))
+    return ChurnTrained(served, choice, risk)
 
 
-def choose_calibration(windows: Sequence[Window], cutoffs: Cutoffs, fit: Fit) -> tuple[Calibration, str]:
-    """Calibrate on unseen customers if that lowers log loss there by more than a standard error; say what was found.
-
-    Each half of the unseen customers is judged under the calibration of the other.
-    """
-    pairs = unseen(windows, cutoffs, lambda seen: fit_churn(seen, IDENTITY, fit))
-    kept = [(model, keep(window, window.active)) for model, window in pairs]
-    scores = np.concatenate([model.predict(window.rows.values, fit.threads) for model, window in kept])
-    lapsed = np.concatenate([window.lapsed for _, window in kept])
-    even = np.arange(len(scores)) % 2 == 0
-    crossed = np.empty_like(scores)
-    for half in (even, ~even):
-        crossed[half] = calibrate(scores[~half], lapsed[~half]).apply(scores[half])
-    gain = _losses(scores, lapsed) - _losses(crossed, lapsed)
-    error = float(gain.std() / np.sqrt(len(gain)))
-    said = f"isotonic calibration changes log loss by {-gain.mean():+.4f} ± {error:.4f} on unseen customers"
-    if gain.mean() > error:
-        return calibrate(scores, lapsed), f"{said}: kept"
-    return IDENTITY, f"{said}: left out"
+def _active(window: Window) -> Window:
+    return window.of_active
 
 
-def _losses(scores: Array, happened: Array) -> Array:
-    safe = np.clip(scores, _SAFE, 1 - _SAFE)
-    return -(happened * np.log(safe) + (1 - happened) * np.log(1 - safe))
+def _lapsed(window: Window) -> Array:
+    return window.lapsed

@@ -15,23 +15,37 @@ from features.clock import microseconds
 from features.contract import FeatureMatrix, rows_of
 from features.feature import Array
 from features.history import Known
+from models.lifetime import Process
+from models.population import Active
 from training import labels
-from training.cutoffs import Cutoffs
 from training.horizon import Horizon
+from training.lifetime import fit_process
 
+Moment = tuple[FeatureMatrix, Process | None]
 Progress = Callable[[str, int, int], None]
 _MOST_CUSTOMERS = 3_000
 
 
 @dataclass(frozen=True)
 class Window:
-    """One cutoff: everybody's row, who is active, and what happened next."""
+    """One cutoff: everybody's row, who is active, what happened next, and how customers bought and left until then."""
 
     cutoff: datetime
     rows: FeatureMatrix
+    process: Process | None
     active: npt.NDArray[np.bool_]
     lapsed: Array
     value: Array
+
+    def keep(self, which: npt.NDArray[np.bool_]) -> "Window":
+        """Keep some customers; `which` is boolean, of their number."""
+        parts = (self.active[which], self.lapsed[which], self.value[which])
+        return Window(self.cutoff, self.rows.keep(which), self.process, *parts)
+
+    @property
+    def of_active(self) -> "Window":
+        """The active customers alone."""
+        return self.keep(self.active)
 
 
 @dataclass(frozen=True)
@@ -51,19 +65,35 @@ def value_measure(known: Known) -> str:
     return "margin" if purchases["margin"].null_count() <= 0.1 * len(purchases) else "revenue"
 
 
-def window(known: Known, cutoff: datetime, horizon: Horizon, measure: str) -> Window:
-    """Compute one cutoff's rows as they were known then, and their labels as they are known now."""
-    span = timedelta(days=horizon.days)
-    rows = rows_of(known.at(cutoff))
-    rows = rows.keep(~np.isnan(rows.column("days_since_purchase")))
-    column = "margin" if measure == "margin" else "amount"
-    return Window(
-        cutoff,
-        rows,
-        rows.column("days_since_purchase") <= horizon.active_days,
-        labels.lapsed(known, rows.customers, cutoff, span),
-        labels.value(known, rows.customers, cutoff, span, column),
-    )
+class Windows:
+    """The windows of a history, each computed once; labels are over a number of days."""
+
+    def __init__(self, known: Known, active: Active, measure: str) -> None:
+        self._known, self.active = known, active
+        self._column = "margin" if measure == "margin" else "amount"
+        self._made: dict[datetime, Moment] = {}
+
+    def at(self, cutoff: datetime, days: int) -> Window:
+        """Give one cutoff's rows as they were known then, and what came within some days as it is known now."""
+        rows, process = self.rows(cutoff)
+        span = timedelta(days=days)
+        left = labels.ended if self.active.kind == "contract" else labels.lapsed
+        return Window(
+            cutoff,
+            rows,
+            process,
+            self.active.holds(rows.values),
+            left(self._known, rows.customers, cutoff, span),
+            labels.value(self._known, rows.customers, cutoff, span, self._column),
+        )
+
+    def rows(self, cutoff: datetime) -> Moment:
+        """Compute the rows of everyone who had bought by a cutoff, and the process fitted on them."""
+        if cutoff not in self._made:
+            rows = rows_of(self._known.at(cutoff))
+            rows = rows.keep(~np.isnan(rows.column("days_since_purchase")))
+            self._made[cutoff] = rows, fit_process(rows)
+        return self._made[cutoff]
 
 
 def pair_window(known: Known, cutoff: datetime, horizon: Horizon, level: str) -> PairWindow:
@@ -99,13 +129,3 @@ def halved(window: PairWindow, odd: bool) -> PairWindow:
 def is_odd(customer: str) -> bool:
     """Tell the half that a customer belongs to, the same at every cutoff."""
     return bool(hashlib.blake2b(customer.encode(), digest_size=1).digest()[0] & 1)
-
-
-def windows(known: Known, cutoffs: Cutoffs, horizon: Horizon, measure: str, progress: Progress) -> list[Window]:
-    """Compute the window of every cutoff, the test's last."""
-    moments = (*cutoffs.learn, cutoffs.test)
-    made = []
-    for place, moment in enumerate(moments):
-        made.append(window(known, moment, horizon, measure))
-        progress("Features at past cutoffs", place + 1, len(moments))
-    return made

@@ -54,9 +54,18 @@ def choose_horizon(known: Known, days: int | None = None, active_days: int | Non
         return Horizon(days, active_days or 2 * days, start, end, "set in the glossary")
     quantile = kaplan_meier_quantile(*_gaps(bought, end), 0.9)
     allowed = [step for step in STEPS if step <= span / _SHARE_OF_HISTORY]
-    chosen = min(allowed, key=lambda step: (abs(np.log(step / quantile)), step))
-    why = f"90 % of gaps between purchase days end within {quantile:.0f} days; {span} days of history"
+    if np.isinf(quantile):
+        chosen, found = allowed[-1], "fewer than 90 % of gaps between purchase days ever end"
+    else:
+        chosen = min(allowed, key=lambda step: (abs(np.log(step / quantile)), step))
+        found = f"90 % of gaps between purchase days end within {quantile:.0f} days"
+    why = f"{found}; {span} days of history"
     return Horizon(chosen, active_days or 2 * chosen, start, end, why)
+
+
+def longest(horizon: Horizon) -> float:
+    """Say how many days a horizon over the same history may have at most."""
+    return (horizon.end - horizon.start) / DAY / _SHARE_OF_HISTORY
 
 
 def kaplan_meier_quantile(gaps: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_], share: float) -> float:

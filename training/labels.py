@@ -17,6 +17,12 @@ def lapsed(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: 
     return np.array([customer not in came_back for customer in customers], dtype=np.float64)
 
 
+def ended(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta) -> Array:
+    """Tell who ended a contract in `[cutoff, cutoff + horizon)`: 1.0 ended it, 0.0 did not."""
+    gone = set(_following(known, cutoff, horizon, ("end",))["customer"].unique())
+    return np.array([customer in gone for customer in customers], dtype=np.float64)
+
+
 def value(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta, measure: str) -> Array:
     """Sum each customer's `measure` ("amount" or "margin") over purchases less returns, in currency."""
     following = _following(known, cutoff, horizon, ("purchase", "return"))

@@ -1,19 +1,111 @@
 """What a bundle's predictions came to: judged on a horizon that it hadn't seen when it learned."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from features.errors import NotEnoughData
+from features.clock import from_microseconds
+from features.errors import InputError, NotEnoughData
+from features.feature import Array
 from features.history import Known
+from models.bundle import Bundle
+from models.population import Active
 from training import labels
+from training.dataset import Windows
 from training.evaluation import CHURN_METRICS, VALUE_METRICS, Figure, interval_figures, judge
+from training.horizon import Horizon, choose_horizon
 
-_CHURN = ("AUC", "log loss", "ECE")
-_VALUE = ("normalised Gini", "value in the top fifth", "bias of the total")
+CHURN = {name: CHURN_METRICS[name] for name in ("AUC", "log loss", "ECE")}
+VALUE = {name: VALUE_METRICS[name] for name in ("normalised Gini", "value in the top fifth", "bias of the total")}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two bundles on one window: the first's figures with the second's beside them, and what isn't fair about it."""
+
+    cutoff: datetime
+    days: int
+    customers: int
+    active: int
+    figures: tuple[Figure, ...]
+    unfair: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The comparison as JSON values."""
+        counted = {"days": self.days, "customers": self.customers, "active": self.active}
+        judged = {"figures": [figure.as_dict() for figure in self.figures], "unfair": list(self.unfair)}
+        return {"cutoff": self.cutoff.isoformat(), **counted, **judged}
+
+
+def compare(known: Known, ours: Bundle, other: Bundle) -> Comparison:
+    """Score with both bundles as of the newest moment whose whole horizon is known, and judge them in pairs.
+
+    Raises InputError unless both speak of one horizon and one measure of value, NotEnoughData when too little
+    happened.
+    """
+    _check_alike(ours, other)
+    bundles = (ours, other)
+    horizon = horizon_of(known, ours.manifest)
+    rules = [Active(**one.manifest["active"]) for one in bundles]
+    cutoff = from_microseconds(horizon.end) - timedelta(days=horizon.days)
+    # Both speak of whoever is active under the narrower rule.
+    windows = Windows(known, min(rules, key=lambda rule: rule.days), ours.manifest["value_measure"])
+    window = windows.at(cutoff, horizon.days)
+    active, rows = window.of_active, window.rows.values
+    check_lapses(active.lapsed, cutoff)
+    seed, beside = ours.manifest["seed"], named(other)
+    risk, their_risk = (one.models.churn.predict(active.rows.values) for one in bundles)
+    worth, their_worth = (one.models.value.expected.predict(rows) for one in bundles)
+    figures = judge("churn", CHURN, active.lapsed, risk, {beside: their_risk}, seed)
+    figures += judge("value", VALUE, np.maximum(window.value, 0.0), worth, {beside: their_worth}, seed)
+    unfair = tuple(_seen(one, cutoff) for one in bundles if one.as_of > cutoff)
+    return Comparison(cutoff, horizon.days, len(rows), len(active.lapsed), tuple(figures), unfair)
+
+
+def named(bundle: Bundle) -> str:
+    """Name a bundle as a table does."""
+    return f"version {bundle.version}"
+
+
+def horizon_of(known: Known, manifest: Mapping[str, Any]) -> Horizon:
+    """Take a bundle's horizon and rule of who is active, over the whole days that are known."""
+    told = manifest["horizon"]
+    return replace(choose_horizon(known), days=told["days"], active_days=told["active_days"])
+
+
+def check_lapses(lapsed: Array, cutoff: datetime) -> None:
+    """Refuse to judge where nobody was active, all of them lapsed, or none did."""
+    if not 0 < lapsed.sum() < len(lapsed):
+        raise NotEnoughData(
+            f"expected customers active on {cutoff:%Y-%m-%d} who lapsed and who came back, found"
+            f" {int(lapsed.sum())} lapsed of {len(lapsed)}; ingest more history"
+        )
+
+
+def _check_alike(ours: Bundle, other: Bundle) -> None:
+    mine, theirs = _question(ours.manifest), _question(other.manifest)
+    if mine != theirs:
+        raise InputError(
+            f"expected two versions with the same horizon, churn and value, found {mine} in {named(ours)} and"
+            f" {theirs} in {named(other)}: they answer different questions. Judge each by itself: holdfast evaluate"
+            f" {other.version}"
+        )
+
+
+def _question(manifest: Mapping[str, Any]) -> str:
+    kind = manifest["active"]["kind"]
+    return f"churn by {kind} and {manifest['value_measure']} over {manifest['horizon']['days']} days"
+
+
+def _seen(bundle: Bundle, cutoff: datetime) -> str:
+    return (
+        f"{named(bundle)} learned up to {bundle.as_of:%Y-%m-%d}, so it has seen what came after"
+        f" {cutoff:%Y-%m-%d} and isn't judged fairly here"
+    )
 
 
 def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[str, Any]) -> list[Figure]:
@@ -22,23 +114,17 @@ def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[
     Raises NotEnoughData when nobody was active then, or all of them lapsed, or none did.
     """
     base = pl.concat(scored)
-    if not base["active"].any():
-        raise NotEnoughData(f"expected customers who were active by {manifest['as_of'][:10]}, found none")
     cutoff, span = datetime.fromisoformat(manifest["as_of"]), timedelta(days=manifest["horizon"]["days"])
     active = base.filter(pl.col("active"))
-    lapsed = labels.lapsed(known, tuple(active["customer"]), cutoff, span)
-    if not 0 < lapsed.sum() < len(lapsed):
-        raise NotEnoughData(
-            f"expected customers who lapsed and who came back, found {int(lapsed.sum())} lapsed of {len(lapsed)}"
-        )
+    left = labels.ended if manifest["active"]["kind"] == "contract" else labels.lapsed
+    lapsed = left(known, tuple(active["customer"]), cutoff, span)
+    check_lapses(lapsed, cutoff)
     column = "margin" if manifest["value_measure"] == "margin" else "amount"
     value = labels.value(known, tuple(base["customer"]), cutoff, span, column)
     alike = {"everyone alike": np.full(len(lapsed), lapsed.mean())}
-    churn = {name: CHURN_METRICS[name] for name in _CHURN}
-    worth = {name: VALUE_METRICS[name] for name in _VALUE}
-    figures = judge("churn", churn, lapsed, active["churn_risk"].to_numpy(), alike, manifest["seed"])
+    figures = judge("churn", CHURN, lapsed, active["churn_risk"].to_numpy(), alike, manifest["seed"])
     same = {"everyone alike": np.full(len(value), value.mean())}
-    figures += judge("value", worth, np.maximum(value, 0.0), base["expected_value"].to_numpy(), same, manifest["seed"])
+    figures += judge("value", VALUE, np.maximum(value, 0.0), base["expected_value"].to_numpy(), same, manifest["seed"])
     return figures + interval_figures(
         value, base["value_low"].to_numpy(), base["value_high"].to_numpy(), manifest["seed"]
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +15,11 @@ from features.contract import CONTRACT
 from features.errors import RegistryError
 from features.home import Home
 from training.evaluation import Figure
+from training.grading import GRADES
 
 MODEL = "holdfast"
 CHAMPION = "champion"
-GRADES = ("A", "B", "C")
+_REFUSED = GRADES.index("refused")
 
 
 def register(
@@ -27,14 +29,15 @@ def register(
     bundle_hash: str,
     figures: Sequence[Figure],
     pictures: Mapping[str, str],
-    leaderboard: str,
+    documents: Mapping[str, str],
 ) -> str:
-    """Log a run with its figures and pictures, and register its bundle; returns the new version."""
+    """Log a run with its figures, documents and pictures, and register its bundle; returns the new version."""
     _client(home)
     with mlflow.start_run(experiment_id=_experiment(home), run_name=f"as of {manifest['as_of'][:10]}") as run:
         mlflow.log_params(_parameters(manifest))
         mlflow.log_metrics(_metrics(figures))
-        mlflow.log_text(leaderboard, "leaderboard.md")
+        for name, text in documents.items():
+            mlflow.log_text(text, name)
         for name, svg in pictures.items():
             mlflow.log_text(svg, f"pictures/{name}.svg")
         mlflow.log_artifacts(str(bundle), "bundle")
@@ -52,8 +55,9 @@ def register_version(home: Home, uri: str, run_id: str | None, tags: Mapping[str
 def promote(home: Home, version: str, *, why: str | None = None) -> str | None:
     """Make a version the champion and return the one it replaces, if any.
 
-    Raises RegistryError when there is no such version, or when its grade is worse than the champion's and no reason
-    is given. A champion that was trained on other features can't serve any more, and gives way to any grade.
+    Raises RegistryError when there is no such version, or when it was refused or its grade is worse than the champion's
+    and no reason is given. A champion that was trained on other features can't serve any more, and gives way to any
+    grade but "refused".
     """
     client = _client(home)
     try:
@@ -62,15 +66,27 @@ def promote(home: Home, version: str, *, why: str | None = None) -> str | None:
         known = ", ".join(str(found.version) for found in versions(home)) or "none"
         raise RegistryError(f"expected a registered version, found {version!r}; there are: {known}") from error
     old = champion(home)
-    if old is not None and why is None and _may_serve(old) and _rank(new) > _rank(old):
-        raise RegistryError(
-            f"expected a grade of {old.tags['grade']} or better, as the champion (version {old.version}) has; found"
-            f" {new.tags['grade']}. To promote it all the same: holdfast promote {version} --why REASON"
-        )
+    if why is None:
+        _check_grade(new, old)
     client.set_registered_model_alias(MODEL, CHAMPION, version)
     if why is not None:
         client.set_model_version_tag(MODEL, version, "promoted_because", why)
     return None if old is None else str(old.version)
+
+
+def _check_grade(new: Any, old: Any | None) -> None:
+    all_the_same = f"To promote it all the same: holdfast promote {new.version} --why REASON"
+    if _rank(new) >= _REFUSED:
+        raise RegistryError(
+            f"expected a grade of {', '.join(GRADES[: _REFUSED - 1])} or {GRADES[_REFUSED - 1]}, found"
+            f" {new.tags.get('grade', 'none')}: its figures are too poor to serve, as holdfast evaluate {new.version}"
+            f" says. {all_the_same}"
+        )
+    if old is not None and _may_serve(old) and _rank(new) > _rank(old):
+        raise RegistryError(
+            f"expected a grade of {old.tags['grade']} or better, as the champion (version {old.version}) has; found"
+            f" {new.tags['grade']}. {all_the_same}"
+        )
 
 
 def champion(home: Home) -> Any | None:
@@ -140,7 +156,8 @@ def _parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def _metrics(figures: Sequence[Figure]) -> dict[str, float]:
     found = {}
     for figure in figures:
-        name = f"{figure.model}/{figure.metric}".replace(" %", " percent").replace("%", " percent")
+        # MLflow takes letters, digits and few signs.
+        name = re.sub(r"[^\w.:/ -]", "", f"{figure.model}/{figure.metric}".replace("%", "percent"))
         found[name] = figure.ours
         if figure.best_baseline is not None:
             found[f"{name}/best baseline"] = figure.baselines[figure.best_baseline]

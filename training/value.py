@@ -1,83 +1,94 @@
-"""Value: what a customer is expected to bring within the horizon, and the interval around it."""
+"""Value: what a customer is expected to bring within the horizon, with its interval; chosen, tested, refitted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-import lightgbm as lgb
 import numpy as np
 
-from features.contract import CONTRACT
 from features.feature import Array
-from training.boosting import Fit, boost, predict
+from models.additive import Additive
+from models.value import Interval, ValueModel
+from training.boosting import Fit
+from training.choosing import Choice, Round, choose, rounds, value_loss
 from training.cutoffs import Cutoffs
-from training.dataset import Window
-from training.splits import unseen
-
-COVERAGE = 0.8
+from training.dataset import Moment, Window, Windows
+from training.interval import Bounds, choose_interval, conform, fit_bounds, spread_alike
+from training.ladder import ValueLadder
+from training.minimum import Allowed
 
 
 @dataclass(frozen=True)
-class ValueModel:
-    """A booster for the expectation (Tweedie, log link) and two for the interval's ends, widened by `margin`.
+class ValueTrained:
+    """What serves, how it was chosen, and its twin's expectation, low and high in the test window, shape (n,) each."""
 
-    The interval is conformalised quantile regression (Romano, Patterson and Candès 2019), with errors in units
-    of the expectation plus `typical`, so that large customers get wide intervals and small ones narrow ones.
-    """
-
-    expected: lgb.Booster
-    low: lgb.Booster
-    high: lgb.Booster
-    scale: float
-    margin: float
-    typical: float
-
-    def predict(self, rows: Array, threads: int) -> tuple[Array, Array, Array]:
-        """Predict expectation, low and high for rows of shape (n, features), in currency, each of shape (n,)."""
-        expected = predict(self.expected, rows, threads) * self.scale
-        slack = self.margin * (expected + self.typical)
-        low = np.minimum(np.maximum(predict(self.low, rows, threads) - slack, 0.0), expected)
-        return expected, low, np.maximum(predict(self.high, rows, threads) + slack, expected)
+    served: ValueModel
+    choice: Choice
+    interval_said: str
+    tested: tuple[Array, Array, Array]
 
 
-def fit_value(windows: Sequence[Window], scale: float, margin: float, fit: Fit) -> ValueModel:
-    """Fit on everyone who ever bought, at several cutoffs; what was given back beyond what was bought counts zero."""
-    rows = np.concatenate([window.rows.values for window in windows])
-    value = np.maximum(np.concatenate([window.value for window in windows]), 0.0)
-    low, high = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
-
-    def quantile(level: float) -> lgb.Booster:
-        return boost("quantile", rows, value, CONTRACT.names, Fit(fit.seed, fit.threads, fit.trees, {"alpha": level}))
-
-    tweedie = Fit(fit.seed, fit.threads, fit.trees, {"tweedie_variance_power": 1.3})
-    expected = boost("tweedie", rows, value, CONTRACT.names, tweedie)
-    return ValueModel(expected, quantile(low), quantile(high), scale, margin, float(value.mean()))
-
-
-def conform(windows: Sequence[Window], cutoffs: Cutoffs, fit: Fit) -> tuple[float, float]:
-    """Find the scale that makes totals come true on unseen customers, and the margin that makes the interval cover."""
-    pairs = unseen(windows, cutoffs, lambda seen: fit_value(seen, 1.0, 0.0, fit))
-    predictions = [model.predict(window.rows.values, fit.threads)[0] for model, window in pairs]
-    actual = np.concatenate([window.value for _, window in pairs])
-    scale = float(np.clip(actual.sum() / max(np.concatenate(predictions).sum(), 1e-9), 0.5, 2.0))
-    misses = np.concatenate([_misses(model, window, scale, fit.threads) for model, window in pairs])
-    rank = min(1.0, COVERAGE * (1 + 1 / len(misses)))
-    return scale, float(np.quantile(misses, rank))
+def train_value(
+    windows: Windows, made: Sequence[Window], cutoffs: Cutoffs, now: Moment, enough: Allowed, fit: Fit
+) -> ValueTrained:  # fmt: skip
+    """Choose on later windows, fit a twin for the test (the last window), and fit again with the test for now."""
+    days, names = cutoffs.horizon.days, enough.among(ValueLadder.needs)
+    played = rounds(windows, cutoffs, ValueLadder, names, fit, _everyone, _brought)
+    choice = choose(played, names, value_loss, bool(cutoffs.rehearsal and cutoffs.rehearsal.days == days))
+    *learn, test = made
+    twin = choice.fitted(ValueLadder(learn, test.rows, test.process, days, fit))
+    served = choice.fitted(ValueLadder(made, *now, days, fit))
+    bounding = _Bounding(windows, cutoffs, choice, played, fit)
+    use, said = bounding.choose(enough)
+    expected, low, high = ValueModel(twin, bounding.interval(twin, learn, use)).predict(test.rows.values)
+    return ValueTrained(ValueModel(served, bounding.interval(served, made, use)), choice, said, (expected, low, high))
 
 
-def _misses(model: ValueModel, window: Window, scale: float, threads: int) -> Array:
-    rows = window.rows.values
-    expected = predict(model.expected, rows, threads) * scale
-    below = predict(model.low, rows, threads) - window.value
-    above = window.value - predict(model.high, rows, threads)
-    return np.maximum(below, above) / (expected + model.typical)
+@dataclass(frozen=True)
+class _Bounding:
+    """Finds intervals from the later windows, or from those learned from where there are none."""
+
+    windows: Windows
+    cutoffs: Cutoffs
+    choice: Choice
+    played: Sequence[Round]
+    fit: Fit
+
+    def choose(self, enough: Allowed) -> tuple[bool, str]:
+        if not self.played:
+            return False, "bounds are shares of the expectation: no later window to compare on"
+        if not enough.trees:
+            return False, "bounds are shares of the expectation: too little data for quantile trees"
+        return choose_interval(self.played, self._expected, self._bounds)
+
+    def interval(self, model: Additive, learned: Sequence[Window], use: bool) -> Interval:
+        if not self.played:
+            return spread_alike(model, learned)
+        bounds: Sequence[Bounds | None] = self._bounds if use else [None] * len(self.played)
+        return conform(self.played, self._expected, bounds, fit_bounds(learned, self.fit) if use else None)
+
+    @cached_property
+    def _expected(self) -> list[Array]:
+        return [
+            played.models[self.choice.level][self.choice.candidate]
+            .adjusted(self.choice.adjustment.slope, self.choice.adjustment.shift)
+            .predict(played.window.rows.values)
+            for played in self.played
+        ]
+
+    @cached_property
+    def _bounds(self) -> list[Bounds]:
+        assert self.cutoffs.rehearsal is not None
+        days = self.cutoffs.rehearsal.days
+        return [
+            fit_bounds([self.windows.at(moment, days) for moment in earlier], self.fit)
+            for _, earlier in self.cutoffs.rehearsal.rounds
+        ]
 
 
-def tier_floors(expected: Array, shares: Sequence[float]) -> tuple[float, ...]:
-    """Find the smallest expectation of each tier but the last, given the tiers' shares from the top.
+def _everyone(window: Window) -> Window:
+    return window
 
-    >>> tier_floors(np.array([1.0, 2.0, 3.0, 4.0]), [0.25, 0.25, 0.5])
-    (4.0, 3.0)
-    """
-    ordered = np.sort(expected)[::-1]
-    counts = np.cumsum(np.round(np.array(shares[:-1]) * len(ordered))).astype(int)
-    return tuple(float(ordered[max(count - 1, 0)]) for count in counts)
+
+def _brought(window: Window) -> Array:
+    return np.maximum(window.value, 0.0)

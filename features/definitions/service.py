@@ -47,4 +47,5 @@ FEATURES = (
         "ends", Selection(("end",)), (364,), "Contracts ended in the last {window} days: {value}",
         "최근 {window}일간 해지한 계약 수: {value}",
     ),
+    since("days_since_end", Selection(("end",)), "Days since a contract was last ended: {value}", "마지막 계약 해지 후 지난 일수: {value}"),
 )  # fmt: skip

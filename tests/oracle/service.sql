@@ -18,6 +18,7 @@ SELECT
     MIN(age_days) FILTER (WHERE kind = 'late_payment') AS days_since_late_payment,
     MIN(age_days) FILTER (WHERE kind = 'visit') AS days_since_visit,
     COUNT(*) FILTER (WHERE kind = 'visit' AND moment >= as_of - INTERVAL 91 DAYS) AS visits_91,
-    COUNT(*) FILTER (WHERE kind = 'end' AND moment >= as_of - INTERVAL 364 DAYS) AS ends_364
+    COUNT(*) FILTER (WHERE kind = 'end' AND moment >= as_of - INTERVAL 364 DAYS) AS ends_364,
+    MIN(age_days) FILTER (WHERE kind = 'end') AS days_since_end
 FROM past
 GROUP BY customer

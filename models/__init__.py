@@ -1,0 +1,1 @@
+"""What a fitted model says of a row, and how it lies on disk."""

@@ -1,0 +1,376 @@
+"""What is chosen on later windows, and what a history is large enough for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.clock import microseconds
+from features.contract import CONTRACT, FeatureMatrix
+from features.errors import NotEnoughData
+from features.feature import Array
+from features.history import History
+from models.additive import Additive
+from models.population import Active
+from models.value import Interval
+from tests.making import AS_OF
+from tests.test_horizon import START, shoppers
+from training.boosting import Fit
+from training.choosing import Choice, Round, choose, churn_loss, paired, value_loss
+from training.cutoffs import Cutoffs
+from training.dataset import Window, Windows
+from training.horizon import Horizon
+from training.interval import LEVELS, choose_interval, conform, fit_bounds, pinball
+from training.ladder import ChurnLadder, ValueLadder
+from training.metrics import COVERAGE
+from training.minimum import Allowed, allowed
+from training.placing import place_cutoffs
+
+CANDIDATES = ("simple", "middle", "complex")
+WIDTH = len(CONTRACT.names)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A part that says what stands in a column of the row."""
+
+    place: int
+
+    def scores(self, rows: Array) -> Array:
+        return rows[:, self.place]
+
+    def contributions(self, rows: Array) -> Array:
+        return np.zeros((len(rows), WIDTH + 1))
+
+
+def window(rows: Array, lapsed: Array, value: Array | None = None, active: Array | None = None) -> Window:
+    matrix = FeatureMatrix(AS_OF, tuple(f"customer:{place}" for place in range(len(rows))), rows)
+    who = np.ones(len(rows), dtype=bool) if active is None else active.astype(bool)
+    return Window(AS_OF, matrix, None, who, lapsed, np.ones(len(rows)) if value is None else value)
+
+
+def played(scores: Sequence[Array], levels: Sequence[str] = ("learned",), truth: Array | None = None) -> Round:
+    """A later window in which each candidate says a column; those of the second level stand after the first's."""
+    rows = np.zeros((len(scores[0]), WIDTH))
+    rows[:, : len(scores)] = np.column_stack(scores)
+    happened = np.zeros(len(rows)) if truth is None else truth
+    count = len(scores) // len(levels)
+    models = {
+        level: {
+            name: Additive("logit", (Column(at * count + place),), (1.0,))
+            for place, name in enumerate(CANDIDATES[:count])
+        }
+        for at, level in enumerate(levels)
+    }
+    return Round(window(rows, happened), happened, models)
+
+
+def as_said(truth: Array, scores: Array) -> Array:
+    """A loss that is the score itself, so that a window holds the losses that a test wants."""
+    return scores
+
+
+def chosen(rounds: Sequence[Round], count: int) -> Choice:
+    return choose(rounds, CANDIDATES[:count], as_said, adjust=False)
+
+
+def spread(mean: float) -> Array:
+    """100 numbers with this mean, in units of the mean's standard error."""
+    noise = np.tile([-1.0, 1.0], 50)
+    return noise + mean * paired(noise, np.arange(100))[1]
+
+
+@pytest.mark.parametrize(("gain", "taken"), [(-3.0, 0), (0.0, 0), (0.9, 0), (1.1, 1), (4.0, 1)])
+def test_the_simpler_stays_unless_it_loses_by_more_than_a_standard_error(gain: float, taken: int):
+    choice = chosen([played([np.full(100, 5.0), 5.0 - spread(gain)])], 2)
+    assert choice.candidate == CANDIDATES[taken]
+    simple, middle = choice.ladder
+    assert (simple.gain, simple.said) == (None, "the simplest")
+    assert middle.gain is not None
+    assert middle.error is not None
+    assert middle.gain / middle.error == pytest.approx(gain, abs=1e-9)
+    assert middle.loss == pytest.approx(5.0 - middle.gain)
+    assert middle.said == ("better than simple by more than a standard error" if taken else "simple stays")
+
+
+def test_each_candidate_must_beat_the_one_that_stands_and_not_the_simplest():
+    first, second = spread(2.0), spread(2.5)
+    choice = chosen([played([np.full(100, 5.0), 5.0 - first, 5.0 - second])], 3)
+    assert choice.candidate == "complex"
+    near = chosen([played([np.full(100, 5.0), 5.0 - first, 5.0 - first - spread(0.5)])], 3)
+    assert near.candidate == "middle"
+    assert near.ladder[2].said == "middle stays"
+
+
+def test_without_later_windows_the_most_complex_is_taken_and_nothing_adjusted():
+    choice = choose([], CANDIDATES, churn_loss, adjust=True)
+    assert (choice.candidate, choice.level, choice.ladder) == ("complex", "learned", ())
+    assert (choice.adjustment.slope, choice.adjustment.shift) == (1.0, 0.0)
+    assert choice.adjustment.said == "the history is too short for later windows to choose on"
+
+
+@pytest.mark.parametrize(("gain", "level"), [(-2.0, "learned"), (0.9, "learned"), (1.1, "process")])
+def test_the_process_gives_the_level_only_if_it_is_better(gain: float, level: str):
+    both = played([np.full(100, 5.0), 5.0 - spread(gain)], ("learned", "process"))
+    choice = chosen([both, both], 1)
+    # Two windows of the same customers count each customer once: no surer than one window.
+    assert choice.level == level
+    assert choice.level_said.endswith("taken" if level == "process" else "left")
+
+
+def test_a_level_that_one_window_lacks_is_not_taken():
+    both = played([np.full(100, 5.0), np.full(100, 1.0)], ("learned", "process"))
+    assert chosen([both, both], 1).level == "process"
+    choice = chosen([both, played([np.full(100, 5.0)])], 1)
+    assert (choice.level, choice.level_said) == ("learned", "no process to take a level from")
+
+
+def lapses(seed: int, stretch: float) -> Round:
+    """A window of 2,000 whose odds of a lapse are said `stretch` times too far from even."""
+    rng = np.random.default_rng(seed)
+    odds = rng.normal(0, 1.5, 2_000)
+    lapsed = (rng.random(2_000) < 1 / (1 + np.exp(-odds))).astype(np.float64)
+    return played([stretch * odds], truth=lapsed)
+
+
+def test_recalibration_is_kept_when_it_wins_on_both_windows():
+    choice = choose([lapses(1, 2.0), lapses(2, 2.0)], ("simple",), churn_loss, adjust=True)
+    assert choice.adjustment.slope == pytest.approx(0.5, abs=0.05)
+    assert choice.adjustment.said.endswith("kept")
+
+
+@pytest.mark.parametrize("stretches", [(1.0, 1.0), (2.0, 1.0), (1.0, 2.0), (2.0, 0.5)])
+def test_recalibration_that_does_not_win_on_both_windows_is_left_out(stretches: tuple[float, float]):
+    rounds = [lapses(place, stretch) for place, stretch in enumerate(stretches, 1)]
+    adjustment = choose(rounds, ("simple",), churn_loss, adjust=True).adjustment
+    assert (adjustment.slope, adjustment.shift) == (1.0, 0.0)
+    assert adjustment.said.endswith("left out")
+
+
+def test_nothing_is_recalibrated_on_a_shorter_horizon():
+    adjustment = choose([lapses(1, 2.0), lapses(2, 2.0)], ("simple",), churn_loss, adjust=False).adjustment
+    assert (adjustment.slope, adjustment.shift) == (1.0, 0.0)
+    assert adjustment.said == "no recalibration: the later windows have a shorter horizon"
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=30), st.integers(2, 4))
+def test_a_customers_rows_told_again_make_nothing_surer(differences: list[float], times: int):
+    once = paired(np.array(differences), np.arange(len(differences)))
+    again = paired(np.tile(differences, times), np.tile(np.arange(len(differences)), times))
+    assert again == pytest.approx(once, abs=1e-9)
+
+
+@given(st.floats(0.05, 0.95), st.floats(0.01, 500))
+def test_losses_are_least_where_the_prediction_is_the_mean(rate: float, mean: float):
+    for loss, best, truths, weights in (
+        (churn_loss, np.log(rate / (1 - rate)), np.array([0.0, 1.0]), np.array([1 - rate, rate])),
+        (value_loss, np.log(mean), np.array([0.0, 2 * mean]), np.array([0.5, 0.5])),
+    ):
+        lost = [float(loss(truths, np.full(2, best + off)) @ weights) for off in (0.0, -0.1, 0.1)]
+        assert lost[0] < min(lost[1:])
+
+
+def brought(seed: int, count: int = 4_000) -> tuple[Round, Array]:
+    """A window whose value spreads around its expectation more where that is small."""
+    rng = np.random.default_rng(seed)
+    expected = np.exp(rng.normal(3, 1, count))
+    value = rng.gamma(1 + expected / 20, expected / (1 + expected / 20))
+    return Round(window(np.zeros((count, WIDTH)), np.zeros(count), value), value, {}), expected
+
+
+def test_shares_by_group_cover_four_in_five_of_every_group():
+    learned, later = brought(1), brought(2)
+    interval = conform([learned[0]], [learned[1]], [None], None)
+    for round, expected in (learned, later):
+        low, high = interval.around(expected, round.window.rows.values)
+        covered = (round.truth >= low) & (round.truth <= high)
+        assert covered.mean() == pytest.approx(COVERAGE, abs=0.03)
+        for group in np.array_split(np.argsort(expected), 8):
+            assert covered[group].mean() == pytest.approx(COVERAGE, abs=0.07)
+
+
+def test_one_share_for_all_would_not_cover_every_group():
+    round, expected = brought(1)
+    by_group = conform([round], [expected], [None], None)
+    middle = len(by_group.knots) // 2
+    alike = Interval(
+        by_group.typical, by_group.knots[:1], by_group.below[middle:][:1], by_group.above[middle:][:1], None
+    )
+    low, high = alike.around(expected, round.window.rows.values)
+    covered = (round.truth >= low) & (round.truth <= high)
+    lowest, *_, highest = np.array_split(np.argsort(expected), 8)
+    assert max(abs(covered[group].mean() - COVERAGE) for group in (lowest, highest)) > 0.07
+
+
+def restless(seed: int, matters: bool) -> Round:
+    """A window in which a feature tells whose value spreads, if it `matters`."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(0, 1, (1_200, WIDTH))
+    wild = rows[:, 3] > 0 if matters else rng.random(1_200) > 0.5
+    value = np.maximum(100 + np.where(wild, 60, 2) * rng.normal(0, 1, 1_200), 0.0)
+    return Round(window(rows, np.zeros(1_200), value), value, {})
+
+
+@pytest.mark.parametrize("matters", [True, False])
+def test_quantile_trees_bound_only_where_they_bound_better(matters: bool):
+    rounds = [restless(seed, matters) for seed in (1, 2)]
+    fit = Fit(trees=40, parameters={"learning_rate": 0.2, "num_leaves": 4})
+    bounds = [fit_bounds([restless(seed, matters).window], fit) for seed in (3, 4)]
+    use, said = choose_interval(rounds, [np.full(1_200, 100.0)] * 2, bounds)
+    assert use is matters
+    assert said.startswith("pinball loss ")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_pinball_loss_is_least_at_the_quantile(level: float):
+    truth = np.random.default_rng(1).gamma(2, 30, 2_000)
+    best = float(np.quantile(truth, level))
+    lost = [pinball(truth, np.full(2_000, bound), level) for bound in (best, 0.8 * best, 1.2 * best)]
+    assert lost[0] == min(lost)
+
+
+HORIZON = Horizon(28, 56, 0, 400 * 86_400_000_000, "")
+PLENTY = Cutoffs(tuple(AS_OF + timedelta(days=7 * n) for n in range(4)), AS_OF, timedelta(days=28), None)
+FEW_CUTOFFS = replace(PLENTY, learn=PLENTY.learn[:3])
+
+
+def past(active: int = 1_000, lapsed: int = 300, value: float = 1.0) -> list[Window]:
+    """Four windows to learn from and a test of the same customers: so many active, so many of whom lapse."""
+    who = np.arange(1_200) < active
+    made = window(np.zeros((1_200, WIDTH)), (np.arange(1_200) < lapsed) * 1.0, np.full(1_200, value), who)
+    return [made] * 5
+
+
+def names(enough: Allowed) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return enough.among(ChurnLadder.needs), enough.among(ValueLadder.needs)
+
+
+def test_a_history_with_plenty_allows_every_candidate_and_totals():
+    enough = allowed(past(), True, PLENTY, HORIZON)
+    assert enough == Allowed(True, True, True, ())
+    assert names(enough) == (tuple(ChurnLadder.needs), tuple(ValueLadder.needs))
+
+
+@pytest.mark.parametrize(
+    ("windows", "cutoffs", "horizon", "said"),
+    [
+        (past(active=999), PLENTY, HORIZON, "active customers: found 999, and LightGBM needs 1,000"),
+        (past(lapsed=199), PLENTY, HORIZON, "whichever are fewer: found 199, and LightGBM needs 200"),
+        (past(lapsed=801), PLENTY, HORIZON, "whichever are fewer: found 199, and LightGBM needs 200"),
+        (past(), FEW_CUTOFFS, HORIZON, "cutoffs to learn from: found 3, and LightGBM needs 4"),
+        (past(), PLENTY, replace(HORIZON, days=140), "days of history: found 400, and LightGBM needs 420"),
+    ],
+)  # fmt: skip
+def test_each_condition_of_trees_drops_the_trees_alone_and_says_so(
+    windows: list[Window], cutoffs: Cutoffs, horizon: Horizon, said: str
+):
+    enough = allowed(windows, True, cutoffs, horizon)
+    assert names(enough) == (("decayed count", "RFM logistic", "BG/NBD", "logistic"), ("decayed spend", "BG/NBD"))
+    (reason,) = enough.said
+    assert reason.endswith(said)
+    assert enough.totals
+
+
+def test_one_customer_at_many_cutoffs_counts_once():
+    enough = allowed(past(active=400, lapsed=100), True, PLENTY, HORIZON)
+    assert any(said.startswith("active customers: found 400") for said in enough.said)
+    assert any("whichever are fewer: found 100" in said for said in enough.said)
+
+
+def test_without_a_process_what_is_made_of_it_is_dropped_and_the_trees_stay():
+    enough = allowed(past(), False, PLENTY, HORIZON)
+    assert names(enough) == (
+        ("decayed count", "RFM logistic", "logistic", "LightGBM"), ("decayed spend", "Tweedie", "hurdle", "blend"),
+    )  # fmt: skip
+    (reason,) = enough.said
+    assert "200 repeat buyers" in reason
+
+
+def test_totals_are_claimed_from_thirteen_months_on():
+    day = 86_400_000_000
+    year, more = (allowed(past(), True, PLENTY, replace(HORIZON, end=days * day)) for days in (395, 396))
+    assert not year.totals
+    assert more.totals
+    assert year.said == (
+        "totals are not claimed: a year's seasons need 13 months of history, found 395 days",
+    )  # fmt: skip
+    assert names(year) == names(more)
+
+
+@pytest.mark.parametrize("part", ["past windows", "last window"])
+@pytest.mark.parametrize("lapsed", [19, 981])
+def test_too_few_of_a_kind_or_no_value_are_refused_in_learning_and_in_the_test(part: str, lapsed: int):
+    def spoilt(bad: Window) -> list[Window]:
+        return [bad] * 4 + past()[-1:] if part == "past windows" else [*past()[:4], bad]
+
+    # Four windows to learn from are counted together.
+    few = past(lapsed=lapsed)[0] if part == "last window" else past(lapsed=4 if lapsed == 19 else 996)[0]
+    with pytest.raises(NotEnoughData, match=rf"as many who came back in the {part}, found \d+ lapsed of"):
+        allowed(spoilt(few), True, PLENTY, HORIZON)
+    with pytest.raises(NotEnoughData, match=f"expected amounts above 0 in the {part}, found none"):
+        allowed(spoilt(past(value=-1.0)[0]), True, PLENTY, HORIZON)
+
+
+Placed = tuple[Horizon, Cutoffs, list[str], Windows]
+Placing = Callable[..., Placed]
+
+
+@pytest.fixture
+def placing(history: History) -> Placing:
+    """Place the horizon of `days` over shoppers who come back `every` so many days."""
+
+    def place(
+        every: int, days: int, *, fixed: int | None = None, active: int | None = None, kind: str = "silence"
+    ) -> Placed:  # fmt: skip
+        known = shoppers(history, 40, every, days=100).known_by(START + timedelta(days=100))
+        span = (microseconds(START + timedelta(days=day)) for day in (0, 100))
+        horizon = Horizon(days, active or 2 * days, *span, "by hand")
+        windows = Windows(known, Active(kind, horizon.active_days), "revenue")
+        return *place_cutoffs(windows, horizon, fixed, active, lambda name, done, total: None), windows
+
+    return place
+
+
+def test_a_horizon_that_nobody_lapses_in_is_shortened_by_a_step(placing: Placing):
+    horizon, cutoffs, said, windows = placing(every=7, days=28)
+    assert (horizon.days, horizon.active_days, windows.active.days) == (14, 28, 28)
+    assert cutoffs.horizon == timedelta(days=14)
+    assert said == ["0.0 % of the active lapsed within 28 days: the horizon was moved to 14 days"]
+    assert horizon.why == "by hand; 0.0 % of the active lapsed within 28 days, so one step was taken"
+
+
+def test_a_horizon_that_everyone_lapses_in_is_lengthened_by_a_step(placing: Placing):
+    horizon, cutoffs, said, windows = placing(every=60, days=14)
+    assert (horizon.days, horizon.active_days, windows.active.days) == (28, 56, 56)
+    assert cutoffs.horizon == timedelta(days=28)
+    assert said == ["100.0 % of the active lapsed within 14 days: the horizon was moved to 28 days"]
+
+
+def test_a_horizon_in_which_some_lapse_stays(placing: Placing):
+    horizon, _, said, _ = placing(every=60, days=28)
+    assert (horizon.days, horizon.why, said) == (28, "by hand", [])
+
+
+@pytest.mark.parametrize(("every", "days", "fixed"), [(7, 28, 28), (60, 14, 14), (7, 14, None), (400, 28, None)])
+def test_a_horizon_that_is_fixed_or_at_the_end_of_the_steps_stays_and_says_so(
+    placing: Placing, every: int, days: int, fixed: int | None
+):
+    horizon, cutoffs, said, _ = placing(every, days, fixed=fixed)
+    assert (horizon.days, horizon.active_days, cutoffs.horizon) == (days, 2 * days, timedelta(days=days))
+    (one,) = said
+    assert one.endswith("which leaves little to learn from; the horizon stays")
+
+
+def test_a_rule_of_the_active_that_is_fixed_stays_when_the_horizon_moves(placing: Placing):
+    horizon, _, _, windows = placing(every=7, days=28, active=40)
+    assert (horizon.days, horizon.active_days, windows.active.days) == (14, 40, 40)
+
+
+def test_a_horizon_in_which_no_contract_ends_is_lengthened(placing: Placing):
+    """More contracts end in a longer time, while fewer customers are silent for it."""
+    horizon, _, _, _ = placing(every=7, days=14, kind="contract")
+    assert horizon.days == 28

@@ -1,0 +1,167 @@
+"""A bundle that was written is the bundle that is loaded, and MLflow's own flavour can read its trees."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.affinity import PAIR_FEATURES, item_table
+from features.contract import CONTRACT
+from features.errors import ContractError, RegistryError
+from features.history import History
+from models.additive import Additive
+from models.bundle import Models, load, write
+from models.calibration import Calibration
+from models.next_purchase import NextPurchaseModel
+from models.trees import Trees
+from models.value import Interval, ValueModel
+from tests.making import AS_OF, filled, happened
+from tests.properties.test_model_laws import booster, parts, rows_at_random
+from training.boosting import Fit, boost
+
+MANIFEST = {"contract": CONTRACT.as_dict(), "as_of": AS_OF.isoformat()}
+ROWS = rows_at_random(11, 80)
+EVERY = Additive("logit", tuple(parts().values()), tuple(1 / 7 + place / 70 for place in range(7)), 0.1)
+LOGS = Additive("log", (parts()["spend"], parts()["hurdle"]), (0.7, 0.3), 1 / 3)
+SHARES = ((1 / 3, 2.0, 5.0), (-1 / 7, -0.3, -0.2), (0.1, 0.9, 4.0))
+
+
+def value(of_trees: bool) -> ValueModel:
+    bounds = (booster("gamma"), booster("gamma", seed=2)) if of_trees else None
+    return ValueModel(LOGS, Interval(12.3, *SHARES, bounds))
+
+
+@pytest.fixture
+def ranker(history: History) -> NextPurchaseModel:
+    bought = [happened(place, product=f"p{place % 3}") for place in range(12)]
+    table = item_table(filled(history, bought).known_by(AS_OF), "product")
+    pairs = np.random.default_rng(3).normal(0, 1, (300, len(PAIR_FEATURES)))
+    fitted = boost({"objective": "binary"}, pairs, (pairs[:, 0] > 0).astype(np.float64), PAIR_FEATURES, Fit(trees=5))
+    return NextPurchaseModel(fitted, Calibration((-1.0, 0.1, 1.0), (0.1, 1 / 3, 0.9)), table)
+
+
+def renamed(trees: Trees, names: tuple[str, ...]) -> Trees:
+    text = trees.booster.model_to_string().replace(
+        "feature_names=" + " ".join(trees.booster.feature_name()), "feature_names=" + " ".join(names)
+    )
+    return Trees(importlib.import_module("lightgbm").Booster(model_str=text))
+
+
+@pytest.mark.parametrize("of_trees", [True, False])
+def test_what_is_loaded_predicts_what_was_written_bit_by_bit(tmp_path: Path, of_trees: bool):
+    written = Models(EVERY, value(of_trees), None)
+    digest = write(tmp_path, written, MANIFEST)
+    bundle = load(tmp_path, "3")
+    assert (bundle.hash, bundle.version, bundle.as_of) == (digest, "3", AS_OF)
+    assert bundle.models.next_purchase is None
+    assert np.array_equal(bundle.models.churn.predict(ROWS), EVERY.predict(ROWS))
+    for loaded, before in zip(bundle.models.value.predict(ROWS), written.value.predict(ROWS), strict=True):
+        assert np.array_equal(loaded, before)
+    assert [type(part) for part in bundle.models.churn.parts] == [type(part) for part in EVERY.parts]
+    assert (bundle.models.value.interval.trees is not None) == of_trees
+
+
+@pytest.mark.parametrize("kind", list(parts()))
+def test_every_kind_of_part_comes_back_with_its_scores_and_its_shares(tmp_path: Path, kind: str):
+    alone = Additive("logit", (parts()[kind],), (1.0,))
+    write(tmp_path, Models(alone, value(False), None), MANIFEST)
+    loaded = load(tmp_path).models.churn
+    assert np.array_equal(loaded.scores(ROWS), alone.scores(ROWS))
+    # A booster's text holds what a split expects to fewer digits than its leaves; the sum is exact all the same.
+    np.testing.assert_allclose(loaded.contributions(ROWS), alone.contributions(ROWS), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(loaded.contributions(ROWS).sum(axis=1), loaded.scores(ROWS), rtol=1e-9, atol=1e-9)
+
+
+def test_a_ranker_comes_back_with_its_calibration_and_its_items(tmp_path: Path, ranker: NextPurchaseModel):
+    write(tmp_path, Models(EVERY, value(False), ranker), MANIFEST)
+    loaded = load(tmp_path).models.next_purchase
+    assert loaded is not None
+    pairs = np.random.default_rng(4).normal(0, 1, (50, len(PAIR_FEATURES)))
+    assert np.array_equal(loaded.rank(pairs), ranker.rank(pairs))
+    assert loaded.calibration == ranker.calibration
+    assert loaded.table.as_json() == ranker.table.as_json()
+
+
+def test_writing_the_same_models_again_gives_the_same_hash(tmp_path: Path):
+    models = Models(EVERY, value(True), None)
+    assert write(tmp_path / "one", models, MANIFEST) == write(tmp_path / "two", models, MANIFEST)
+    other = Models(EVERY.adjusted(1.0, 1e-12), value(True), None)
+    assert write(tmp_path / "three", other, MANIFEST) != write(tmp_path / "four", models, MANIFEST)
+
+
+@pytest.mark.parametrize("place", ["churn", "value", "bounds", "next purchase"])
+def test_a_booster_of_other_columns_is_refused(tmp_path: Path, ranker: NextPurchaseModel, place: str):
+    odd = renamed(booster("binary"), CONTRACT.names[::-1])
+    churn, expected, bounds = EVERY, LOGS, None
+    if place == "churn":
+        churn = Additive("logit", (odd,), (1.0,))
+    if place == "value":
+        expected = Additive("log", (odd,), (1.0,))
+    if place == "bounds":
+        bounds = (booster("gamma"), odd)
+    if place == "next purchase":
+        ranker = NextPurchaseModel(renamed(ranker.trees, PAIR_FEATURES[::-1]), ranker.calibration, ranker.table)
+    write(tmp_path, Models(churn, ValueModel(expected, Interval(1.0, *SHARES, bounds)), ranker), MANIFEST)
+    with pytest.raises(ContractError) as refused:
+        load(tmp_path)
+    assert str(refused.value) == (
+        "expected the models' columns in the contract's order, found another; train again: holdfast train"
+    )
+
+
+def test_every_file_of_a_bundle_is_checked(tmp_path: Path, ranker: NextPurchaseModel):
+    folder = tmp_path / "bundle"
+    write(folder, Models(EVERY, value(True), ranker), MANIFEST)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json"]
+    assert {path.relative_to(folder).parts[0] for path in files} == {
+        "churn.json", "value.json", "next_purchase.json", "items.json", "trees",
+    }  # fmt: skip
+    for path in files:
+        whole = path.read_text(encoding="utf-8")
+        path.write_text(whole + " ", encoding="utf-8")
+        with pytest.raises(RegistryError, match=f"expected {path.relative_to(folder)} of the bundle with hash"):
+            load(folder)
+        path.write_text(whole, encoding="utf-8")
+    load(folder)
+
+
+def test_a_ranker_that_the_manifest_does_not_know_is_not_served(tmp_path: Path, ranker: NextPurchaseModel):
+    write(tmp_path / "with", Models(EVERY, value(False), ranker), MANIFEST)
+    write(tmp_path / "without", Models(EVERY, value(False), None), MANIFEST)
+    for path in (tmp_path / "with").rglob("*"):
+        laid = tmp_path / "without" / path.relative_to(tmp_path / "with")
+        if path.is_file() and not laid.exists():
+            laid.parent.mkdir(parents=True, exist_ok=True)
+            laid.write_bytes(path.read_bytes())
+    assert load(tmp_path / "without").models.next_purchase is None
+
+
+def test_a_bundle_of_an_older_format_is_refused_with_the_way_out(tmp_path: Path):
+    write(tmp_path, Models(EVERY, value(False), None), MANIFEST)
+    told: dict[str, Any] = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    (tmp_path / "manifest.json").write_text(json.dumps(told | {"format": 1}), encoding="utf-8")
+    with pytest.raises(RegistryError, match=r"expected a bundle of format \d, found 1; train again: holdfast train"):
+        load(tmp_path)
+
+
+def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
+    tmp_path: Path, ranker: NextPurchaseModel
+):  # fmt: skip
+    mlflow_lightgbm = importlib.import_module("mlflow.lightgbm")
+    write(tmp_path, Models(EVERY, value(True), ranker), MANIFEST)
+    pairs = np.random.default_rng(4).normal(0, 1, (50, len(PAIR_FEATURES)))
+    binary, gamma, leaf = booster("binary"), booster("gamma"), booster("binary", leaves=1)
+    ours = {
+        "churn-1": binary, "churn-2": leaf, "churn-6-comes": binary, "churn-6-amount": gamma, "churn-7-comes": leaf,
+        "churn-7-amount": booster("gamma", leaves=1), "value-2-comes": binary, "value-2-amount": gamma,
+        "value-low": gamma, "value-high": booster("gamma", seed=2), "next-purchase": ranker.trees,
+    }  # fmt: skip
+    folders = {path.name: path for path in (tmp_path / "trees").iterdir()}
+    assert set(folders) == set(ours)
+    for name, folder in folders.items():
+        rows = pairs if name == "next-purchase" else ROWS
+        loaded = mlflow_lightgbm.load_model(str(folder))
+        assert np.array_equal(loaded.predict(rows, raw_score=True, num_threads=1), ours[name].scores(rows)), name

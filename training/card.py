@@ -1,0 +1,209 @@
+"""The model card (Mitchell and others 2019): what a bundle is for, what it rests on, and what it doesn't claim."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from training.evaluation import Figure
+from training.groups import GroupFigure
+from training.leaderboard import TITLES, candidates
+from training.lorenz import Captured, Movers
+from training.markdown import between, number, table
+from training.metrics import COVERAGE, Campaign
+
+_USE = """\
+It tells, for customers of this business, who is likely to leave, what each is expected to bring within the horizon, and
+what each is likely to buy next, so that a person or a rule can decide whom to call first and what to offer.
+
+It isn't meant for decisions on credit, prices, insurance or employment, for customers of another business, or for
+saying what causes a customer to stay: a high risk doesn't say that an offer helps."""
+
+
+def card(
+    manifest: Mapping[str, Any],
+    figures: Sequence[Figure],
+    groups: Sequence[GroupFigure] = (),
+    lorenz: tuple[str, Sequence[Captured]] | None = None,
+    moved: Movers | None = None,
+) -> str:
+    """Write a bundle's card as Markdown.
+
+    Of the manifest it reads `as_of`, `customers`, `active` (`kind`, `days`), `horizon` (`days`, `why`), `cutoffs`
+    (`learn`, `choose`, `choose_days`, `test`), `value_measure`, `level` ("" without products), `currency`, `seed`,
+    `git_commit`, `tiers`, `grade`, `grade_reasons`, `alarms`, `chosen` (by model: `candidate`, `ladder`),
+    `totals_claimed` and `minimum`; all must be there, but `chosen` may lack a model. `lorenz` is
+    the table of the test window; `moved` is None unless both revenue and profit are known.
+    """
+    sections = (
+        ("Grade", _grade(manifest)),
+        ("What it is for", [_USE]),
+        ("Data", _data(manifest)),
+        ("How the models were chosen", _chosen(manifest["chosen"])),
+        ("Figures on the test window", _figures(figures)),
+        ("By group", _groups(groups)),
+        ("Calibration", _calibration(figures)),
+        ("How value is spread", _spread(lorenz, moved)),
+        ("Limits", _limits(manifest)),
+        ("How to make it again", _again(manifest)),
+    )
+    parts = [f"# Model card: churn, value and next purchase as of {manifest['as_of'][:10]}"]
+    for title, section in sections:
+        paragraphs = list(section)
+        parts += [f"## {title}", *paragraphs] if paragraphs else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _grade(manifest: Mapping[str, Any]) -> Iterator[str]:
+    yield f"**{manifest['grade']}**"
+    yield _bullets(manifest["grade_reasons"])
+    yield _bullets(f"Alarm: {alarm}" for alarm in manifest["alarms"]) if manifest["alarms"] else "No alarm."
+
+
+def _data(manifest: Mapping[str, Any]) -> Iterator[str]:
+    horizon, learn = manifest["horizon"], manifest["cutoffs"]["learn"]
+    active, lapsed = _churn(manifest)
+    tiers = ", ".join(f"{tier['name']} from {tier['floor']:,.2f}" for tier in manifest["tiers"])
+    yield table(
+        ("", ""),
+        [
+            ("known by", manifest["as_of"]),
+            ("customers", f"{manifest['customers']:,}"),
+            ("horizon", f"{horizon['days']} days ({horizon['why']})"),
+            ("active", active),
+            ("lapsed", lapsed),
+            ("value", f"{manifest['value_measure']} over {horizon['days']} days, in {manifest['currency']}"),
+            ("tiers, by expected value", tiers),
+            ("next purchase", f"by {manifest['level']}" if manifest["level"] else "none: purchases name no product"),
+            ("learned from", f"{len(learn)} cutoffs, {learn[0][:10]} to {learn[-1][:10]}"),
+            ("chosen on", _choosing(manifest["cutoffs"])),
+            ("tested on", f"{horizon['days']} days from {manifest['cutoffs']['test'][:10]}, which no choice has seen"),
+        ],
+        texts=2,
+    )  # fmt: skip
+
+
+def _churn(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Say who is active, and what it is to lapse."""
+    active, days = manifest["active"], manifest["horizon"]["days"]
+    if active["kind"] == "contract":
+        return "has bought, and hasn't ended the contract since", f"active, and ends the contract within {days} days"
+    return f"bought within the last {active['days']} days", f"active, and buys nothing for the next {days} days"
+
+
+def _choosing(cutoffs: Mapping[str, Any]) -> str:
+    if not cutoffs["choose"]:
+        return "nothing: the history is too short for windows of its own"
+    days = " and ".join(sorted(moment[:10] for moment in cutoffs["choose"]))
+    return f"{cutoffs['choose_days']} days each from {days}"
+
+
+def _chosen(chosen: Mapping[str, Any]) -> Iterator[str]:
+    for model, choice in chosen.items():
+        yield f"### {TITLES[model]}: {choice['candidate']}"
+        yield candidates(choice)
+
+
+def _figures(figures: Sequence[Figure]) -> Iterator[str]:
+    columns = ("", "ours", "95 % interval", "best simple rule", "its figure", "gain", "95 % interval of the gain")
+    for model, title in TITLES.items():
+        rows = [
+            (
+                figure.metric, number(figure.ours), between(figure.low, figure.high), figure.best_baseline or "–",
+                number(figure.baselines[figure.best_baseline]) if figure.best_baseline else "–",
+                number(figure.gain, signed=True), between(figure.gain_low, figure.gain_high, signed=True),
+            )
+            for figure in figures
+            if figure.model == model
+        ]  # fmt: skip
+        if rows:
+            yield f"### {title}"
+            yield table(columns, rows)
+    campaign = Campaign()
+    yield (
+        "Intervals are by bootstrap over customers; a gain is paired, and above zero is better. Profit assumes, in"
+        f" units of one contact's cost, that a customer kept is worth {campaign.benefit / campaign.cost:.0f} contacts"
+        f" and that a contact keeps {campaign.success:.0%} of those who would leave; whom to contact is decided by the"
+        " predicted risk alone."
+    ).replace("%", " %")
+
+
+def _groups(groups: Sequence[GroupFigure]) -> Iterator[str]:
+    columns = ("", "customers", "figure", "ours", "95 % interval", "best simple rule", "its figure", "interval of gain")
+    for model, by in dict.fromkeys((row.model, row.by) for row in groups):
+        yield f"### {TITLES[model]}, by {by}"
+        yield table(
+            columns,
+            [
+                (
+                    row.group, f"{row.customers:,}" if row.customers else "–", row.metric, number(row.ours),
+                    between(row.low, row.high), row.best_rule or "–", number(row.its_figure),
+                    between(row.gain_low, row.gain_high, signed=True),
+                )
+                for row in groups
+                if (row.model, row.by) == (model, by)
+            ],
+        )  # fmt: skip
+
+
+def _calibration(figures: Sequence[Figure]) -> Iterator[str]:
+    for figure in figures:
+        if figure.metric.startswith("ECE"):
+            yield (
+                f"{TITLES[figure.model]}: probabilities are off by {number(figure.ours)} on average over ten groups by"
+                f" predicted probability ({between(figure.low, figure.high)} with 95 % confidence)."
+            )
+        if figure.metric.startswith("within the"):
+            yield (
+                f"{TITLES[figure.model]}: {_percent(figure.ours)} of what came lay {figure.metric}; the aim is"
+                f" {_percent(COVERAGE)}."
+            )
+
+
+def _spread(lorenz: tuple[str, Sequence[Captured]] | None, moved: Movers | None) -> Iterator[str]:
+    if lorenz is not None:
+        rule, rows = lorenz
+        columns = ("customers, from the top", "ours", f"best simple rule ({rule})", "perfect order")
+        cells = [(row.customers, row.ours, row.best_rule, row.perfect) for row in rows]
+        yield table(columns, [tuple(_percent(cell) for cell in row) for row in cells])
+    if moved is not None:
+        yield (
+            f"Ranked by profit in place of revenue, {moved.entering:,} customers enter the top {_percent(moved.top)} of"
+            f" {moved.customers:,} and as many leave it. Those who enter hold {_percent(moved.profit_of_entering)} of"
+            f" expected profit, those who leave {_percent(moved.profit_of_leaving)}."
+        )
+
+
+def _limits(manifest: Mapping[str, Any]) -> Iterator[str]:
+    days = manifest["horizon"]["days"]
+    totals = (
+        "Totals are claimed: the history holds 13 months or more."
+        if manifest["totals_claimed"]
+        else "No total is claimed: with less than 13 months of history a season can't be told from a trend. Use the"
+        " order of customers, not the sum of what they are expected to bring."
+    )
+    yield _bullets(
+        [
+            totals,
+            *manifest["minimum"],
+            f"Nothing is claimed beyond {days} days, nor of customers who aren't active: their risk isn't scored.",
+            "One test window was judged. The intervals say how much other customers would have changed the figures, not"
+            " how much another season would have.",
+            "Figures of small groups are uncertain: read their intervals, not their middles.",
+            "The past holds contacts and offers: how customers would have done without them isn't known.",
+        ]
+    )
+
+
+def _again(manifest: Mapping[str, Any]) -> Iterator[str]:
+    yield "With the same history:"
+    yield (
+        f"    git checkout {manifest['git_commit']}\n"
+        f"    holdfast train --as-of {manifest['as_of']} --seed {manifest['seed']}"
+    )
+
+
+def _bullets(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %".replace(".0 %", " %")
