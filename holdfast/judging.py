@@ -106,10 +106,10 @@ def _evaluate_both(version: str | None, against: str, as_json: bool) -> None:
 def _side_by_side(figures: Sequence[Mapping[str, Any]], ours: str, other: str) -> Table:
     rows = []
     for figure in figures:
-        interval = f"{figure['gain_low']:+.4f} – {figure['gain_high']:+.4f}"
+        gain, low, high = (f"{figure[part]:+z.4f}" for part in ("gain", "gain_low", "gain_high"))
         beside = figure["baselines"][figure["best_baseline"]]
         name = f"{figure['model']}: {figure['metric']}"
-        rows.append((name, f"{figure['ours']:.4f}", f"{beside:.4f}", f"{figure['gain']:+.4f}", interval))
+        rows.append((name, f"{figure['ours']:.4f}", f"{beside:.4f}", gain, f"{low} – {high}"))
     columns = ("", f"version {ours}", f"version {other}", "gain", "95 % interval")
     return table(f"Version {ours} beside version {other}", columns, rows)
 

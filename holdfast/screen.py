@@ -90,9 +90,13 @@ def _line(figure: Mapping[str, Any]) -> tuple[str, ...]:
     if rule is None:
         return figure["metric"], _short(figure["ours"]), "", "", ""
     beside = f"{rule} {_short(figure['baselines'][rule])}"
+    if figure["gain"] is None:
+        return figure["metric"], _short(figure["ours"]), beside, "–", "can't be measured"
     interval = f"{figure['gain_low']:.3f} – {figure['gain_high']:.3f}"
     return figure["metric"], _short(figure["ours"]), beside, f"{figure['gain']:+.3f}", interval
 
 
-def _short(number: float) -> str:
+def _short(number: float | None) -> str:
+    if number is None:
+        return "–"
     return f"{number:,.1f}" if abs(number) >= 10 else f"{number:.3f}"

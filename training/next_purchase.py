@@ -9,6 +9,7 @@ import numpy as np
 from features.affinity import PAIR_FEATURES, item_table
 from features.feature import Array
 from features.history import Known
+from features.items import bought
 from models.calibration import Calibration, calibrate
 from models.next_purchase import NextPurchaseModel
 from models.trees import Trees
@@ -18,7 +19,7 @@ from training.cutoffs import Cutoffs
 from training.dataset import PairWindow, halved, pair_window
 from training.evaluation import Figure
 from training.horizon import Horizon
-from training.ranking import judge_ranking, pair_calibration, ranking_parts
+from training.ranking import catalogue_coverage, judge_ranking, pair_calibration, ranking_parts
 
 _SHAPE = {"learning_rate": 0.1, "num_leaves": 15, "feature_fraction": 0.6}
 _TREES = 200
@@ -59,19 +60,25 @@ def train_next_purchase(
     if not all(window.taken.any() for window in (*seen, chosen, test)):
         return None, []
     calibration = calibrate_pairs(fit_pairs(seen, fit), chosen)
-    figures = _judge_pairs(NextPurchaseModel(fit_pairs(learn, fit), calibration, test.table), test, fit.seed)
+    owned = set(bought(known.at(cutoffs.test), level).select("customer", "item").unique().iter_rows())
+    figures = _judge_pairs(NextPurchaseModel(fit_pairs(learn, fit), calibration, test.table), test, owned, fit.seed)
     served = fit_pairs([*learn[1:], test], fit)
     return NextPurchaseModel(served, calibration, item_table(known, level)), figures
 
 
-def _judge_pairs(model: NextPurchaseModel, test: PairWindow, seed: int) -> list[Figure]:
+def _judge_pairs(
+    model: NextPurchaseModel, test: PairWindow, owned: set[tuple[str, str]], seed: int
+) -> list[Figure]:  # fmt: skip
     pairs = test.pairs
     scores = model.rank(pairs.values)
-    buyers, ours = ranking_parts(pairs.customers, pairs.items, scores, test.bought)
+    simple = next_purchase_baselines(test)
+    buyers, ours = ranking_parts(pairs.customers, pairs.items, scores, test.bought, owned=owned)
     rules: dict[str, dict[str, Array]] = {name: {} for name in ours}
-    for rule, simple in next_purchase_baselines(test).items():
-        for name, part in ranking_parts(pairs.customers, pairs.items, simple, test.bought)[1].items():
+    for rule, ranked in simple.items():
+        _, parts = ranking_parts(pairs.customers, pairs.items, ranked, test.bought, owned=owned)
+        for name, part in parts.items():
             rules[name][rule] = part
     probability = model.calibration.apply(scores)
     calibrated = pair_calibration(pairs.customers, test.taken, probability, seed)
-    return [*judge_ranking(buyers, ours, rules, seed), calibrated]
+    shown = catalogue_coverage(pairs.customers, pairs.items, scores, simple, len(test.table.items), seed)
+    return [*judge_ranking(buyers, ours, rules, seed), calibrated, shown]
