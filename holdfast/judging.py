@@ -147,21 +147,21 @@ def _show_moments(bundle: Any, moments: Sequence[Mapping[str, Any]], skipped: Se
         columns = (
             "as of",
             "risk",
-            "lapsed",
+            "left",
             "AUC",
             "rule",
             manifest["value_measure"],
             "came",
             "Gini",
             "rule",
-            "covered",
+            "held",
         )
         out.print(table(f"What version {bundle.version}'s models said, and what came", columns, [*map(_row, moments)]))
         chosen = ", ".join(f"{choice['candidate']} for {model}" for model, choice in manifest["chosen"].items())
         out.print(
             f"Each row: {chosen}, fitted anew on what was known then. Risk and {manifest['value_measure']} are for the"
-            f" next {manifest['horizon']['days']} days, covered is the share within the 80 % interval, rule the best"
-            f" simple rule's figure. That these kinds of model are fitted was chosen on what was known by"
+            f" next {manifest['horizon']['days']} days; left is the share that did, held that within the 80 % interval,"
+            " rule the best simple rule's figure. That these kinds of model are fitted was chosen on what was known by"
             f" {manifest['cutoffs']['test'][:10]}: older rows are not a test of that choice."
         )
     else:
@@ -177,7 +177,7 @@ def _row(moment: Mapping[str, Any]) -> tuple[str, ...]:
     sums = (f"{moment['expected']:,.0f}", f"{moment['came']:,.0f}")
     return (
         moment["cutoff"][:10], *rates, *_beside(found["AUC"]),
-        *sums, *_beside(found["normalised Gini"]), f"{covered:.1%}",
+        *sums, *_beside(found["normalised Gini"]), f"{covered:.0%}",
     )  # fmt: skip
 
 
