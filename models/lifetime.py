@@ -76,7 +76,7 @@ class Lifetime:
 
     def scores(self, rows: Array) -> Array:
         """Score rows of shape (n, features); returns shape (n,)."""
-        return self._scores(np.nan_to_num(rows[:, [CONTRACT.places[name] for name in INPUTS]]))
+        return self._scores(inputs_of(rows))
 
     def contributions(self, rows: Array) -> Array:
         """Divide each score among `INPUTS` by Shapley's value against the typical row, over all 16 mixtures of both.
@@ -85,7 +85,7 @@ class Lifetime:
         """
         places = [CONTRACT.places[name] for name in INPUTS]
         divided = np.zeros((len(rows), len(CONTRACT.names) + 1))
-        mixed = np.where(_MIXTURES[:, None, :], np.nan_to_num(rows[:, places])[None], np.array(self.typical))
+        mixed = np.where(_MIXTURES[:, None, :], inputs_of(rows)[None], np.array(self.typical))
         scores = self._scores(mixed.reshape(-1, len(INPUTS))).reshape(len(_MIXTURES), len(rows))
         divided[:, places] = (_SHAPLEY @ scores).T
         divided[:, -1] = scores[0]
@@ -99,6 +99,11 @@ class Lifetime:
         mean = np.maximum(inputs[:, 3], 0.0) / (repeats + 1)
         expected = self.process.purchases(repeats, last, age, self.days) * self.process.spend(repeats + 1, mean)
         return np.asarray(np.log(np.maximum(expected, _SAFE)))
+
+
+def inputs_of(rows: Array) -> Array:
+    """Pick `INPUTS` from rows of shape (n, features); unknown counts as 0; shape (n, 4)."""
+    return np.asarray(np.nan_to_num(rows[:, [CONTRACT.places[name] for name in INPUTS]]))
 
 
 def history_of(inputs: Array) -> tuple[Array, Array, Array]:

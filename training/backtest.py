@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from features.clock import from_microseconds, microseconds
 from features.errors import NotEnoughData
 from features.feature import Array
@@ -18,12 +16,10 @@ from training.churn import train_churn
 from training.cutoffs import Cutoffs, plan_cutoffs
 from training.dataset import Progress, Window, Windows
 from training.evaluation import Figure, interval_figures, judge
-from training.horizon import Horizon
+from training.horizon import DAYS_A_MONTH, Horizon
 from training.minimum import Allowed, allowed
 from training.outcome import CHURN, VALUE, horizon_of
 from training.value import train_value
-
-_DAYS_A_MONTH = 365.25 / 12
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ def past_moments(horizon: Horizon, months: int) -> list[datetime]:
     ['12-04', '11-06']
     """
     newest = from_microseconds(horizon.end) - timedelta(days=horizon.days)
-    count = int(months * _DAYS_A_MONTH / horizon.days) + 1
+    count = int(months * DAYS_A_MONTH / horizon.days) + 1
     return [newest - timedelta(days=horizon.days) * place for place in range(count)]
 
 
@@ -110,8 +106,7 @@ def _judged(known: Known, horizon: Horizon, moment: datetime, manifest: Mapping[
     windows = Windows(known.at(moment), active, measure)
     test = Windows(known, active, measure).at(moment, days)
     made = [*(windows.at(one, days) for one in cutoffs.learn), test]
-    processes = [*(windows.rows(one)[1] for one in cutoffs.moments[:-1]), test.process]
-    fits = active.kind == "silence" and all(process is not None for process in processes)
+    fits = windows.fits(cutoffs.moments[:-1]) and test.process is not None
     enough, now = allowed(made, fits, cutoffs, then), (test.rows, test.process)
     chosen = {model: _only(enough, manifest["chosen"][model]["candidate"]) for model in ("churn", "value")}
     churn = train_churn(windows, made, cutoffs, now, chosen["churn"], fit)
@@ -137,7 +132,7 @@ def _only(enough: Allowed, candidate: str) -> _Only:
 def _past(made: Sequence[Window], risk: Array, tested: tuple[Array, Array, Array], seed: int) -> Past:
     *learn, test = made
     expected, low, high = tested
-    lapsed, came = test.of_active.lapsed, np.maximum(test.value, 0.0)
+    lapsed, came = test.of_active.lapsed, test.brought
     figures = (
         *judge("churn", CHURN, lapsed, risk, churn_baselines(learn, test), seed),
         *judge("value", VALUE, came, expected, value_baselines(learn, test), seed),

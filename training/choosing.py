@@ -39,6 +39,10 @@ class Adjustment:
     shift: float
     said: str
 
+    def of(self, model: Additive) -> Additive:
+        """Stretch and shift a model's scores."""
+        return model.adjusted(self.slope, self.shift)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -56,7 +60,7 @@ class Choice:
     def fitted(self, ladder: Ladder) -> Additive:
         """Fit the chosen candidate on a ladder of its own, adjusted."""
         model = ladder.levelled(self.candidate) if self.level == PROCESS else ladder.model(self.candidate)
-        return model.adjusted(self.adjustment.slope, self.adjustment.shift)
+        return self.adjustment.of(model)
 
     def as_dict(self) -> dict[str, Any]:
         """The choice as JSON values."""

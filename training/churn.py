@@ -30,7 +30,7 @@ def train_churn(
     """Choose on later windows, fit a twin for the test (the last window), and fit again with the test for now."""
     days, names = cutoffs.horizon.days, enough.among(ChurnLadder.needs)
     played = rounds(windows, cutoffs, ChurnLadder, names, fit, _active, _lapsed)
-    choice = choose(played, names, churn_loss, bool(cutoffs.rehearsal and cutoffs.rehearsal.days == days))
+    choice = choose(played, names, churn_loss, cutoffs.rehearses_whole)
     active = [window.of_active for window in made]
     *learn, test = active
     twin = choice.fitted(ChurnLadder(learn, test.rows, test.process, days, fit))

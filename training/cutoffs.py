@@ -36,6 +36,11 @@ class Cutoffs:
     rehearsal: Rehearsal | None
 
     @property
+    def rehearses_whole(self) -> bool:
+        """Whether the later windows have the real horizon, so that levels found there carry over."""
+        return self.rehearsal is not None and self.rehearsal.days == self.horizon.days
+
+    @property
     def moments(self) -> tuple[datetime, ...]:
         """Every cutoff that takes part, oldest first."""
         rounds = self.rehearsal.rounds if self.rehearsal else ()

@@ -1,7 +1,7 @@
 """Rows and labels at every cutoff, stacked."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,6 +43,11 @@ class Window:
         return Window(self.cutoff, self.rows.keep(which), self.process, *parts)
 
     @property
+    def brought(self) -> Array:
+        """What each customer brought; what was given back beyond what was bought counts as zero."""
+        return np.asarray(np.maximum(self.value, 0.0))
+
+    @property
     def of_active(self) -> "Window":
         """The active customers alone."""
         return self.keep(self.active)
@@ -72,20 +77,18 @@ class Windows:
         self._known, self.active = known, active
         self._column = "margin" if measure == "margin" else "amount"
         self._made: dict[datetime, Moment] = {}
+        self._labelled: dict[tuple[datetime, int, Active], Window] = {}
 
     def at(self, cutoff: datetime, days: int) -> Window:
         """Give one cutoff's rows as they were known then, and what came within some days as it is known now."""
-        rows, process = self.rows(cutoff)
-        span = timedelta(days=days)
-        left = labels.ended if self.active.kind == "contract" else labels.lapsed
-        return Window(
-            cutoff,
-            rows,
-            process,
-            self.active.holds(rows.values),
-            left(self._known, rows.customers, cutoff, span),
-            labels.value(self._known, rows.customers, cutoff, span, self._column),
-        )
+        key = cutoff, days, self.active
+        if key not in self._labelled:
+            self._labelled[key] = self._label(cutoff, timedelta(days=days))
+        return self._labelled[key]
+
+    def fits(self, cutoffs: Iterable[datetime]) -> bool:
+        """Tell whether the process fits at every cutoff; one of silent leaving never fits contracts."""
+        return self.active.kind == "silence" and all(self.rows(cutoff)[1] is not None for cutoff in cutoffs)
 
     def rows(self, cutoff: datetime) -> Moment:
         """Compute the rows of everyone who had bought by a cutoff, and the process fitted on them."""
@@ -94,6 +97,17 @@ class Windows:
             rows = rows.keep(~np.isnan(rows.column("days_since_purchase")))
             self._made[cutoff] = rows, fit_process(rows)
         return self._made[cutoff]
+
+    def _label(self, cutoff: datetime, span: timedelta) -> Window:
+        rows, process = self.rows(cutoff)
+        return Window(
+            cutoff,
+            rows,
+            process,
+            self.active.holds(rows.values),
+            labels.left(self._known, self.active.kind, rows.customers, cutoff, span),
+            labels.value(self._known, rows.customers, cutoff, span, self._column),
+        )
 
 
 def pair_window(known: Known, cutoff: datetime, horizon: Horizon, level: str) -> PairWindow:

@@ -13,6 +13,7 @@ from features.history import Known
 
 STEPS = (14, 28, 60, 90, 180, 365)
 FEWEST_CUSTOMERS = 100
+DAYS_A_MONTH = 365.25 / 12
 _SHARE_OF_HISTORY = 3
 
 

@@ -23,7 +23,7 @@ _FEWEST = 50
 def fit_bounds(windows: Sequence[Window], fit: Fit) -> Bounds:
     """Fit boosters for the two quantiles of what comes."""
     rows = np.concatenate([window.rows.values for window in windows])
-    value = np.maximum(np.concatenate([window.value for window in windows]), 0.0)
+    value = np.concatenate([window.brought for window in windows])
     low, high = (boost({"objective": "quantile", "alpha": level}, rows, value, CONTRACT.names, fit) for level in LEVELS)
     return low, high
 
@@ -53,7 +53,7 @@ def choose_interval(played: Sequence[Round], expected: Sequence[Array], bounds: 
 def spread_alike(model: Additive, learned: Sequence[Window]) -> Interval:
     """Bound by what came in the windows learned from, where no later one is left; such bounds are a little narrow."""
     window = learned[-1]
-    played = [Round(window, np.maximum(window.value, 0.0), {})]
+    played = [Round(window, window.brought, {})]
     return conform(played, [model.predict(window.rows.values)], [None], None)
 
 

@@ -43,7 +43,7 @@ class Judgement:
         self.tested, self._seed = tested, seed
         self._active = tested.window.active
         self._lapsed = tested.window.lapsed[self._active]
-        self._value = np.maximum(tested.window.value, 0.0)
+        self._value = tested.window.brought
         self._churn_rules = churn_baselines(learned, tested.window)
         self._value_rules = value_baselines(learned, tested.window)
 

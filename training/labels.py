@@ -23,6 +23,12 @@ def ended(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: t
     return np.array([customer in gone for customer in customers], dtype=np.float64)
 
 
+def left(known: Known, kind: str, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta) -> Array:
+    """Tell who left, by the kind of churn: a "silence", or the end of a "contract"."""
+    told = ended if kind == "contract" else lapsed
+    return told(known, customers, cutoff, horizon)
+
+
 def value(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta, measure: str) -> Array:
     """Sum each customer's `measure` ("amount" or "margin") over purchases less returns, in currency."""
     following = _following(known, cutoff, horizon, ("purchase", "return"))

@@ -211,7 +211,7 @@ class ValueLadder(Ladder):
 
     @cached_property
     def _value(self) -> Array:
-        return np.asarray(np.maximum(np.concatenate([window.value for window in self._windows]), 0.0))
+        return np.concatenate([window.brought for window in self._windows])
 
 
 def _standard(

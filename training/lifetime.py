@@ -6,9 +6,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import betaln, gammaln
 
-from features.contract import CONTRACT, FeatureMatrix
+from features.contract import FeatureMatrix
 from features.feature import Array
-from models.lifetime import INPUTS, Lifetime, Process, history_of
+from models.lifetime import Lifetime, Process, history_of, inputs_of
 
 FEWEST_REPEATERS = 200
 _BOUND = 9.0
@@ -19,7 +19,7 @@ def fit_process(rows: FeatureMatrix) -> Process | None:
 
     The likelihoods are those of Batislam, Denizel and Filiztekin (2007) and of Fader and Hardie (2013).
     """
-    inputs = np.nan_to_num(rows.values[:, [CONTRACT.places[name] for name in INPUTS]])
+    inputs = inputs_of(rows.values)
     repeats, last, age = history_of(inputs)
     if (repeats > 0).sum() < FEWEST_REPEATERS:
         return None
@@ -35,7 +35,7 @@ def fit_process(rows: FeatureMatrix) -> Process | None:
 
 def lifetime(process: Process, rows: FeatureMatrix, days: float, says: str) -> Lifetime:
     """Make a part of a score of a process; `says` is "lapse" or "spend"."""
-    inputs = np.nan_to_num(rows.values[:, [CONTRACT.places[name] for name in INPUTS]])
+    inputs = inputs_of(rows.values)
     return Lifetime(process, days, says, tuple(float(value) for value in np.median(inputs, axis=0)))
 
 

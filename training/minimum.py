@@ -9,17 +9,16 @@ from features.aggregates import DAY
 from features.errors import NotEnoughData
 from training.cutoffs import Cutoffs
 from training.dataset import Window
-from training.horizon import Horizon
+from training.horizon import DAYS_A_MONTH, Horizon
 
 ACTIVE, OF_EACH, CUTOFFS, HORIZONS = 1_000, 200, 4, 3
 FEWEST_OF_EACH = 20
 MONTHS_FOR_TOTALS = 13
-_DAYS_A_MONTH = 365.25 / 12
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """Whether trees, the purchase process and probabilities are allowed, whether totals are claimed, and why not."""
+    """Whether trees and the purchase process are allowed, whether totals are claimed, and why not."""
 
     trees: bool
     process: bool
@@ -53,13 +52,14 @@ def allowed(windows: Sequence[Window], process: bool, cutoffs: Cutoffs, horizon:
         )
         if found < needed
     ]
+    trees = not lacks
     if not process:
         lacks.append("BG/NBD needs churn by silence, 200 repeat buyers at every cutoff, and a fit that converges")
-    totals = days >= MONTHS_FOR_TOTALS * _DAYS_A_MONTH
+    totals = days >= MONTHS_FOR_TOTALS * DAYS_A_MONTH
     if not totals:
         said = f"totals are not claimed: a year's seasons need {MONTHS_FOR_TOTALS} months of history"
         lacks.append(f"{said}, found {days:,.0f} days")
-    return Allowed(not any("LightGBM" in lack for lack in lacks), process, totals, tuple(lacks))
+    return Allowed(trees, process, totals, tuple(lacks))
 
 
 def _customers(windows: Sequence[Window], lapsed: float) -> set[str]:
@@ -77,7 +77,7 @@ def _check_differences(windows: Sequence[Window]) -> None:
                 f" {name}, found {int(lapsed.sum())} lapsed of {len(lapsed)}; ingest more history, or set another"
                 " [horizon] in the glossary"
             )
-        if sum(np.maximum(window.value, 0.0).sum() for window in part) <= 0:
+        if sum(window.brought.sum() for window in part) <= 0:
             raise NotEnoughData(
                 f"expected amounts above 0 in the {name}, found none; does the mapping name the amount?"
             )

@@ -61,7 +61,7 @@ def compare(known: Known, ours: Bundle, other: Bundle) -> Comparison:
     risk, their_risk = (one.models.churn.predict(active.rows.values) for one in bundles)
     worth, their_worth = (one.models.value.expected.predict(rows) for one in bundles)
     figures = judge("churn", CHURN, active.lapsed, risk, {beside: their_risk}, seed)
-    figures += judge("value", VALUE, np.maximum(window.value, 0.0), worth, {beside: their_worth}, seed)
+    figures += judge("value", VALUE, window.brought, worth, {beside: their_worth}, seed)
     unfair = tuple(_seen(one, cutoff) for one in bundles if one.as_of > cutoff)
     return Comparison(cutoff, horizon.days, len(rows), len(active.lapsed), tuple(figures), unfair)
 
@@ -116,8 +116,7 @@ def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[
     base = pl.concat(scored)
     cutoff, span = datetime.fromisoformat(manifest["as_of"]), timedelta(days=manifest["horizon"]["days"])
     active = base.filter(pl.col("active"))
-    left = labels.ended if manifest["active"]["kind"] == "contract" else labels.lapsed
-    lapsed = left(known, tuple(active["customer"]), cutoff, span)
+    lapsed = labels.left(known, manifest["active"]["kind"], tuple(active["customer"]), cutoff, span)
     check_lapses(lapsed, cutoff)
     column = "margin" if manifest["value_measure"] == "margin" else "amount"
     value = labels.value(known, tuple(base["customer"]), cutoff, span, column)

@@ -71,11 +71,7 @@ def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
     horizon, cutoffs, moved = place_cutoffs(windows, horizon, plan.horizon_days, plan.active_days, progress)
     made = [windows.at(moment, horizon.days) for moment in (*cutoffs.learn, cutoffs.test)]
     base, process = windows.rows(known.as_of)
-    # A process of silent leaving says nothing of contracts, which end by a word.
-    fits = plan.churn == "silence" and all(
-        windows.rows(moment)[1] is not None for moment in (*cutoffs.moments, known.as_of)
-    )
-    enough = allowed(made, fits, cutoffs, horizon)
+    enough = allowed(made, windows.fits((*cutoffs.moments, known.as_of)), cutoffs, horizon)
     progress("Churn, value and next purchase", 0, 3)
     churn = train_churn(windows, made, cutoffs, (base, process), enough, fit)
     progress("Churn, value and next purchase", 1, 3)

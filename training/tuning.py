@@ -158,7 +158,7 @@ def _losses(later: Sequence[_Later], days: int, fit: Fit) -> tuple[Lost, Lost]:
         risk = ChurnLadder(learn, active.rows, active.process, days, fit).model("LightGBM")
         lost = churn_loss(active.lapsed, risk.scores(active.rows.values))
         churn.append(Lost(np.asarray(active.rows.customers), lost))
-        brought = np.maximum(one.judged.value, 0.0)
+        brought = one.judged.brought
         worth = ValueLadder(one.earlier, one.judged.rows, one.judged.process, days, fit).model("Tweedie")
         lost = value_loss(brought, worth.scores(one.judged.rows.values)) + _least(brought)
         value.append(Lost(np.asarray(one.judged.rows.customers), lost))

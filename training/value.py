@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from features.feature import Array
 from models.additive import Additive
 from models.value import Interval, ValueModel
@@ -34,7 +32,7 @@ def train_value(
     """Choose on later windows, fit a twin for the test (the last window), and fit again with the test for now."""
     days, names = cutoffs.horizon.days, enough.among(ValueLadder.needs)
     played = rounds(windows, cutoffs, ValueLadder, names, fit, _everyone, _brought)
-    choice = choose(played, names, value_loss, bool(cutoffs.rehearsal and cutoffs.rehearsal.days == days))
+    choice = choose(played, names, value_loss, cutoffs.rehearses_whole)
     *learn, test = made
     twin = choice.fitted(ValueLadder(learn, test.rows, test.process, days, fit))
     served = choice.fitted(ValueLadder(made, *now, days, fit))
@@ -70,9 +68,9 @@ class _Bounding:
     @cached_property
     def _expected(self) -> list[Array]:
         return [
-            played.models[self.choice.level][self.choice.candidate]
-            .adjusted(self.choice.adjustment.slope, self.choice.adjustment.shift)
-            .predict(played.window.rows.values)
+            self.choice.adjustment.of(played.models[self.choice.level][self.choice.candidate]).predict(
+                played.window.rows.values
+            )
             for played in self.played
         ]
 
@@ -91,4 +89,4 @@ def _everyone(window: Window) -> Window:
 
 
 def _brought(window: Window) -> Array:
-    return np.maximum(window.value, 0.0)
+    return window.brought
