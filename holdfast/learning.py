@@ -16,6 +16,8 @@ from features.home import Home
 from holdfast.places import glossary_of, moment_or_now, opened
 from holdfast.screen import AsJson, Tick, bars, err, leaderboard, out, say_json
 
+_LAPSED = {"silence": "nothing bought for", "contract": "a contract ended within"}
+
 # The training room, MLflow and Optuna take seconds to import: each command does so when it runs.
 
 
@@ -111,7 +113,7 @@ def show(made: dict[str, Any]) -> None:
     horizon = made["horizon"]
     out.print(leaderboard(made["figures"]))
     out.print(
-        f"Version {made['version']}, grade [bold]{made['grade']}[/]. Lapsed means: nothing bought for"
+        f"Version {made['version']}, grade [bold]{made['grade']}[/]. Lapsed means: {_LAPSED[made['active']['kind']]}"
         f" {horizon['days']} days ({horizon['why']}). Value is {made['value_measure']} over {horizon['days']} days."
     )
     for sentence in explained(made):

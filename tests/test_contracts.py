@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from features.contract import CONTRACT, rows_of
 from features.history import History
 from features.identity import Reference
+from holdfast.learning import show
 from models.population import Active
 from tests.making import happened
 from training import labels
@@ -72,7 +74,7 @@ def test_the_label_of_a_contract_is_its_end_within_the_horizon(history: History)
     assert silent.sum() == 0
 
 
-def test_a_model_of_contracts_learns_who_is_about_to_end_one(history: History):
+def test_a_model_of_contracts_learns_who_is_about_to_end_one(history: History, capsys: pytest.CaptureFixture[str]):
     known = subscribers(history).known_by(START + timedelta(days=300))
     trained = train(known, PLAN, Fit(trees=10), lambda name, done, total: None)
     found = {(figure.model, figure.metric): figure.ours for figure in trained.figures}
@@ -80,6 +82,8 @@ def test_a_model_of_contracts_learns_who_is_about_to_end_one(history: History):
     assert trained.manifest["active"] == {"kind": "contract", "days": 56}
     assert trained.manifest["chosen"]["churn"]["candidate"] in ("decayed count", "RFM logistic", "logistic")
     assert any("BG/NBD needs churn by silence" in said for said in trained.manifest["minimum"])
+    show({"version": "1", "promoted": True, **trained.manifest})
+    assert "Lapsed means: a contract ended within 28 days" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_same_bills_as_silence_are_another_question(history: History):
