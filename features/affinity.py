@@ -23,7 +23,7 @@ from features.pairs import PAIR_FEATURES
 __all__ = ["PAIR_DEFINITION", "PAIR_FEATURES", "ItemTable", "Pairs", "item_table", "pairs_of", "pairs_of_customer"]
 
 # The first number counts changes of what the features mean.
-PAIR_DEFINITION = (2, PAIR_FEATURES, CANDIDATE_DEFINITION, ITEM_DEFINITION)
+PAIR_DEFINITION = (4, PAIR_FEATURES, CANDIDATE_DEFINITION, ITEM_DEFINITION)
 _PURCHASE = list(KINDS).index("purchase")
 _CUSTOMERS_AT_ONCE = 250  # bounds the memory of a chunk's customers by all items
 

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from features.aggregates import DAY
 from features.feature import Array
 from features.formulas import ratio
-from features.items import ItemTable, Links, Whole
+from features.items import POPULAR, STATISTICS, ItemTable, Links, Whole
 
-OWN, POPULAR, SIMILAR, TOGETHER = 60, 40, 25, 25  # items of each sort; the table has a few trending ones besides
-HALF_LIVES = (14, 28, 91)
-CANDIDATE_DEFINITION = (OWN, POPULAR, SIMILAR, TOGETHER, HALF_LIVES)
-_N28, _N91, _N, _DECAYED_28, _SQUARES, _SPEND, _LINES = 0, 1, 2, 4, 6, 7, 8  # columns of `_Own.sums`
+OWN, SIMILAR, TOGETHER = 60, 25, 15  # items of each sort; the table has those popular of old and of late
+HALF_LIVES = (28, 91)
+CANDIDATE_DEFINITION = (OWN, SIMILAR, TOGETHER, HALF_LIVES)
+_N91, _N, _DECAYED_28, _SPEND, _LINES = 0, 1, 2, 4, 5  # columns of `_Own.sums`
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,33 @@ class _Days:
 
 @dataclass(frozen=True)
 class _Own:
-    """A customer's items, by customer and item, with the first and last day; `sums` has shape (own items, 9)."""
+    """A customer's items, by customer and item, with the first and last day; `sums` has shape (own items, 6).
+
+    `baskets_since` counts the customer's baskets after the item's last, and `baskets` those from its first on.
+    """
 
     owner: Whole
     item: Whole
     first: Whole
     last: Whole
+    baskets_since: Array
+    baskets: Array
     sums: Array
 
 
 @dataclass(frozen=True)
 class _Customers:
-    """Each customer's days of purchase in 28 and 91 days, and how well each item goes with theirs (see `_linked`)."""
+    """Each customer's days of purchase in 28, 91 and all days, days since the last, and items per day in 91 days.
+
+    `variety` is the share of items among days with them; of `similar` and `together` see `_linked`.
+    """
 
     days_28: Array
     days_91: Array
+    days: Array
+    since: Array
+    basket: Array
+    variety: Array
     similar: Array
     together: Array
 
@@ -90,32 +102,45 @@ def _days(lines: Lines) -> _Days:
     return _Days(lines.owner[one], lines.item[one], lines.day[one], spend, np.diff(begins, append=len(order)))
 
 
+def _visits(days: _Days) -> tuple[Whole, int, int]:
+    """Number each customer's days of purchase once, in order: customer × span + day − start."""
+    start = int(days.day.min(initial=0))
+    span = int(days.day.max(initial=0)) - start + 2
+    return np.unique(days.owner * span + days.day - start), span, start
+
+
 def _own(days: _Days, items: int, as_of: int) -> _Own:
     begins = np.flatnonzero(np.diff(days.owner * items + days.item, prepend=-1))
     ends = np.append(begins[1:], len(days.day))[: len(begins)] - 1
-    counts = ends - begins + 1
-    usual = np.repeat((days.day[ends] - days.day[begins]) / np.maximum(counts - 1, 1), counts)
-    unusual = np.diff(days.day, prepend=0) - usual
-    unusual[begins] = 0.0
     age = (as_of - days.day * DAY) / DAY
     recent = age <= 91
     decayed = [np.exp2(-age / half_life) for half_life in HALF_LIVES]
-    parts = [age <= 28, recent, np.ones(len(age)), *decayed, unusual**2, days.spend * recent, days.lines * recent]
+    parts = [recent, np.ones(len(age)), *decayed, days.spend * recent, days.lines * recent]
     sums = np.add.reduceat(np.column_stack(parts), begins, axis=0)
-    return _Own(days.owner[begins], days.item[begins], days.day[begins], days.day[ends], sums)
+    owner, first, last = days.owner[begins], days.day[begins], days.day[ends]
+    visits, span, start = _visits(days)
+    newest = np.searchsorted(visits, (owner + 1) * span)
+    since = newest - np.searchsorted(visits, owner * span + last - start, side="right")
+    baskets = newest - np.searchsorted(visits, owner * span + first - start)
+    return _Own(owner, days.item[begins], first, last, since.astype(np.float64), baskets.astype(np.float64), sums)
 
 
 def _customers(days: _Days, own: _Own, size: int, table: ItemTable, as_of: int) -> _Customers:
-    start = days.day.min(initial=0)
-    span = days.day.max(initial=0) - start + 1
-    visits = np.unique(days.owner * span + days.day - start)
-    visitor, age = visits // span, (as_of - (visits % span + start) * DAY) / DAY
+    visits, span, start = _visits(days)
+    visitor, day = visits // span, visits % span + start
+    age = (as_of - day * DAY) / DAY
     newest = np.full(size, start)
-    np.maximum.at(newest, days.owner, days.day)
+    np.maximum.at(newest, visitor, day)
     last = np.flatnonzero(days.day == newest[days.owner])
+    days_28, days_91 = (_sums(visitor, (age <= span).astype(np.float64), size) for span in (28, 91))
+    item_days_91, item_days = (_sums(own.owner, own.sums[:, part], size) for part in (_N91, _N))
     return _Customers(
-        _sums(visitor, (age <= 28).astype(np.float64), size),
-        _sums(visitor, (age <= 91).astype(np.float64), size),
+        days_28,
+        days_91,
+        np.bincount(visitor, minlength=size).astype(np.float64),
+        (as_of - newest * DAY) / DAY,
+        ratio(item_days_91, days_91),
+        ratio(np.bincount(own.owner, minlength=size).astype(np.float64), item_days),
         _linked(table.similar, own.owner, own.item, own.sums[:, _DECAYED_28] * (own.sums[:, _N91] > 0), size),
         _linked(table.together, days.owner[last], days.item[last], np.ones(len(last)), size),
     )
@@ -159,27 +184,48 @@ def _choose(chosen: npt.NDArray[np.bool_], scores: Array, most: int) -> None:
 def _values(
     owner: Whole, item: Whole, own: _Own, customers: _Customers, lines: Lines, table: ItemTable, as_of: int
 ) -> Array:
-    keys, wanted = own.owner * lines.items + own.item, owner * lines.items + item
-    place = np.searchsorted(keys, wanted)
-    place[np.append(keys, -1)[place] != wanted] = len(keys)
+    place = _found(own.owner * lines.items + own.item, owner * lines.items + item)
     sums = np.append(own.sums, np.zeros((1, own.sums.shape[1])), axis=0)[place].T
-    since, gap, spread, overdue = (np.append(column, np.nan)[place] for column in _rhythm(own, as_of))
-    days, linked = customers.days_91[owner], np.minimum(item, customers.similar.shape[1] - 1)
-    statistics = np.full((len(item), 3), np.nan)
+    days_91, days = customers.days_91[owner], customers.days[owner]
+    linked = np.minimum(item, customers.similar.shape[1] - 1)
+    statistics = np.full((len(item), STATISTICS), np.nan)
     statistics[item < len(table.items)] = table.statistics[item[item < len(table.items)]]
     return np.column_stack(
-        [*sums[:_SQUARES], since, gap, spread, overdue, ratio(sums[_N91], days),
-         _basket_share(sums, own, owner, len(customers.days_91)),
+        [*sums[:_SPEND], ratio(sums[_N91], days_91), ratio(sums[_N], days),
+         *(np.append(column, np.nan)[place] for column in _rhythm(own, as_of)),
+         _basket_share(sums, own, owner, len(customers.days)),
+         *_group(own, owner, item, table, as_of),
          *statistics.T, customers.similar[owner, linked], customers.together[owner, linked],
-         customers.days_28[owner], days]
+         customers.days_28[owner], days_91, customers.since[owner], customers.basket[owner], customers.variety[owner]]
     )  # fmt: skip
+
+
+def _found(keys: Whole, wanted: Whole) -> Whole:
+    """Find each wanted key's place among keys in order; the length of the keys where it isn't there."""
+    place = np.searchsorted(keys, wanted)
+    place[np.append(keys, -1)[place] != wanted] = len(keys)
+    return place
 
 
 def _rhythm(own: _Own, as_of: int) -> tuple[Array, ...]:
     first, last = own.first.astype(np.float64), own.last.astype(np.float64)
-    since, gaps = (as_of - last * DAY) / DAY, own.sums[:, _N] - 1
-    gap, spread = ratio(last - first, gaps), np.sqrt(ratio(own.sums[:, _SQUARES], gaps - 1))
-    return since, gap, spread, ratio(since, gap)
+    since, count = (as_of - last * DAY) / DAY, own.sums[:, _N]
+    gap = ratio(last - first, count - 1)
+    return ratio(count, own.baskets), own.baskets_since, since, gap, ratio(since, gap)
+
+
+def _group(own: _Own, owner: Whole, item: Whole, table: ItemTable, as_of: int) -> tuple[Array, Array]:
+    """Add up the decayed days of the customer's items of one group, and count the days since the last of them."""
+    parents = np.append(table.parents, -1)
+    groups, strange = int(parents.max()) + 1, len(table.parents)
+    mine, wanted = parents[np.minimum(own.item, strange)], parents[np.minimum(item, strange)]
+    kept = np.flatnonzero(mine >= 0)
+    keys, inside = np.unique(own.owner[kept] * groups + mine[kept], return_inverse=True)
+    newest = np.zeros(len(keys), dtype=np.int64)
+    np.maximum.at(newest, inside, own.last[kept])
+    place = _found(keys, np.where(wanted >= 0, owner * groups + wanted, -2))
+    decayed = np.append(_sums(inside, own.sums[kept, _DECAYED_28], len(keys)), 0.0)[place]
+    return decayed, np.append((as_of - newest * DAY) / DAY, np.nan)[place]
 
 
 def _basket_share(sums: Array, own: _Own, owner: Whole, size: int) -> Array:

@@ -5,6 +5,7 @@ on which a customer bought it; a basket is what a customer bought on one day, si
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,12 +18,14 @@ from scipy.sparse import csr_array
 from features.aggregates import DAY
 from features.clock import microseconds
 from features.feature import Array
-from features.history import Known
+from features.history import LEVELS, Known
 
 Whole = npt.NDArray[np.int64]
-LINKED, STRONGEST = 1_000, 20  # items that have links, and links that each of them keeps
-TRENDING, TRENDING_SHARE = 10, 0.01  # items in the trend, and the share of active customers that they need
-ITEM_DEFINITION = (LINKED, STRONGEST, TRENDING, TRENDING_SHARE)
+LINKED, STRONGEST = 2_000, 30  # items that have links, and links that each of them keeps
+POPULAR, TRENDING = 40, 40  # items that are popular, and further ones that are popular lately
+POPULARITY_DAYS = (28, 7, 2, 1)
+ITEM_DEFINITION = (LINKED, STRONGEST, POPULAR, TRENDING, POPULARITY_DAYS)
+STATISTICS = 6  # numbers of each item
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,17 @@ class Links:
 class ItemTable:
     """The population's side of every item, most popular first.
 
-    `statistics` has shape (items, 3): the share of active customers who bought it in the last 28 days, that share
-    against the pace of the 91 days, and the share of its buyers who bought it on two days or more. `similar` links
-    items by the cosine of who bought them, `together` by the share of the one's baskets that hold the other,
+    `statistics` has shape (items, 6): the share of the customers of the last 28, 7, 2 and 1 days who bought it,
+    its days of purchase in 28 against the pace of 91, and the share of its buyers who bought it on two days or more.
+    `parents` numbers the item's group on the next level above that the catalogue knows, -1 without one. `similar`
+    links items by the cosine of who bought them, `together` by the share of the one's baskets that hold the other,
     both over 91 days.
     """
 
     level: str
     items: tuple[str, ...]
     statistics: Array
+    parents: Whole
     similar: Links
     together: Links
 
@@ -59,16 +64,17 @@ class ItemTable:
 
     @cached_property
     def trending(self) -> Whole:
-        """The places of the items whose trend is strongest among those that enough customers buy."""
-        popularity, trend, _ = self.statistics.T
-        enough = np.flatnonzero(popularity >= TRENDING_SHARE)
-        return enough[np.argsort(-trend[enough], kind="stable")[:TRENDING]]
+        """The places of the items bought by most in the last 2 days, beyond the first `POPULAR` of the table."""
+        lately = self.statistics[POPULAR:, 2]
+        strongest = np.argsort(-lately, kind="stable")[:TRENDING]
+        return POPULAR + strongest[lately[strongest] > 0]
 
     def as_json(self) -> str:
         """Write the table as JSON, to the last digit."""
         links = {name: getattr(self, name) for name in ("similar", "together")}
         return json.dumps(
             {"level": self.level, "items": self.items, "statistics": self.statistics.tolist()}
+            | {"parents": self.parents.tolist()}
             | {name: {"places": of.places.tolist(), "weights": of.weights.tolist()} for name, of in links.items()},
             ensure_ascii=False,
         )
@@ -77,28 +83,26 @@ class ItemTable:
     def from_json(cls, text: str) -> "ItemTable":
         """Read what `as_json` wrote."""
         read = json.loads(text)
-        statistics = np.array(read["statistics"], dtype=np.float64).reshape(-1, 3)
-        return cls(read["level"], tuple(read["items"]), statistics, _links(read["similar"]), _links(read["together"]))
+        statistics = np.array(read["statistics"], dtype=np.float64).reshape(-1, STATISTICS)
+        parents = np.array(read["parents"], dtype=np.int64)
+        similar, together = _links(read["similar"]), _links(read["together"])
+        return cls(read["level"], tuple(read["items"]), statistics, parents, similar, together)
 
 
 def item_table(known: Known, level: str) -> ItemTable:
     """Count the population's side of every item at the moment of what is known."""
     days = _purchase_days(known, level)
     age = microseconds(known.as_of) - pl.col("day") * DAY
-    recent, longer = age <= 28 * DAY, age <= 91 * DAY
-    active = max(days.filter(recent)["customer"].n_unique(), 1)
-    pairs = days.group_by("item", "customer").agg(n28=recent.sum(), n91=longer.sum(), n=pl.len())
-    table = pairs.group_by("item").agg(
-        popularity=(pl.col("n28") > 0).sum() / active,
-        trend=pl.col("n28").sum() / 28 / (pl.col("n91").sum().clip(1) / 91),
-        repeat=(pl.col("n") > 1).mean(),
-    ).sort(["popularity", "item"], descending=[True, False])  # fmt: skip
-    statistics = table.select("popularity", "trend", "repeat").to_numpy().astype(np.float64).reshape(-1, 3)
+    longer = age <= 91 * DAY
+    table = _counts(days, age)
+    statistics = table.drop("item").to_numpy().astype(np.float64).reshape(-1, STATISTICS)
+    items = tuple(table["item"])
     linked = table.head(LINKED).select("item").with_row_index("place")
     baskets = days.filter(longer).join(linked, on="item", maintain_order="left")
     buyers = _counted(baskets.select("customer", "place").unique(), ["customer"], len(linked))
     together = _counted(baskets, ["customer", "day"], len(linked))
-    return ItemTable(level, tuple(table["item"]), statistics, _strongest(_cosine(buyers)), _strongest(_given(together)))
+    similar, going = _strongest(_cosine(buyers)), _strongest(_given(together))
+    return ItemTable(level, items, statistics, _parents(known, level, items), similar, going)
 
 
 def bought(known: Known, level: str) -> pl.DataFrame:
@@ -107,6 +111,28 @@ def bought(known: Known, level: str) -> pl.DataFrame:
     past = pl.col("occurred_at") < microseconds(known.as_of)
     day = (pl.col("occurred_at") // DAY).alias("day")
     return known.events.filter(named & past).select("customer", pl.col(level).alias("item"), day, "amount")
+
+
+def _counts(days: pl.DataFrame, age: pl.Expr) -> pl.DataFrame:
+    """Count each item's statistics, most popular first."""
+    within = {f"n{span}": age <= span * DAY for span in (91, *POPULARITY_DAYS)}
+    active = {name: max(days.filter(inside)["customer"].n_unique(), 1) for name, inside in within.items()}
+    pairs = days.group_by("item", "customer").agg(n=pl.len(), **{name: each.sum() for name, each in within.items()})
+    return pairs.group_by("item").agg(
+        *((pl.col(f"n{span}") > 0).sum() / active[f"n{span}"] for span in POPULARITY_DAYS),
+        trend=pl.col("n28").sum() / 28 / (pl.col("n91").sum().clip(1) / 91),
+        repeat=(pl.col("n") > 1).mean(),
+    ).sort(["n28", "item"], descending=[True, False])  # fmt: skip
+
+
+def _parents(known: Known, level: str, items: Sequence[str]) -> Whole:
+    """Number each item's group; of several, the first by name."""
+    above = [pl.when(pl.col(name) != "").then(name) for name in LEVELS[LEVELS.index(level) + 1 :]]
+    group = pl.coalesce(*above, pl.lit(None, pl.String)).alias("group")
+    groups = known.events.filter(pl.col("kind") == "purchase").group_by(pl.col(level).alias("item")).agg(group.min())
+    placed = pl.DataFrame({"item": items}, schema={"item": pl.String})
+    found = placed.join(groups, on="item", how="left", maintain_order="left")["group"]
+    return found.rank("dense").fill_null(0).cast(pl.Int64).to_numpy() - 1
 
 
 def _purchase_days(known: Known, level: str) -> pl.DataFrame:

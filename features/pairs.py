@@ -19,14 +19,11 @@ class PairFeature:
 
 
 PAIRS: tuple[PairFeature, ...] = (
-    *(
-        PairFeature(
-            f"item_days_{days}",
-            "count",
-            f"Days in the last {days} on which it was bought: {{value}}",
-            f"최근 {days}일간 이 품목을 구매한 날의 수: {{value}}",
-        )
-        for days in (28, 91)
+    PairFeature(
+        "item_days_91",
+        "count",
+        "Days in the last 91 on which it was bought: {value}",
+        "최근 91일간 이 품목을 구매한 날의 수: {value}",
     ),
     PairFeature("item_days", "count", "Days on which it was bought: {value}", "이 품목을 구매한 날의 수: {value}"),
     *(
@@ -36,25 +33,7 @@ PAIRS: tuple[PairFeature, ...] = (
             f"Days on which it was bought, halved in weight every {days} days: {{value}}",
             f"{days}일마다 가중치가 반감되는 이 품목의 구매일 수: {{value}}",
         )
-        for days in (14, 28, 91)
-    ),
-    PairFeature(
-        "item_days_since", "days", "Days since it was bought: {value}", "이 품목의 마지막 구매 후 일수: {value}"
-    ),
-    PairFeature(
-        "item_gap_mean", "days", "Usual days between buying it: {value}", "이 품목의 평균 구매 간격(일): {value}"
-    ),
-    PairFeature(
-        "item_gap_spread",
-        "days",
-        "Spread of the days between buying it: {value}",
-        "이 품목 구매 간격의 표준편차(일): {value}",
-    ),
-    PairFeature(
-        "item_overdue",
-        "ratio",
-        "Time since it was bought, against the usual: {value}",
-        "평균 구매 간격 대비 마지막 구매 후 경과: {value}",
+        for days in (28, 91)
     ),
     PairFeature(
         "item_share_91",
@@ -63,16 +42,73 @@ PAIRS: tuple[PairFeature, ...] = (
         "최근 91일 구매일 중 이 품목을 구매한 날의 비율: {value}",
     ),
     PairFeature(
+        "item_share",
+        "share",
+        "Share of all purchase days with it: {value}",
+        "전체 구매일 중 이 품목을 구매한 날의 비율: {value}",
+    ),
+    PairFeature(
+        "item_share_since_first",
+        "share",
+        "Share of the purchase days since the first with it on which it was bought: {value}",
+        "이 품목을 처음 구매한 뒤의 구매일 중 이 품목을 구매한 날의 비율: {value}",
+    ),
+    PairFeature(
+        "item_baskets_since",
+        "count",
+        "Purchase days since it was bought: {value}",
+        "이 품목의 마지막 구매 후 구매일 수: {value}",
+    ),
+    PairFeature(
+        "item_days_since", "days", "Days since it was bought: {value}", "이 품목의 마지막 구매 후 일수: {value}"
+    ),
+    PairFeature(
+        "item_gap_mean", "days", "Usual days between buying it: {value}", "이 품목의 평균 구매 간격(일): {value}"
+    ),
+    PairFeature(
+        "item_overdue",
+        "ratio",
+        "Time since it was bought, against the usual: {value}",
+        "평균 구매 간격 대비 마지막 구매 후 경과: {value}",
+    ),
+    PairFeature(
         "item_basket_share_91",
         "share",
         "Its share of the spend of the last 91 days: {value}",
         "최근 91일 구매액 중 이 품목의 비율: {value}",
     ),
     PairFeature(
+        "group_decayed_28",
+        "ratio",
+        "Purchases of items of its group, halved in weight every 28 days: {value}",
+        "28일마다 가중치가 반감되는 같은 분류 품목의 구매 수: {value}",
+    ),
+    PairFeature(
+        "group_days_since",
+        "days",
+        "Days since an item of its group was bought: {value}",
+        "같은 분류 품목의 마지막 구매 후 일수: {value}",
+    ),
+    PairFeature(
         "item_popularity",
         "share",
         "Share of customers who bought it in the last 28 days: {value}",
         "최근 28일간 이 품목을 구매한 고객의 비율: {value}",
+    ),
+    *(
+        PairFeature(
+            f"item_popularity_{days}",
+            "share",
+            f"Share of the customers of the last {days} days who bought it: {{value}}",
+            f"최근 {days}일간의 구매 고객 중 이 품목을 구매한 고객의 비율: {{value}}",
+        )
+        for days in (7, 2)
+    ),
+    PairFeature(
+        "item_popularity_1",
+        "share",
+        "Share of the customers of the last day who bought it: {value}",
+        "최근 하루의 구매 고객 중 이 품목을 구매한 고객의 비율: {value}",
     ),
     PairFeature(
         "item_popularity_trend",
@@ -106,6 +142,19 @@ PAIRS: tuple[PairFeature, ...] = (
             f"최근 {days}일간 구매한 날의 수: {{value}}",
         )
         for days in (28, 91)
+    ),
+    PairFeature("own_days_since", "days", "Days since the last purchase: {value}", "마지막 구매 후 일수: {value}"),
+    PairFeature(
+        "own_basket_size",
+        "ratio",
+        "Items on one purchase day in the last 91 days: {value}",
+        "최근 91일간 구매일당 품목 수: {value}",
+    ),
+    PairFeature(
+        "own_variety",
+        "share",
+        "Share of purchases that were of an item not bought before: {value}",
+        "전체 구매 중 처음 산 품목의 비율: {value}",
     ),
 )
 PAIR_FEATURES: tuple[str, ...] = tuple(pair.name for pair in PAIRS)

@@ -48,8 +48,6 @@ def bundle(trained: Trained) -> Bundle:
 def ran(trained: Trained, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOLDFAST_HOME", str(trained[0].folder))
     monkeypatch.setenv("HOLDFAST_CLOCK", "history")
-    # MLflow leaves the address that it used last in the environment.
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return lambda *words: CliRunner().invoke(app, words)
 
 

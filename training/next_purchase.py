@@ -21,8 +21,8 @@ from training.evaluation import Figure
 from training.horizon import Horizon
 from training.ranking import catalogue_coverage, judge_ranking, pair_calibration, ranking_parts
 
-_SHAPE = {"learning_rate": 0.05, "num_leaves": 15, "feature_fraction": 0.6}
-_TREES = 100
+_SHAPE = {"learning_rate": 0.1, "num_leaves": 15, "feature_fraction": 0.6}
+_TREES = 200
 _CUTOFFS = 3
 
 

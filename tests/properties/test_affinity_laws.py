@@ -3,8 +3,6 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import pairwise
-from statistics import stdev
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,7 @@ from features.events import Interaction
 from features.feature import shown
 from features.history import LEVELS, History
 from features.identity import Reference
-from features.items import STRONGEST, Links
+from features.items import POPULAR, STRONGEST, Links
 from features.pairs import PAIRS
 from tests.making import AS_OF, filled, happened, histories
 from tests.properties.test_feature_laws import packed
@@ -150,38 +148,55 @@ def test_every_pair_feature_is_what_its_plain_reading_says(new_history: Opener, 
     pairs = pairs_of(known, table)
     named = known.events.filter((pl.col("kind") == "purchase") & (pl.col(level) != ""))
     past = named.filter(pl.col("occurred_at") < microseconds(AS_OF))
+    above = LEVELS[LEVELS.index(level) + 1 :]
+    groups: dict[str, str] = {}
+    for item, *groupings in named.select(level, *above).iter_rows():
+        group = next(filter(None, groupings), "")
+        groups[item] = min(filter(None, (group, groups.get(item, ""))), default="")
     lines: dict[str, list[Line]] = {}
     for customer, item, moment, amount in past.select("customer", level, "occurred_at", "amount").iter_rows():
         lines.setdefault(customer, []).append((item, moment // DAY, amount))
     for customer, item, values in zip(pairs.customers, pairs.items, pairs.values, strict=True):
-        read = _plainly(lines[customer], item, table)
+        read = _plainly(lines[customer], item, table, groups)
         assert dict(zip(PAIR_FEATURES, values.tolist(), strict=True)) == pytest.approx(read, rel=1e-9, nan_ok=True)
 
 
-def _plainly(lines: list[Line], item: str, table: ItemTable) -> dict[str, float]:
+def _plainly(lines: list[Line], item: str, table: ItemTable, groups: dict[str, str]) -> dict[str, float]:
     days = {name: sorted({day for other, day, _ in lines if other == name}) for name, _, _ in lines}
     its, every = days.get(item, []), {day for _, day, _ in lines}
     nan = float("nan")
     gap = (its[-1] - its[0]) / (len(its) - 1) if len(its) > 1 else nan
-    popularity, trend, repeat = table.statistics[table.places[item]].tolist()
+    kin = [day for name, of in days.items() if groups[item] and groups[name] == groups[item] for day in of]
+    month, week, two, one, trend, repeat = table.statistics[table.places[item]].tolist()
     return {
-        "item_days_28": _within(its, 28),
         "item_days_91": _within(its, 91),
         "item_days": len(its),
-        **{f"item_decayed_{life}": _decayed(its, life) for life in (14, 28, 91)},
+        **{f"item_decayed_{life}": _decayed(its, life) for life in (28, 91)},
+        "item_share_91": _within(its, 91) / _within(every, 91) if _within(every, 91) else nan,
+        "item_share": len(its) / len(every),
+        "item_share_since_first": len(its) / sum(day >= its[0] for day in every) if its else nan,
+        "item_baskets_since": sum(day > its[-1] for day in every) if its else nan,
         "item_days_since": _age(its[-1]) if its else nan,
         "item_gap_mean": gap,
-        "item_gap_spread": stdev(after - before for before, after in pairwise(its)) if len(its) > 2 else nan,
         "item_overdue": _age(its[-1]) / gap if its else nan,
-        "item_share_91": _within(its, 91) / _within(every, 91) if _within(every, 91) else nan,
         "item_basket_share_91": _basket_share(lines, item),
-        "item_popularity": popularity,
+        "group_decayed_28": _decayed(kin, 28),
+        "group_days_since": _age(max(kin)) if kin else nan,
+        "item_popularity": month,
+        "item_popularity_7": week,
+        "item_popularity_2": two,
+        "item_popularity_1": one,
         "item_popularity_trend": trend,
         "item_repeat_rate": repeat,
         "item_similarity": _similarity(days, item, table),
         "item_together": _together(lines, item, table),
         "own_days_28": _within(every, 28),
         "own_days_91": _within(every, 91),
+        "own_days_since": _age(max(every)),
+        "own_basket_size": sum(_within(of, 91) for of in days.values()) / _within(every, 91)
+        if _within(every, 91)
+        else nan,
+        "own_variety": len(days) / sum(map(len, days.values())),
     }
 
 
@@ -261,13 +276,13 @@ def test_candidates_are_the_own_the_popular_and_the_trending_and_the_best_of_wha
     today = microseconds(AS_OF) // DAY
     days = {item: [today - 5] * (item in first) + [today - 1] * (item in last) for item in {*first, *last}}
     lines = [(item, today - 1, 0) for item in last]
-    plain = {*days, *table.items[: candidates.POPULAR], *(table.items[place] for place in table.trending)}
+    plain = {*days, *table.items[:POPULAR], *(table.items[place] for place in table.trending)}
     others = sorted(set(table.items) - plain, key=lambda item: -_similarity(days, item, table))
     similar, left = others[: candidates.SIMILAR], others[candidates.SIMILAR :]
     together = [_together(lines, item, table) for item in left]
     found = [_together(lines, item, table) for item in set(items) - plain - set(similar)]
     assert plain | set(similar) <= set(items)
-    assert len(items) == len(set(items)) <= 160
+    assert len(items) == len(set(items)) <= 180
     assert sorted(found) == pytest.approx(sorted(together)[-candidates.TOGETHER :])
 
 
@@ -292,14 +307,21 @@ def test_a_share_of_the_basket_is_of_spend_and_where_there_is_none_of_lines(hist
     assert value(pairs, "y", "m", "item_basket_share_91") == pytest.approx(2 / 3)
 
 
-def test_an_item_in_the_trend_is_a_candidate_of_everyone(history: History):
-    popular = [chr(0x4E00 + number) for number in range(candidates.POPULAR)]
-    often = [(day, "".join(popular)) for day in (1, 40, 50)]
-    known = filled(history, shop({"w": often, "x": often, "y": [(1, "+")], "z": [(80, "-")]})).known_by(AS_OF)
+def test_an_item_bought_of_late_is_a_candidate_of_everyone(history: History):
+    popular = [chr(0x4E00 + number) for number in range(POPULAR)]
+    often = [(day, "".join(popular)) for day in (1, 20, 21)]
+    known = filled(history, shop({"w": often, "x": often, "y": [(1, "+")], "z": [(20, "-")]})).known_by(AS_OF)
     table = item_table(known, "product")
-    assert table.items[table.trending[0]] == "+"
+    assert [table.items[place] for place in table.trending] == ["+"]
     assert "+" in online(history, "customer:x", table)[0]
     assert "-" not in online(history, "customer:x", table)[0]
+
+
+def test_the_popularity_of_an_item_is_counted_over_28_7_2_and_1_days(history: History):
+    known = filled(history, shop({"y": [(1, "b")], "x": [(0, "m"), (5, "b")], "z": [(20, "b")]})).known_by(AS_OF)
+    table = item_table(known, "product")
+    assert table.statistics[table.places["b"], :4] == pytest.approx([1.0, 1.0, 1 / 2, 0.0])
+    assert table.statistics[table.places["m"], :4] == pytest.approx([1 / 3, 1 / 2, 1 / 2, 1.0])
 
 
 @given(happenings=histories(), level=st.sampled_from(LEVELS))
@@ -307,7 +329,7 @@ def test_an_item_table_is_read_from_its_json_to_the_last_digit(new_history: Open
     table = item_table(filled(new_history(), happenings).known_by(AS_OF), level)
     again = ItemTable.from_json(table.as_json())
     assert (again.level, again.items, again.places) == (table.level, table.items, table.places)
-    pairs = [(table.statistics, again.statistics)]
+    pairs = [(table.statistics, again.statistics), (table.parents, again.parents)]
     for one, other in ((table.similar, again.similar), (table.together, again.together)):
         pairs += [(one.places, other.places), (one.weights, other.weights)]
     assert all(np.array_equal(one, other) and one.dtype == other.dtype for one, other in pairs)
