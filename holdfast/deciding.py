@@ -1,7 +1,7 @@
 """`holdfast decide`: what an agent's screen would say of one customer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -78,8 +78,9 @@ def show(answer: Mapping[str, Any]) -> None:
     out.print(f"Leaving {leaving}")
     for reason in answer["reasons"]["churn"]:
         out.print(f"        {'▲' if reason['contribution'] > 0 else '▼'} {reason['sentence']}")
-    likely = ", ".join(f"{item['spoken']} ({item['probability']:.0%})" for item in answer["next_purchases"][:5])
-    out.print(f"Next    {likely or 'the history names no products'}")
+    out.print(f"Next    {_named(answer['next_purchases'][:5]) or 'the history names no products'}")
+    if new := [item for item in answer["new_purchases"] if item not in answer["next_purchases"]]:
+        out.print(f"New     {_named(new[:3])}")
     for offer in answer["offers"]:
         gain = offer["breakdown"]["expected_incremental_profit"]
         out.print(f"Offer {offer['rank']} [bold green]{offer['title']}[/]  expected gain {gain:,.2f} {money}")
@@ -92,3 +93,7 @@ def show(answer: Mapping[str, Any]) -> None:
         f"[dim]Decision {answer['decision_id']}, as of {answer['as_of'][:19]},"
         f" bundle version {answer['bundle']['version']}[/]"
     )
+
+
+def _named(items: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{item['spoken']} ({item['probability']:.0%})" for item in items)

@@ -3,7 +3,8 @@
 manifest.json                     what it is, what it needs, how it was judged, and the hash of every other file
 churn.json                        a sum of parts on the scale of log-odds; parts that are trees name their folder
 value.json                        the same on the scale of logs, and the interval
-next_purchase.json, items.json    calibration and the population's items; absent when the history names no products
+next_purchase.json                calibration of next purchases; absent, as the next two, without named products
+items.json, segments.json         the population's items, and what is popular among people alike
 trees/NAME/model.lgb, MLmodel     a booster as LightGBM's text, in the form that MLflow's LightGBM flavour loads
 
 Never a pickle.
@@ -22,6 +23,7 @@ import lightgbm as lgb
 from features.affinity import PAIR_FEATURES, ItemTable
 from features.contract import CONTRACT, FeatureContract
 from features.errors import ContractError, RegistryError
+from features.segments import Segments
 from models.additive import Additive, Part
 from models.calibration import Calibration
 from models.hurdle import Hurdle
@@ -31,7 +33,7 @@ from models.next_purchase import NextPurchaseModel
 from models.trees import Trees
 from models.value import Interval, ValueModel
 
-FORMAT = 2
+FORMAT = 3
 _INTERVAL = ("typical", "knots", "below", "above")
 _LINEAR = ("names", "means", "spreads", "weights")
 _FLAVOUR = f"""\
@@ -91,6 +93,7 @@ def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
         said = {"trees": writer.trees("next-purchase", ranker.trees), "calibration": asdict(ranker.calibration)}
         writer.json("next_purchase.json", said)
         writer.text("items.json", ranker.table.as_json())
+        writer.text("segments.json", ranker.segments.as_json())
     files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     whole = {"format": FORMAT, **manifest, "files": files}
     writer.text("manifest.json", json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True))
@@ -173,7 +176,8 @@ class _Reader:
         points = told["calibration"]
         calibration = Calibration(tuple(points["scores"]), tuple(points["probabilities"]))
         table = ItemTable.from_json((self.folder / "items.json").read_text(encoding="utf-8"))
-        return NextPurchaseModel(self.trees(told["trees"], PAIR_FEATURES), calibration, table)
+        segments = Segments.from_json((self.folder / "segments.json").read_text(encoding="utf-8"))
+        return NextPurchaseModel(self.trees(told["trees"], PAIR_FEATURES), calibration, table, segments)
 
     def _part(self, told: Mapping[str, Any]) -> Part:
         [(kind, value)] = told.items()

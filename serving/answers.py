@@ -161,6 +161,8 @@ class AgesAnswer(_Shape):
     """Time since the newest event occurred."""
     newest_record_seconds: float | None
     """Time since anything last became known."""
+    next_purchases_seconds: float | None
+    """Time since the next purchases were ranked; a ranking is kept until an event changes it, for an hour at most."""
     bundle_days: float
     """Time since the moment up to which the models learned."""
 
@@ -232,6 +234,8 @@ class DecisionAnswer(_Shape):
     """The glossary's terms that hold."""
     next_purchases: list[NextPurchaseAnswer]
     """What the customer is likely to buy next, likeliest first."""
+    new_purchases: list[NextPurchaseAnswer]
+    """The likeliest of what the customer hasn't bought before."""
     offers: list[OfferAnswer]
     """The offers to make, best first."""
     runners_up: list[RunnerUpAnswer]

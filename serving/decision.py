@@ -14,7 +14,7 @@ from serving.callers import Caller
 from serving.offers import Playbook
 from serving.policy import STATED_PRIORS, Breakdown, Candidate, Ruling, Withheld, arbitrate
 from serving.requests import Ask
-from serving.scores import Reason, Scores
+from serving.scores import NextPurchase, Reason, Scores
 from serving.situation import ages, situation_of
 
 _DIGITS = 6
@@ -65,16 +65,14 @@ def decide(ask: Ask, language: str, known: Known, bundle: Bundle, playbook: Play
             for term in glossary.terms
             if situation.known[term.name]
         ],
-        "next_purchases": [
-            _parts(purchase) | {"spoken": glossary.spoken(purchase.item)[language]}
-            for purchase in scores.next_purchases
-        ],
+        "next_purchases": [write.purchase(purchase) for purchase in scores.next_purchases],
+        "new_purchases": [write.purchase(purchase) for purchase in scores.new_purchases],
         "offers": [write.offer(rank, one) for rank, one in enumerate(ruling.ranked[: ask.offers], start=1)],
         "runners_up": [write.runner_up(one) for one in ruling.ranked[ask.offers :]],
         "withheld": [write.withheld(one) for one in ruling.withheld],
         "silence": write.silence(ruling),
         "reasons": {"churn": write.reasons(scores.churn_reasons), "value": write.reasons(scores.value_reasons)},
-        "ages": ages(known.events, known.row.as_of, bundle.learned_until),
+        "ages": ages(known.events, known.row.as_of, bundle.learned_until, scores.ranked_as_of),
         "effects": STATED_PRIORS,
         "assumptions": write.assumptions(scores),
         "bundle": {"version": bundle.version, "hash": bundle.hash},
@@ -108,6 +106,9 @@ class _Writer:
             "active_days",
         )
         return {name: getattr(scores, name) for name in names} | {"currency": self.playbook.glossary.currency}
+
+    def purchase(self, one: NextPurchase) -> dict[str, Any]:
+        return _parts(one) | {"spoken": self.playbook.glossary.spoken(one.item)[self.language]}
 
     def offer(self, rank: int, one: Candidate) -> dict[str, Any]:
         item = self.playbook.glossary.spoken(one.item)[self.language] if one.item else ""

@@ -7,22 +7,19 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from features.affinity import PAIR_FEATURES, Pairs, pairs_of, pairs_of_customer
-from features.clock import microseconds
 from features.contract import CONTRACT, FeatureMatrix, FeatureRow, row_of, rows_of
 from features.definitions import BY_NAME
-from features.feature import Array
 from features.history import Known
 from features.packed import CustomerEvents
 from models.additive import Additive
 from models.bundle import Bundle
 from models.population import Active
+from serving.ranking import Ranked, Ranker
 from serving.scores import NextPurchase, Reason, Scores
 
 REASONS = 3
-NEXT_PURCHASES = 10
 _RECENCY = CONTRACT.names.index("days_since_purchase")
-_DAYS = PAIR_FEATURES.index("item_days")
+_PURCHASES = pl.List(pl.Struct({"item": pl.String, "probability": pl.Float64}))
 _NEWCOMER = "nothing bought yet: the average of customers who have just begun stands in"
 
 
@@ -34,6 +31,7 @@ class Scorer:
         self._models = bundle.models
         self._horizon = bundle.manifest["horizon"]
         self._active = Active(**bundle.manifest["active"])
+        self._ranker = Ranker(bundle.models.next_purchase) if bundle.models.next_purchase else None
         self.default = self._newcomer()
 
     @property
@@ -58,7 +56,7 @@ class Scorer:
         """
         row = row_of(events, as_of)
         if np.isnan(row.values[_RECENCY]):
-            return self.default, row
+            return self._ranked(self.default, events, as_of), row
         values = row.values[None, :]
         active = bool(self._active.holds(values)[0])
         expected, low, high = (float(part[0]) for part in self._models.value.predict(values))
@@ -74,15 +72,15 @@ class Scorer:
         return (self._whole(scores, row, events) if whole else scores), row
 
     def _whole(self, scores: Scores, row: FeatureRow, events: CustomerEvents) -> Scores:
-        chances, next_purchases = self._next(events, row.as_of)
         risky = scores.churn_risk is not None
         return replace(
-            scores,
-            next_purchases=next_purchases,
-            chances=chances,
+            self._ranked(scores, events, row.as_of),
             churn_reasons=_reasons(self._models.churn, row) if risky else (),
             value_reasons=_reasons(self._models.value.expected, row),
         )
+
+    def _ranked(self, scores: Scores, events: CustomerEvents, as_of: datetime) -> Scores:
+        return _with(scores, self._ranker.rank(events, as_of)) if self._ranker else scores
 
     def tier(self, expected: float) -> str:
         """Name the tier of an expected value."""
@@ -105,8 +103,7 @@ class Scorer:
         expected, low, high = self._models.value.predict(rows.values)
         newcomer = self.default
         expected = np.where(bought, expected, newcomer.expected_value)
-        ranked = self._rank_base(known, rows.customers)
-        popular = [{"item": next.item, "probability": next.probability} for next in newcomer.next_purchases]
+        ranked = self._ranker.base(known, rows.customers) if self._ranker else {}
         return pl.DataFrame(
             {
                 "customer": rows.customers,
@@ -117,53 +114,40 @@ class Scorer:
                 "value_low": np.where(bought, low, newcomer.value_low),
                 "value_high": np.where(bought, high, newcomer.value_high),
                 "tier": [self.tier(value) for value in expected.tolist()],
-                "next_purchases": [ranked.get(customer, popular) for customer in rows.customers],
+                "next_purchases": [_listed(ranked[one].likely if ranked else ()) for one in rows.customers],
+                "new_purchases": [_listed(ranked[one].new if ranked else ()) for one in rows.customers],
                 "bundle": [self.bundle_hash] * len(rows.customers),
             },
-            schema_overrides={"next_purchases": pl.List(pl.Struct({"item": pl.String, "probability": pl.Float64}))},
+            schema_overrides={"next_purchases": _PURCHASES, "new_purchases": _PURCHASES},
         ).with_columns(pl.col("churn_risk").fill_nan(None))
 
-    def _rank_base(self, known: Known, customers: tuple[str, ...]) -> dict[str, list[dict[str, object]]]:
-        ranker = self._models.next_purchase
-        if ranker is None:
-            return {}
-        pairs = pairs_of(known, ranker.table, customers)
-        scores = ranker.rank(pairs.values)
-        return _best_of(pairs, scores, ranker.calibration.apply(scores))
-
-    def _next(self, events: CustomerEvents, as_of: datetime) -> tuple[dict[str, float], tuple[NextPurchase, ...]]:
-        ranker = self._models.next_purchase
-        if ranker is None:
-            return {}, ()
-        items, values = pairs_of_customer(events, ranker.table, microseconds(as_of))
-        if not (values[:, _DAYS] > 0).any():
-            return {}, self.default.next_purchases
-        scores = ranker.rank(values)
-        probability = ranker.calibration.apply(scores)
-        order = np.lexsort((np.array(items), -scores))[:NEXT_PURCHASES]
-        ranked = (
-            NextPurchase(items[place], ranker.table.level, float(probability[place]), bool(values[place, _DAYS] > 0))
-            for place in order
-        )
-        return dict(zip(items, probability.tolist(), strict=True)), tuple(ranked)
-
     def _newcomer(self) -> Scores:
-        means, ranker = self.bundle.manifest["newcomer"], self._models.next_purchase
-        shares = dict(zip(ranker.table.items, ranker.table.statistics[:, 0].tolist(), strict=True)) if ranker else {}
-        popular = list(shares.items())[:NEXT_PURCHASES]
-        return Scores(
+        means, model = self.bundle.manifest["newcomer"], self._models.next_purchase
+        shares = dict(zip(model.table.items, model.table.statistics[:, 0].tolist(), strict=True)) if model else {}
+        newcomer = Scores(
             churn_risk=None,
             expected_value=means["expected"],
             value_low=means["low"],
             value_high=means["high"],
             value_measure=self.bundle.manifest["value_measure"],
             tier=self.tier(means["expected"]),
-            next_purchases=tuple(NextPurchase(item, self.level, share, False) for item, share in popular),
+            next_purchases=(),
             horizon_days=self._horizon["days"],
             active_days=self._horizon["active_days"],
             note=_NEWCOMER,
             population=shares,
         )
+        return _with(newcomer, self._ranker.popular({}, self.bundle.as_of)) if self._ranker else newcomer
+
+
+def _with(scores: Scores, ranked: Ranked) -> Scores:
+    return replace(
+        scores,
+        next_purchases=ranked.likely,
+        new_purchases=ranked.new,
+        chances=ranked.chances,
+        ranked_as_of=ranked.as_of,
+    )
 
 
 def _reasons(model: Additive, row: FeatureRow) -> tuple[Reason, ...]:
@@ -177,10 +161,5 @@ def _reason(place: int, value: float, contribution: float) -> Reason:
     return Reason(name, None if np.isnan(value) else value, contribution, BY_NAME[name].sentence(value))
 
 
-def _best_of(pairs: Pairs, scores: Array, probability: Array) -> dict[str, list[dict[str, object]]]:
-    best: dict[str, list[dict[str, object]]] = {}
-    for place in np.lexsort((pairs.items, -scores)):
-        chosen = best.setdefault(str(pairs.customers[place]), [])
-        if len(chosen) < NEXT_PURCHASES:
-            chosen.append({"item": str(pairs.items[place]), "probability": float(probability[place])})
-    return best
+def _listed(purchases: tuple[NextPurchase, ...]) -> list[dict[str, object]]:
+    return [{"item": one.item, "probability": one.probability} for one in purchases]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Scores:
     currency over the horizon, in `value_measure` ("margin" or "revenue"); `value_low` and `value_high` bound
     it with 80 % probability. `next_purchases` are the likeliest candidates; `chances` holds the probability of every
     candidate, and `population` the share of all customers who lately bought an item, for items that are no
-    candidates of this customer. `note` is set when a stated default stands in for a history that isn't there.
+    candidates of this customer; `new_purchases` are the likeliest of what the customer hasn't bought before, and
+    `ranked_as_of` is the moment of that ranking. `note` is set when a stated default stands in for a history that
+    isn't there.
     """
 
     churn_risk: float | None
@@ -51,6 +54,8 @@ class Scores:
     churn_reasons: tuple[Reason, ...] = ()
     value_reasons: tuple[Reason, ...] = ()
     note: str | None = None
+    new_purchases: tuple[NextPurchase, ...] = ()
+    ranked_as_of: datetime | None = None
     chances: Mapping[str, float] = field(default_factory=dict)
     population: Mapping[str, float] = field(default_factory=dict)
 

@@ -72,11 +72,15 @@ def offer_days(events: CustomerEvents, as_of: datetime) -> dict[str, dict[str, f
     return days
 
 
-def ages(events: CustomerEvents, as_of: datetime, trained_at: datetime) -> dict[str, Any]:
+def ages(
+    events: CustomerEvents, as_of: datetime, trained_at: datetime, ranked_as_of: datetime | None
+) -> dict[str, Any]:
     """Tell how old everything is that a decision rests on.
 
     The newest event counts from when it occurred and the newest record from when it became known, both in
-    seconds; None without events. The bundle's age counts from the moment whose history it was trained on, in days.
+    seconds; None without events. The ranking of next purchases is kept until an event changes it; its age is in
+    seconds, None where nothing is ranked. The bundle's age counts from the moment whose history it was trained on, in
+    days.
     """
     now = microseconds(as_of)
     return {
@@ -84,5 +88,6 @@ def ages(events: CustomerEvents, as_of: datetime, trained_at: datetime) -> dict[
         "events": len(events),
         "newest_event_seconds": (now - int(events.occurred_at.max())) / 1e6 if len(events) else None,
         "newest_record_seconds": (now - int(events.recorded_at.max())) / 1e6 if len(events) else None,
+        "next_purchases_seconds": (as_of - ranked_as_of).total_seconds() if ranked_as_of else None,
         "bundle_days": round((now - microseconds(trained_at)) / DAY, 3),
     }

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from features.affinity import PAIR_FEATURES, item_table
 from features.contract import CONTRACT
 from features.errors import ContractError, RegistryError
 from features.history import History
+from features.segments import Segments
 from models.additive import Additive
 from models.bundle import Models, load, write
 from models.calibration import Calibration
@@ -40,7 +42,8 @@ def ranker(history: History) -> NextPurchaseModel:
     table = item_table(filled(history, bought).known_by(AS_OF), "product")
     pairs = np.random.default_rng(3).normal(0, 1, (300, len(PAIR_FEATURES)))
     fitted = boost({"objective": "binary"}, pairs, (pairs[:, 0] > 0).astype(np.float64), PAIR_FEATURES, Fit(trees=5))
-    return NextPurchaseModel(fitted, Calibration((-1.0, 0.1, 1.0), (0.1, 1 / 3, 0.9)), table)
+    segments = Segments((("age", 20_000),), np.array([[0.3, 0.1, 1 / 7]]), table.statistics[:, 0])
+    return NextPurchaseModel(fitted, Calibration((-1.0, 0.1, 1.0), (0.1, 1 / 3, 0.9)), table, segments)
 
 
 def renamed(trees: Trees, names: tuple[str, ...]) -> Trees:
@@ -83,6 +86,7 @@ def test_a_ranker_comes_back_with_its_calibration_and_its_items(tmp_path: Path, 
     assert np.array_equal(loaded.rank(pairs), ranker.rank(pairs))
     assert loaded.calibration == ranker.calibration
     assert loaded.table.as_json() == ranker.table.as_json()
+    assert loaded.segments.as_json() == ranker.segments.as_json()
 
 
 def test_writing_the_same_models_again_gives_the_same_hash(tmp_path: Path):
@@ -103,7 +107,7 @@ def test_a_booster_of_other_columns_is_refused(tmp_path: Path, ranker: NextPurch
     if place == "bounds":
         bounds = (booster("gamma"), odd)
     if place == "next purchase":
-        ranker = NextPurchaseModel(renamed(ranker.trees, PAIR_FEATURES[::-1]), ranker.calibration, ranker.table)
+        ranker = replace(ranker, trees=renamed(ranker.trees, PAIR_FEATURES[::-1]))
     write(tmp_path, Models(churn, ValueModel(expected, Interval(1.0, *SHARES, bounds)), ranker), MANIFEST)
     with pytest.raises(ContractError) as refused:
         load(tmp_path)
@@ -117,7 +121,7 @@ def test_every_file_of_a_bundle_is_checked(tmp_path: Path, ranker: NextPurchaseM
     write(folder, Models(EVERY, value(True), ranker), MANIFEST)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json"]
     assert {path.relative_to(folder).parts[0] for path in files} == {
-        "churn.json", "value.json", "next_purchase.json", "items.json", "trees",
+        "churn.json", "value.json", "next_purchase.json", "items.json", "segments.json", "trees",
     }  # fmt: skip
     for path in files:
         whole = path.read_text(encoding="utf-8")

@@ -214,6 +214,9 @@ def test_the_whole_base_is_scored_as_each_customer_is(trained: Trained, bundle: 
         assert scores.tier == row["tier"]
         ranked = [(one.item, pytest.approx(one.probability, rel=1e-9)) for one in scores.next_purchases]
         assert [(one["item"], one["probability"]) for one in row["next_purchases"]] == ranked
+        new = [(one.item, pytest.approx(one.probability, rel=1e-9)) for one in scores.new_purchases]
+        assert [(one["item"], one["probability"]) for one in row["new_purchases"]] == new
+        assert not any(one.bought_before for one in scores.new_purchases)
         assert scores.value_low <= scores.expected_value <= scores.value_high
 
 
