@@ -65,3 +65,9 @@ def by_cutoff(listed: pl.DataFrame, day: int) -> Question:
     following = listed.filter(pl.col("day").is_between(day, day + HORIZON_DAYS - 1))
     answers = following.join(past, on="customer", how="semi").select("customer", "item").unique()
     return Question(day, answers.sort("customer", "item"))
+
+
+def first_days(listed: pl.DataFrame) -> dict[tuple[str, str], int]:
+    """Tell the day on which each customer bought each item first."""
+    firsts = listed.group_by("customer", "item").agg(pl.col("day").min())
+    return {(customer, item): day for customer, item, day in firsts.iter_rows()}

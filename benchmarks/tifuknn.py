@@ -6,7 +6,7 @@ Recommendations, RecSys 2023. A customer's vector is the mean of groups of baske
 score mixes it with the mean vector of the nearest customers by cosine, the customer being one of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from scipy.sparse import csr_array
 from features.feature import Array
 from features.items import Whole
 
+# Of each customer the best items, and the best of those not bought before.
+Best = dict[str, tuple[list[str], list[str]]]
 _CUSTOMERS_AT_ONCE = 400  # bounds the memory of customers by all items
 
 
@@ -102,12 +104,12 @@ def _positions(past: Past) -> tuple[Whole, Whole, Whole]:
     return placed["position"].to_numpy(), placed["count"].to_numpy(), rows["basket"].to_numpy()
 
 
-def neighbours_best(past: Past, rule: ByCount | ByTime, most: int) -> dict[str, list[str]]:
-    """List every customer's best items by a rule, best first."""
+def neighbours_best(past: Past, rule: ByCount | ByTime, most: int) -> Best:
+    """List every customer's best items by a rule, best first, and the best of those not bought before."""
     vectors = past.vectors(rule.weights(past))
     lengths = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
     unit = csr_array(vectors.multiply(1 / np.maximum(lengths, 1e-12)[:, None]))
-    return dict(_best(past, _mixed(vectors, unit, rule), most))
+    return _best(past, _mixed(vectors, unit, rule), most)
 
 
 def _mixed(vectors: csr_array, unit: csr_array, rule: ByCount | ByTime) -> Iterator[Array]:
@@ -121,7 +123,7 @@ def _mixed(vectors: csr_array, unit: csr_array, rule: ByCount | ByTime) -> Itera
         yield rule.alpha * vectors[part].toarray() + (1 - rule.alpha) * (chosen @ vectors).toarray()
 
 
-def frequency_best(past: Past, popular: bool, most: int) -> dict[str, list[str]]:
+def frequency_best(past: Past, popular: bool, most: int) -> Best:
     """List what every customer bought on most days (P-TopFreq), filled up with what all did (GP-TopFreq)."""
     vectors = past.vectors(np.ones(len(past.owner)))
     everyone = np.asarray(vectors.sum(axis=0)).ravel()
@@ -130,14 +132,21 @@ def frequency_best(past: Past, popular: bool, most: int) -> dict[str, list[str]]
         vectors[start : start + _CUSTOMERS_AT_ONCE].toarray() + fill
         for start in range(0, len(past.customers), _CUSTOMERS_AT_ONCE)
     )
-    return dict(_best(past, parts, most))
+    return _best(past, parts, most)
 
 
-def _best(past: Past, parts: Iterator[Array], most: int) -> Iterator[tuple[str, list[str]]]:
-    names: Sequence[str] = past.items
+def _best(past: Past, parts: Iterator[Array], most: int) -> Best:
+    owned = past.vectors(np.ones(len(past.owner)))
+    best: Best = {}
     owner = 0
     for scores in parts:
-        top = np.argsort(-scores, axis=1, kind="stable")[:, :most]
-        for row, places in zip(scores, top, strict=True):
-            yield past.customers[owner], [names[place] for place in places.tolist() if row[place] > 0]
-            owner += 1
+        bought = owned[owner : owner + len(scores)].toarray() > 0
+        lists = zip(_tops(past, scores, most), _tops(past, np.where(bought, 0.0, scores), most), strict=True)
+        best |= dict(zip(past.customers[owner : owner + len(scores)], lists, strict=True))
+        owner += len(scores)
+    return best
+
+
+def _tops(past: Past, scores: Array, most: int) -> Iterator[list[str]]:
+    for row, places in zip(scores, np.argsort(-scores, axis=1, kind="stable")[:, :most], strict=True):
+        yield [past.items[place] for place in places.tolist() if row[place] > 0]
