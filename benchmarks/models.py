@@ -202,12 +202,12 @@ def intervals(
         yield against_bars(named, one, bars)
 
 
-def against_bars(named: str, one: Figure, bars: Bars) -> Row:
-    """Lay one figure beside its strongest peer's, and say which bars it meets."""
+def against_bars(named: str, one: Figure, bars: Bars, sign: int = -1) -> Row:
+    """Lay one figure beside its strongest peer's, and say which bars it meets; `sign` is +1 where more is better."""
     best, verdict = one.best_baseline, outcome(one)
     assert best is not None
     peer = one.baselines[best]
-    sign = _SIGNS.get(one.metric, -1)
+    sign = _SIGNS.get(one.metric, sign)
     said = f"{verdict} ({one.gain_low:+.4f} … {one.gain_high:+.4f})"
     for name, bar in zip(("beat", "reach", "aim"), bars.get(one.metric, ()), strict=False):
         met = sign * one.ours >= sign * bar
