@@ -9,7 +9,7 @@ import typer
 
 from features.errors import InputError
 from features.home import home
-from holdfast.screen import out, say_json, spinner
+from holdfast.screen import basis, out, say_json, spinner
 
 # LightGBM and the registry take seconds to import: the command does so when it runs.
 
@@ -88,6 +88,7 @@ def show(answer: Mapping[str, Any]) -> None:
         out.print(f"Offer   [yellow]{answer['silence']}[/]")
     for one in answer["withheld"]:
         out.print(f"[dim]Not     {one['offer']}: {one['reason']}[/]")
+    out.print(f"[dim]Basis   {basis(scores)}[/]")
     out.print(
         f"[dim]Decision {answer['decision_id']}, as of {answer['as_of'][:19]},"
         f" bundle version {answer['bundle']['version']}[/]"

@@ -23,6 +23,7 @@ from features.affinity import PAIR_FEATURES, ItemTable
 from features.contract import CONTRACT, FeatureContract
 from features.errors import ContractError, RegistryError
 from models.additive import Additive, Part
+from models.basis import Basis
 from models.calibration import Calibration
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
@@ -69,6 +70,11 @@ class Bundle:
     def as_of(self) -> datetime:
         """The moment up to which the bundle learned."""
         return datetime.fromisoformat(self.manifest["as_of"])
+
+    @property
+    def basis(self) -> Basis:
+        """What stands beside every score of it."""
+        return Basis.of(self.manifest)
 
 
 def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:

@@ -9,8 +9,24 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class ScoresAnswer(_Shape):
-    """What the models say."""
+class BasisAnswer(_Shape):
+    """What stands beside every score."""
+
+    horizon_days: int
+    """How far ahead the scores look."""
+    active_rule: Literal["silence", "contract"]
+    """Who counts as active: by `silence`, who bought within `active_days`; by `contract`, who bought and hasn't ended
+    it since."""
+    active_days: int
+    """Who bought within this many days counts as active, where the rule is `silence`."""
+    learned_until: str
+    """The moment up to which the models learned."""
+    tested_from: str
+    """The cutoff from which on they were judged, over one horizon, by models that hadn't seen what came."""
+
+
+class ScoresAnswer(BasisAnswer):
+    """What the models say, and what stands beside it."""
 
     churn_risk: float | None
     """Probability of buying nothing within the horizon; null for a customer who isn't active."""
@@ -22,10 +38,6 @@ class ScoresAnswer(_Shape):
     """The upper end of that interval."""
     value_measure: Literal["margin", "revenue"]
     """What the value counts."""
-    horizon_days: int
-    """How far ahead the scores look."""
-    active_days: int
-    """Who bought within this many days counts as active."""
     currency: str
     """The currency of every amount (ISO 4217)."""
 
@@ -345,5 +357,7 @@ class VisitsAnswer(_Shape):
     """The currency of every amount (ISO 4217)."""
     bundle: BundleAnswer
     """Which models spoke."""
+    basis: BasisAnswer
+    """What stands beside every score."""
     visits: list[VisitAnswer]
     """The visits, the first to be made first."""
