@@ -29,13 +29,20 @@ class ScoresAnswer(BasisAnswer):
     """What the models say, and what stands beside it."""
 
     churn_risk: float | None
-    """Probability of buying nothing within the horizon; null for a customer who isn't active."""
-    expected_value: float
-    """Predicted value over the horizon, in the currency."""
-    value_low: float
+    """Probability of buying nothing within the horizon; null for a customer who isn't active, and for everyone where
+    `ranks_only` holds `churn`."""
+    churn_rank: float | None
+    """Ranks only: the share of active customers with less risk; null where there is a probability, or no activity."""
+    expected_value: float | None
+    """Predicted value over the horizon, in the currency; null where `ranks_only` holds `value`."""
+    value_low: float | None
     """The lower end of the interval that holds the value in four of five cases."""
-    value_high: float
+    value_high: float | None
     """The upper end of that interval."""
+    value_rank: float | None
+    """Ranks only: the share of customers with less value; null where there is an expected value."""
+    ranks_only: list[Literal["churn", "value"]]
+    """Ranks only: what has no probability, or no amount, since too little has happened so far; the note says why."""
     value_measure: Literal["margin", "revenue"]
     """What the value counts."""
     currency: str
@@ -225,7 +232,7 @@ class DecisionAnswer(_Shape):
     found: bool
     """Whether anybody is known by that reference."""
     note: str | None
-    """Said when defaults stand in for a history."""
+    """Said when defaults stand in for a history, or when there are ranks only."""
     as_of: str
     """The moment of the decision."""
     channel: str
@@ -334,10 +341,14 @@ class VisitAnswer(_Shape):
     """The customer's canonical reference."""
     found: bool
     """Whether anybody is known by the reference."""
-    expected_value: float
-    """Predicted value over the horizon."""
+    expected_value: float | None
+    """Predicted value over the horizon; null where it is only ranked."""
+    value_rank: float | None
+    """Ranks only: the share of customers with less value; null where there is an expected value."""
     churn_risk: float | None
-    """Probability of buying nothing within the horizon; null for a customer who isn't active."""
+    """Probability of buying nothing within the horizon; null for a customer who isn't active, or only ranked."""
+    churn_rank: float | None
+    """Ranks only: the share of active customers with less risk; null where there is a probability, or no activity."""
     value_at_risk: float | None
     """Predicted value times churn risk."""
     tier: str

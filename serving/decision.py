@@ -93,19 +93,23 @@ class _Writer:
     playbook: Playbook
 
     def note(self, known: Known) -> str | None:
-        if not known.caller.known:
-            return sentences.STRANGER[self.language]
-        return sentences.NO_HISTORY[self.language] if known.scores.note else None
+        stand_in = sentences.NO_HISTORY if known.caller.known else sentences.STRANGER
+        said = [stand_in] if known.scores.note or not known.caller.known else []
+        said += [sentences.RANKS_ONLY[name] for name in known.scores.ranks_only]
+        return " ".join(sentence[self.language] for sentence in said) or None
 
     def scores(self, scores: Scores) -> dict[str, Any]:
         names = (
             "churn_risk",
+            "churn_rank",
             "expected_value",
             "value_low",
             "value_high",
+            "value_rank",
             "value_measure",
         )
-        return {name: getattr(scores, name) for name in names} | {"currency": self.playbook.glossary.currency}
+        told = {name: getattr(scores, name) for name in names}
+        return told | {"ranks_only": list(scores.ranks_only), "currency": self.playbook.glossary.currency}
 
     def offer(self, rank: int, one: Candidate) -> dict[str, Any]:
         item = self.playbook.glossary.spoken(one.item)[self.language] if one.item else ""
