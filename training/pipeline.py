@@ -3,6 +3,7 @@
 import subprocess
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +146,12 @@ def _manifest(
     fit: Fit,
 ) -> dict[str, Any]:  # fmt: skip
     expected, low, high, rank = worths(value, base.values)
+    shares = [share for _, share in plan.tiers]
     if isinstance(value, Ranks):
         expected = low = high = rank
-    floors = tier_floors(expected, [share for _, share in plan.tiers])
+        floors = tuple(1 - above for above in accumulate(shares[:-1]))
+    else:
+        floors = tier_floors(expected, shares)
     return {
         "as_of": known.as_of.isoformat(),
         "active": {"kind": plan.churn, "days": horizon.active_days},
