@@ -1,6 +1,6 @@
 """The last rung: where too little happened to learn from, customers are ranked, and nothing more is claimed.
 
-The histories here are made: 130 customers of steady habits, three of whom stop.
+The histories here are made: 130 customers of steady habits, three of whom stop; in the poorer one five more do, late.
 """
 
 import json
@@ -48,13 +48,13 @@ Ranked = tuple[Home, dict[str, Any]]
 NEEDS_A_PROBABILITY = {"double_fuel_points", "stay_voucher"}
 
 
-def steady(home: Path, customers: int, amounts: bool) -> Home:
-    """A home whose customers buy every two to nine days for 200 days; three stop after 140."""
+def steady(home: Path, customers: int, amounts: bool, late: int = 0) -> Home:
+    """A home whose customers buy every two to nine days for 200 days; three stop after 140, some `late`, after 185."""
     place = Home(home, ROOT / "playbook", f"sqlite:///{home / 'data' / 'history.db'}", "history")
     draw, bought = random.Random(1), []
     for customer in range(customers):
         day, pace = draw.uniform(0, 10), draw.uniform(2, 9)
-        while day < (140 if customer < 3 else 200):
+        while day < (140 if customer < 3 else 185 if customer < 3 + late else 200):
             amount = draw.uniform(5, 50) * (1 + customer % 4) if amounts else 0.0
             when = AS_OF - timedelta(days=200 - day)
             reference, product = Reference("customer", f"c{customer}"), f"p{draw.randrange(6)}"
@@ -81,7 +81,7 @@ def ranked(tmp_path_factory: pytest.TempPathFactory) -> Ranked:
 
 @pytest.fixture(scope="module")
 def without_amounts(tmp_path_factory: pytest.TempPathFactory) -> Ranked:
-    return trained_in(steady(tmp_path_factory.mktemp("without"), 130, amounts=False))
+    return trained_in(steady(tmp_path_factory.mktemp("without"), 130, amounts=False, late=5))
 
 
 @pytest.fixture
@@ -135,6 +135,16 @@ def test_the_grade_is_c_at_most_and_says_why(ranked: Ranked):
     said = "Churn: ranks only, so that nothing but an order can be judged; it is C at most."
     assert said in made["grade_reasons"]
     assert "Churn: not even the order can be judged; too little happened in the test window." in made["grade_reasons"]
+
+
+def test_an_order_is_judged_as_one_where_some_lapsed_beside_the_rule_that_needs_no_labels(without_amounts: Ranked):
+    _, made = without_amounts
+    judged = {figure["metric"]: figure for figure in made["figures"] if figure["model"] == "churn"}
+    assert set(judged) == {"AUC", "average precision", "lift of the top fifth"}
+    assert {figure["best_baseline"] for figure in judged.values()} == {"recency"}
+    assert 0.0 < judged["AUC"]["ours"] < 1.0
+    (standing,) = (reason for reason in made["grade_reasons"] if reason.startswith("Churn: AUC"))
+    assert "the best simple rule, “recency”" in standing
 
 
 def test_an_order_that_is_surely_worse_than_chance_is_refused():
