@@ -125,8 +125,8 @@ def fingerprint(content: Any) -> str:
 
 def _vocabulary(tiers: tuple[str, ...], features: Collection[str]) -> Vocabulary:
     measured = dict.fromkeys((f"features.{name}" for name in features), 1.0)
-    scored = {"churn.risk": 0.5, "churn.horizon_days": 28.0, "churn.active_days": 56.0}
-    valued = dict.fromkeys((f"value.{name}" for name in ("expected", "low", "high")), 1.0)
+    scored = {"churn.risk": 0.5, "churn.rank": 0.5, "churn.horizon_days": 28.0, "churn.active_days": 56.0}
+    valued = dict.fromkeys((f"value.{name}" for name in ("expected", "low", "high", "rank")), 1.0)
     return Vocabulary({**scored, **valued, "value.tier": tiers, "channel": CHANNELS, **measured})
 
 

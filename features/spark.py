@@ -96,7 +96,7 @@ def write_rows(spark: SparkSession, archive: Archive, at: datetime, folder: Path
     The contract's hash is in the metadata of the column `customer`. Raises InputError as `Archive.parts` does.
     """
     archive.check(at)
-    rows = _standing(spark, archive, at).mapInArrow(_Rows(at), from_arrow_schema(SCHEMA))
+    rows = standing(spark, archive, at).mapInArrow(_Rows(at), from_arrow_schema(SCHEMA))
     contract = {CONTRACT_KEY: SCHEMA.metadata[CONTRACT_KEY.encode()].decode()}
     rows.withMetadata("customer", contract).write.parquet(str(folder))
     customers: int = spark.read.parquet(str(folder)).count()
@@ -116,7 +116,7 @@ class _Rows:
             yield as_batch(rows.customers, self._at, rows.values)
 
 
-def _standing(spark: SparkSession, archive: Archive, at: datetime) -> DataFrame:
+def standing(spark: SparkSession, archive: Archive, at: datetime) -> DataFrame:
     """Read the events that stood at a moment, in the shape of `Known.events`, each with all of its customer."""
     cut, end = microseconds(at), sf.col("superseded_at")
     records = spark.read.parquet(*(str(archive.folder / name) for name in archive.events))

@@ -9,7 +9,7 @@ import typer
 
 from features.errors import InputError
 from features.home import home
-from holdfast.screen import out, say_json, spinner
+from holdfast.screen import basis, out, say_json, spinner
 
 # LightGBM and the registry take seconds to import: the command does so when it runs.
 
@@ -62,20 +62,11 @@ def show(answer: Mapping[str, Any]) -> None:
     """Print a decision as an agent reads it."""
     scores = answer["scores"]
     money = scores["currency"]
-    risk = scores["churn_risk"]
     out.rule(f"[bold]{answer['customer']}[/]", align="left")
     if answer["note"]:
         out.print(f"[yellow]{answer['note']}[/]")
-    leaving = (
-        "not active: lapsed, or new"
-        if risk is None
-        else f"{risk:.0%} risk of leaving within {scores['horizon_days']} days"
-    )
-    out.print(
-        f"Worth   {answer['tier']} tier: {scores['expected_value']:,.2f} {money} of {scores['value_measure']}"
-        f" expected in {scores['horizon_days']} days ({scores['value_low']:,.0f} – {scores['value_high']:,.0f})"
-    )
-    out.print(f"Leaving {leaving}")
+    out.print(f"Worth   {answer['tier']} tier: {_worth(scores)}")
+    out.print(f"Leaving {_leaving(scores)}")
     for reason in answer["reasons"]["churn"]:
         out.print(f"        {'▲' if reason['contribution'] > 0 else '▼'} {reason['sentence']}")
     out.print(f"Next    {_named(answer['next_purchases'][:5]) or 'the history names no products'}")
@@ -89,6 +80,7 @@ def show(answer: Mapping[str, Any]) -> None:
         out.print(f"Offer   [yellow]{answer['silence']}[/]")
     for one in answer["withheld"]:
         out.print(f"[dim]Not     {one['offer']}: {one['reason']}[/]")
+    out.print(f"[dim]Basis   {basis(scores)}[/]")
     out.print(
         f"[dim]Decision {answer['decision_id']}, as of {answer['as_of'][:19]},"
         f" bundle version {answer['bundle']['version']}[/]"
@@ -97,3 +89,22 @@ def show(answer: Mapping[str, Any]) -> None:
 
 def _named(items: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(f"{item['spoken']} ({item['probability']:.0%})" for item in items)
+
+
+def _worth(scores: Mapping[str, Any]) -> str:
+    days = scores["horizon_days"]
+    if scores["expected_value"] is None:
+        return f"more than {scores['value_rank']:.0%} of customers in {days} days (ranks only: no amount)"
+    return (
+        f"{scores['expected_value']:,.2f} {scores['currency']} of {scores['value_measure']} expected in {days} days"
+        f" ({scores['value_low']:,.0f} – {scores['value_high']:,.0f})"
+    )
+
+
+def _leaving(scores: Mapping[str, Any]) -> str:
+    within = f"within {scores['horizon_days']} days"
+    if scores["churn_risk"] is not None:
+        return f"{scores['churn_risk']:.0%} risk of leaving {within}"
+    if scores["churn_rank"] is not None:
+        return f"more at risk than {scores['churn_rank']:.0%} of active customers {within} (ranks only: no probability)"
+    return "not active: lapsed, or new"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from features.errors import InputError
+from features.errors import InputError, NotEnoughData
 from features.history import History
 from features.home import Home
 from holdfast.learning import explained
@@ -78,7 +78,10 @@ def _since(history: History, bundle: Any, now: datetime) -> dict[str, Any]:
     with spinner("Judging what it predicted"):
         known = history.known_by(now)
         scored = Scorer(bundle).score_base(known.at(bundle.as_of))
-        return {"figures": [figure.as_dict() for figure in judge_since(known, scored, bundle.manifest)]}
+        try:
+            return {"figures": [figure.as_dict() for figure in judge_since(known, scored, bundle.manifest)]}
+        except NotEnoughData as error:
+            return {"missing": str(error)}
 
 
 def _evaluate_both(version: str | None, against: str, as_json: bool) -> None:

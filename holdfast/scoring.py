@@ -1,89 +1,130 @@
-"""`holdfast score`: the whole base, to Parquet."""
+"""`holdfast score`: the whole base, to Parquet, on one machine or on Spark."""
 
-import os
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
 import typer
 
-from features.errors import InputError
-from holdfast.places import moment_or_now, opened
-from holdfast.screen import bars, near, out, say_json, table
+from features.archive import completed
+from features.home import home
+from holdfast.parts import Engine, archived, check_engine, check_target, on_spark, parted
+from holdfast.screen import AsJson, Tick, bars, basis, near, out, say_json, table
 
 # LightGBM and the registry take seconds to import: the command does so when it runs.
 
+Bundle = tuple[Path, str]
+
 
 def score(
-    to: Annotated[Path | None, typer.Option(help="The Parquet file to write; data/scores by default.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", "--out", help="The Parquet file to write, with spark a folder; data/scores.")
+    ] = None,
+    events: Annotated[Path | None, typer.Option(help="Read this archive, as holdfast export writes it.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Score what was known by this moment.")] = None,
     version: Annotated[str, typer.Option(help="A bundle's version or alias.")] = "champion",
-    threads: Annotated[int, typer.Option(min=1, help="How many threads to score with.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    engine: Annotated[Engine, typer.Option(help="polars, or spark once make spark has added it.")] = Engine.polars,
+    threads: Annotated[int, typer.Option(min=1, help="How many threads to score with; Spark has its own.")] = 1,
+    as_json: AsJson = False,
 ) -> None:
     """Score every customer: churn risk, value with its interval, tier, and next likely purchases.
 
+    From an archive customers are scored part by part, so that it may be larger than memory. On Spark the same bundle
+    gives the same scores.
+
     Example: holdfast score --to base.parquet
+
+    Example: holdfast score --events archive --out scores --engine spark
     """
     from models.bundle import load
     from serving.bundle import fetch
     from serving.scorer import Scorer
 
-    with opened() as (place, history, clock), bars() as tick:
+    check_engine(engine)
+    if to is not None:
+        check_target(to, engine)
+    with bars() as tick:
         tick("Loading the bundle", 0, 1)
-        scorer = Scorer(load(*fetch(place, version), threads=threads))
+        found = fetch(home(), version)
+        scorer = Scorer(load(*found, threads=threads))
         tick("Loading the bundle", 1, 1)
-        moment = moment_or_now(as_of, clock)
-        tick("Reading the history", 0, 1)
-        known = history.known_by(moment)
-        tick("Reading the history", 1, 1)
-        parts = []
-        for part in scorer.score_base(known):
-            parts.append(part)
-            tick("Scoring customers", sum(len(done) for done in parts), None)
-        if to is not None and (to.is_dir() or not to.absolute().parent.is_dir()):
-            raise InputError(f"expected --to as a file in a folder that is there, found {to}")
-        target = to or place.data / "scores" / f"{moment:%Y-%m-%dT%H%M%S}.parquet"
-        base = pl.concat(parts) if parts else None
-        if base is not None:
-            _write(base, target)
-    if base is None:
-        answer: dict[str, Any] = {"customers": 0, "file": None}
-    else:
-        answer = {
-            "customers": len(base),
-            "file": str(target),
-            "as_of": moment.isoformat(),
-            "bundle": scorer.bundle_hash,
-        }
+        if engine is Engine.polars:
+            at, target, customers = _with_polars(to, events, as_of, scorer, tick)
+        else:
+            at, target, customers = _with_spark(to, events, as_of, found, tick)
+    answer = {
+        "customers": customers,
+        "file": str(target),
+        "as_of": at.isoformat(),
+        "engine": engine.value,
+        "bundle": scorer.bundle_hash,
+        "basis": scorer.bundle.basis.as_dict(),
+        "ranks_only": scorer.bundle.manifest.get("ranks_only", {}),
+    }
     if as_json:
         say_json(answer)
-    elif base is None:
+    elif not customers:
         out.print("There is nobody to score yet: ingest some history first, with holdfast ingest PATH… --source NAME.")
     else:
-        _show(base, target)
+        _show(answer, target)
 
 
-def _write(base: pl.DataFrame, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(target.name + ".part")
-    base.write_parquet(beside)
-    os.replace(beside, target)
+def _with_polars(
+    to: Path | None, events: Path | None, as_of: str | None, scorer: Any, tick: Tick
+) -> tuple[datetime, Path, int]:  # fmt: skip
+    from serving.base import write_scores
+
+    with parted(events, as_of, tick) as (parts, count, at):
+        target = to or _default(at, ".parquet")
+
+        def on_part(done: int, customers: int) -> None:
+            tick("Scoring parts", done, count)
+            tick("Customers scored", customers, None)
+
+        tick("Scoring parts", 0, count)
+        with completed(target) as made:
+            return at, target, write_scores(parts, scorer, made, on_part)
 
 
-def _show(base: pl.DataFrame, target: Path) -> None:
+def _with_spark(
+    to: Path | None, events: Path | None, as_of: str | None, bundle: Bundle, tick: Tick
+) -> tuple[datetime, Path, int]:  # fmt: skip
+    from serving.spark import write_scores
+
+    with archived(events, as_of, tick) as (archive, at):
+        target = to or _default(at, "")
+        with completed(target) as made:
+            work = lambda spark: write_scores(spark, archive, at, *bundle, made)  # noqa: E731
+            return at, target, on_spark("Scoring on Spark", tick, work)
+
+
+def _default(at: datetime, ending: str) -> Path:
+    folder = home().data / "scores"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{at:%Y-%m-%dT%H%M%S}{ending}"
+
+
+def _show(answer: Mapping[str, Any], target: Path) -> None:
     expected, risk = pl.col("expected_value"), pl.col("churn_risk")
+    base = pl.scan_parquet(target / "*.parquet" if target.is_dir() else target)
     tiers = base.group_by("tier").agg(
-        customers=pl.len(), value=expected.sum(), each=expected.mean(),
+        customers=pl.len(), value=expected.sum(), each=pl.coalesce(expected, "value_rank").mean(),
         active=pl.col("active").sum(), risk=risk.mean(), at_stake=(risk * expected).sum(),
     )  # fmt: skip
+    ranks = answer["ranks_only"]
     rows = [
         (
-            tier["tier"], f"{tier['customers']:,}", f"{tier['value']:,.0f}", f"{tier['active']:,}",
-            "–" if tier["risk"] is None else f"{tier['risk']:.1%}", f"{tier['at_stake']:,.0f}",
+            tier["tier"], f"{tier['customers']:,}", "–" if "value" in ranks else f"{tier['value']:,.0f}",
+            f"{tier['active']:,}", "–" if tier["risk"] is None else f"{tier['risk']:.1%}",
+            "–" if ranks else f"{tier['at_stake']:,.0f}",
         )
-        for tier in tiers.sort("each", descending=True).iter_rows(named=True)
+        for tier in tiers.sort("each", descending=True).collect().iter_rows(named=True)
     ]  # fmt: skip
     columns = ("tier", "customers", "expected value", "active", "mean churn risk", "value at stake")
-    out.print(table(f"{len(base):,} customers scored", columns, rows))
+    out.print(table(f"{answer['customers']:,} customers scored as of {answer['as_of'][:19]}", columns, rows))
+    for model, why in ranks.items():
+        out.print(f"{model.capitalize()}: {why}.")
+    out.print(f"Basis: {basis(answer['basis'])}.")
     out.print(f"Written to {near(target)}", soft_wrap=True)

@@ -72,6 +72,17 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return made
 
 
+def basis(told: Mapping[str, Any]) -> str:
+    """Say what stands beside every score: the horizon, who is active, and until when was learned and judged."""
+    days, rule = told["horizon_days"], told["active_rule"]
+    bought = f"bought within the last {told['active_days']} days"
+    active = "has bought and hasn't ended the contract since" if rule == "contract" else bought
+    return (
+        f"scores look {days} days ahead; active is who {active}; learned up to {told['learned_until'][:10]}, judged on"
+        f" the {days} days from {told['tested_from'][:10]}"
+    )
+
+
 def leaderboard(figures: Sequence[Mapping[str, Any]], title: str = _HELD_OUT) -> Table:
     """Lay out a bundle's figures, each with its interval and the best simple rule beside it."""
     made = table(title, ("", "ours", "best simple rule", "gain", "95 % interval"), [])

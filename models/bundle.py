@@ -2,7 +2,7 @@
 
 manifest.json                     what it is, what it needs, how it was judged, and the hash of every other file
 churn.json                        a sum of parts on the scale of log-odds; parts that are trees name their folder
-value.json                        the same on the scale of logs, and the interval
+value.json                        the same on the scale of logs, and the interval; in place of either, an order alone
 next_purchase.json                calibration of next purchases; absent, as the next two, without named products
 items.json, segments.json         the population's items, and what is popular among people alike
 trees/NAME/model.lgb, MLmodel     a booster as LightGBM's text, in the form that MLflow's LightGBM flavour loads
@@ -25,11 +25,13 @@ from features.contract import CONTRACT, FeatureContract
 from features.errors import ContractError, RegistryError
 from features.segments import Segments
 from models.additive import Additive, Part
+from models.basis import Basis
 from models.calibration import Calibration
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
 from models.linear import Linear
 from models.next_purchase import NextPurchaseModel
+from models.ranks import Ranks
 from models.trees import Trees
 from models.value import Interval, ValueModel
 
@@ -51,10 +53,10 @@ flavors:
 
 @dataclass(frozen=True)
 class Models:
-    """The three models of one training."""
+    """The three models of one training; what too little happened to learn from only ranks."""
 
-    churn: Additive
-    value: ValueModel
+    churn: Additive | Ranks
+    value: ValueModel | Ranks
     next_purchase: NextPurchaseModel | None
 
 
@@ -72,22 +74,18 @@ class Bundle:
         """The moment up to which the bundle learned."""
         return datetime.fromisoformat(self.manifest["as_of"])
 
+    @property
+    def basis(self) -> Basis:
+        """What stands beside every score of it."""
+        return Basis.of(self.manifest)
+
 
 def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
     """Write a bundle into an empty folder and return its hash (128 bits of BLAKE2b over its files)."""
     writer = _Writer(folder)
-    writer.json("churn.json", writer.additive("churn", models.churn))
-    value = models.value
-    bounds = value.interval.trees
-    writer.json(
-        "value.json",
-        {
-            "expected": writer.additive("value", value.expected),
-            "interval": {name: getattr(value.interval, name) for name in _INTERVAL},
-            "bounds": bounds
-            and [writer.trees("value-low", bounds[0]), writer.trees("value-high", bounds[1])],
-        },
-    )  # fmt: skip
+    churn, value = models.churn, models.value
+    writer.json("churn.json", _ranks(churn) if isinstance(churn, Ranks) else writer.additive("churn", churn))
+    writer.json("value.json", _ranks(value) if isinstance(value, Ranks) else writer.value(value))
     if models.next_purchase is not None:
         ranker = models.next_purchase
         said = {"trees": writer.trees("next-purchase", ranker.trees), "calibration": asdict(ranker.calibration)}
@@ -109,6 +107,14 @@ class _Writer:
     def additive(self, name: str, model: Additive) -> dict[str, Any]:
         parts = [self._part(f"{name}-{place}", part) for place, part in enumerate(model.parts, 1)]
         return {"link": model.link, "intercept": model.intercept, "weights": model.weights, "parts": parts}
+
+    def value(self, value: ValueModel) -> dict[str, Any]:
+        bounds = value.interval.trees
+        return {
+            "expected": self.additive("value", value.expected),
+            "interval": {name: getattr(value.interval, name) for name in _INTERVAL},
+            "bounds": bounds and [self.trees("value-low", bounds[0]), self.trees("value-high", bounds[1])],
+        }
 
     def trees(self, name: str, trees: Trees) -> str:
         self.text(f"trees/{name}/model.lgb", trees.booster.model_to_string())
@@ -134,6 +140,10 @@ class _Writer:
         return {"linear": asdict(part)}
 
 
+def _ranks(ranks: Ranks) -> dict[str, Any]:
+    return {"ranks": asdict(ranks)}
+
+
 def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundle:
     """Load a bundle from its folder, checking every file against the manifest and the contract against the code.
 
@@ -142,13 +152,13 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
     manifest = _manifest(folder)
     CONTRACT.check(FeatureContract.from_dict(manifest["contract"]))
     reader = _Reader(folder, threads)
-    told = _read(folder / "value.json")
-    bounds = told["bounds"] and tuple(reader.trees(name, CONTRACT.names) for name in told["bounds"])
-    typical, knots, below, above = (told["interval"][name] for name in _INTERVAL)
-    interval = Interval(typical, tuple(knots), tuple(below), tuple(above), bounds)
-    value = ValueModel(reader.additive(told["expected"]), interval)
+    churn, value = (_read(folder / f"{name}.json") for name in ("churn", "value"))
     ranker = reader.ranker() if "next_purchase.json" in manifest["files"] else None
-    models = Models(reader.additive(_read(folder / "churn.json")), value, ranker)
+    models = Models(
+        reader.ranks(churn) if "ranks" in churn else reader.additive(churn),
+        reader.ranks(value) if "ranks" in value else reader.value(value),
+        ranker,
+    )
     return Bundle(_digest(folder / "manifest.json"), version, manifest, models)
 
 
@@ -162,6 +172,16 @@ class _Reader:
     def additive(self, told: Mapping[str, Any]) -> Additive:
         parts = tuple(self._part(part) for part in told["parts"])
         return Additive(told["link"], parts, tuple(told["weights"]), told["intercept"])
+
+    def value(self, told: Mapping[str, Any]) -> ValueModel:
+        bounds = told["bounds"] and tuple(self.trees(name, CONTRACT.names) for name in told["bounds"])
+        typical, knots, below, above = (told["interval"][name] for name in _INTERVAL)
+        interval = Interval(typical, tuple(knots), tuple(below), tuple(above), bounds)
+        return ValueModel(self.additive(told["expected"]), interval)
+
+    def ranks(self, told: Mapping[str, Any]) -> Ranks:
+        ranks = told["ranks"]
+        return Ranks(_linear(ranks["order"]), tuple(ranks["knots"]), tuple(ranks["shares"]))
 
     def trees(self, name: str, columns: tuple[str, ...]) -> Trees:
         booster = lgb.Booster(model_str=(self.folder / "trees" / name / "model.lgb").read_text(encoding="utf-8"))
@@ -188,8 +208,12 @@ class _Reader:
         if kind == "lifetime":
             typical = tuple(value["typical"])
             return Lifetime(Process(**value["process"]), value["days"], value["says"], typical)
-        names, means, spreads, weights = (tuple(value[name]) for name in _LINEAR)
-        return Linear(names, means, spreads, weights, value["intercept"])
+        return _linear(value)
+
+
+def _linear(told: Mapping[str, Any]) -> Linear:
+    names, means, spreads, weights = (tuple(told[name]) for name in _LINEAR)
+    return Linear(names, means, spreads, weights, told["intercept"])
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

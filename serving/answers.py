@@ -9,23 +9,42 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class ScoresAnswer(_Shape):
-    """What the models say."""
+class BasisAnswer(_Shape):
+    """What stands beside every score."""
 
-    churn_risk: float | None
-    """Probability of buying nothing within the horizon; null for a customer who isn't active."""
-    expected_value: float
-    """Predicted value over the horizon, in the currency."""
-    value_low: float
-    """The lower end of the interval that holds the value in four of five cases."""
-    value_high: float
-    """The upper end of that interval."""
-    value_measure: Literal["margin", "revenue"]
-    """What the value counts."""
     horizon_days: int
     """How far ahead the scores look."""
+    active_rule: Literal["silence", "contract"]
+    """Who counts as active: by `silence`, who bought within `active_days`; by `contract`, who bought and hasn't ended
+    it since."""
     active_days: int
-    """Who bought within this many days counts as active."""
+    """Who bought within this many days counts as active, where the rule is `silence`."""
+    learned_until: str
+    """The moment up to which the models learned."""
+    tested_from: str
+    """The cutoff from which on they were judged, over one horizon, by models that hadn't seen what came."""
+
+
+class ScoresAnswer(BasisAnswer):
+    """What the models say, and what stands beside it."""
+
+    churn_risk: float | None
+    """Probability of buying nothing within the horizon; null for a customer who isn't active, and for everyone where
+    `ranks_only` holds `churn`."""
+    churn_rank: float | None
+    """Ranks only: the share of active customers with less risk; null where there is a probability, or no activity."""
+    expected_value: float | None
+    """Predicted value over the horizon, in the currency; null where `ranks_only` holds `value`."""
+    value_low: float | None
+    """The lower end of the interval that holds the value in four of five cases."""
+    value_high: float | None
+    """The upper end of that interval."""
+    value_rank: float | None
+    """Ranks only: the share of customers with less value; null where there is an expected value."""
+    ranks_only: list[Literal["churn", "value"]]
+    """Ranks only: what has no probability, or no amount, since too little has happened so far; the note says why."""
+    value_measure: Literal["margin", "revenue"]
+    """What the value counts."""
     currency: str
     """The currency of every amount (ISO 4217)."""
 
@@ -215,7 +234,7 @@ class DecisionAnswer(_Shape):
     found: bool
     """Whether anybody is known by that reference."""
     note: str | None
-    """Said when defaults stand in for a history."""
+    """Said when defaults stand in for a history, or when there are ranks only."""
     as_of: str
     """The moment of the decision."""
     channel: str
@@ -326,10 +345,14 @@ class VisitAnswer(_Shape):
     """The customer's canonical reference."""
     found: bool
     """Whether anybody is known by the reference."""
-    expected_value: float
-    """Predicted value over the horizon."""
+    expected_value: float | None
+    """Predicted value over the horizon; null where it is only ranked."""
+    value_rank: float | None
+    """Ranks only: the share of customers with less value; null where there is an expected value."""
     churn_risk: float | None
-    """Probability of buying nothing within the horizon; null for a customer who isn't active."""
+    """Probability of buying nothing within the horizon; null for a customer who isn't active, or only ranked."""
+    churn_rank: float | None
+    """Ranks only: the share of active customers with less risk; null where there is a probability, or no activity."""
     value_at_risk: float | None
     """Predicted value times churn risk."""
     tier: str
@@ -349,5 +372,7 @@ class VisitsAnswer(_Shape):
     """The currency of every amount (ISO 4217)."""
     bundle: BundleAnswer
     """Which models spoke."""
+    basis: BasisAnswer
+    """What stands beside every score."""
     visits: list[VisitAnswer]
     """The visits, the first to be made first."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from features.contract import CONTRACT, FeatureRow
 from features.packed import CustomerEvents
+from models.basis import Basis
 from serving import sentences
 from serving.callers import Caller
 from serving.offers import Playbook
@@ -22,11 +22,11 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Which models spoke: their version, their hash, and the moment up to which they learned."""
+    """Which models spoke: their version, their hash, and what stands beside their scores."""
 
     version: str
     hash: str
-    learned_until: datetime
+    basis: Basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def decide(ask: Ask, language: str, known: Known, bundle: Bundle, playbook: Play
         "language": language,
         "context": dict(ask.context),
         "requested_offers": ask.offers,
-        "scores": write.scores(scores),
+        "scores": write.scores(scores) | bundle.basis.as_dict(),
         "tier": scores.tier,
         "terms": [
             {"term": term.name, "sentence": term.sentence[language]}
@@ -72,7 +72,7 @@ def decide(ask: Ask, language: str, known: Known, bundle: Bundle, playbook: Play
         "withheld": [write.withheld(one) for one in ruling.withheld],
         "silence": write.silence(ruling),
         "reasons": {"churn": write.reasons(scores.churn_reasons), "value": write.reasons(scores.value_reasons)},
-        "ages": ages(known.events, known.row.as_of, bundle.learned_until, scores.ranked_as_of),
+        "ages": ages(known.events, known.row.as_of, bundle.basis.learned_until, scores.ranked_as_of),
         "effects": STATED_PRIORS,
         "assumptions": write.assumptions(scores),
         "bundle": {"version": bundle.version, "hash": bundle.hash},
@@ -91,21 +91,23 @@ class _Writer:
     playbook: Playbook
 
     def note(self, known: Known) -> str | None:
-        if not known.caller.known:
-            return sentences.STRANGER[self.language]
-        return sentences.NO_HISTORY[self.language] if known.scores.note else None
+        stand_in = sentences.NO_HISTORY if known.caller.known else sentences.STRANGER
+        said = [stand_in] if known.scores.note or not known.caller.known else []
+        said += [sentences.RANKS_ONLY[name] for name in known.scores.ranks_only]
+        return " ".join(sentence[self.language] for sentence in said) or None
 
     def scores(self, scores: Scores) -> dict[str, Any]:
         names = (
             "churn_risk",
+            "churn_rank",
             "expected_value",
             "value_low",
             "value_high",
+            "value_rank",
             "value_measure",
-            "horizon_days",
-            "active_days",
         )
-        return {name: getattr(scores, name) for name in names} | {"currency": self.playbook.glossary.currency}
+        told = {name: getattr(scores, name) for name in names}
+        return told | {"ranks_only": list(scores.ranks_only), "currency": self.playbook.glossary.currency}
 
     def purchase(self, one: NextPurchase) -> dict[str, Any]:
         return _parts(one) | {"spoken": self.playbook.glossary.spoken(one.item)[self.language]}

@@ -15,6 +15,7 @@ from features.events import CHANNELS
 from features.history import History
 from features.identity import Reference
 from features.packed import CustomerEvents, pack
+from models.basis import Basis
 from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Known, decide
 from serving.offers import Playbook
@@ -28,10 +29,10 @@ _SHOWN_FAULTS = 10
 
 
 class Learned(Protocol):
-    """What the desk asks of a bundle: the moment up to which it learned."""
+    """What the desk asks of a bundle: what stands beside its scores."""
 
     @property
-    def as_of(self) -> datetime: ...  # noqa: D102
+    def basis(self) -> Basis: ...  # noqa: D102
 
 
 class Scoring(Protocol):
@@ -81,7 +82,7 @@ class Desk:
             raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {ask.channel!r}")
         if not 1 <= ask.offers <= MOST_OFFERS:
             raise InputError(f"expected offers from 1 to {MOST_OFFERS}, found {ask.offers}")
-        bundle = Bundle(self.scorer.bundle_version, self.scorer.bundle_hash, self.scorer.bundle.as_of)
+        bundle = Bundle(self.scorer.bundle_version, self.scorer.bundle_hash, self.scorer.bundle.basis)
         decision = decide(ask, language, self._known(ask.customer, as_of), bundle, self.playbook)
         return {"decision_id": decision_id, **decision}
 
@@ -166,6 +167,7 @@ class Desk:
             "language": language,
             "currency": currency,
             "bundle": {"version": self.scorer.bundle_version, "hash": self.scorer.bundle_hash},
+            "basis": self.scorer.bundle.basis.as_dict(),
             "visits": [written(place, one, language, currency) for place, one in enumerate(ordered, start=1)],
         }
 

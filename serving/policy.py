@@ -24,7 +24,8 @@ class Situation:
     """What is known when somebody asks what to offer.
 
     `known` maps words such as `churn.risk`, and the terms, to values; `offer_days` maps an offer's id to the days
-    since it was last presented, accepted or declined, by word.
+    since it was last presented, accepted or declined, by word. `ranked` are the words, and the terms that rest on them,
+    that are unknown of everyone since there are ranks only.
     """
 
     as_of: datetime
@@ -32,6 +33,7 @@ class Situation:
     scores: Scores
     known: Mapping[str, Any]
     offer_days: Mapping[str, Mapping[str, float]]
+    ranked: frozenset[str] = frozenset()
 
     def words(self, offer: Offer) -> dict[str, Any]:
         """Add to the known words those about one offer."""
@@ -133,7 +135,8 @@ def _stopped(offer: Offer, situation: Situation) -> Withheld | None:
             unknown = rule.when.unknown(words) if holds is None else ()
             # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
             of_customer = any(not word.startswith("context.") for word in unknown)
-            return Withheld(offer, layer, sentences.NOT_KNOWN if of_customer else rule.sentence, unknown)
+            not_known = sentences.RANKED if situation.ranked.intersection(unknown) else sentences.NOT_KNOWN
+            return Withheld(offer, layer, not_known if of_customer else rule.sentence, unknown)
     return None
 
 
@@ -171,8 +174,8 @@ def _weigh_product(offer: Offer, situation: Situation, assumptions: Assumptions)
 
 def _weigh_retention(offer: Offer, situation: Situation, assumptions: Assumptions) -> Candidate | Withheld:
     scores = situation.scores
-    if scores.churn_risk is None:
-        return Withheld(offer, ARBITRATION, sentences.NO_RISK)
+    if scores.churn_risk is None or scores.expected_value is None:
+        return Withheld(offer, ARBITRATION, sentences.RANKED if scores.ranks_only else sentences.NO_RISK)
     margin = scores.expected_value * (1.0 if scores.value_measure == "margin" else assumptions.margin_rate)
     stays = 1.0 - scores.churn_risk
     breakdown = Breakdown(

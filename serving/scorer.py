@@ -9,11 +9,13 @@ import polars as pl
 
 from features.contract import CONTRACT, FeatureMatrix, FeatureRow, row_of, rows_of
 from features.definitions import BY_NAME
+from features.feature import Array
 from features.history import Known
 from features.packed import CustomerEvents
 from models.additive import Additive
-from models.bundle import Bundle
+from models.bundle import Bundle, Models
 from models.population import Active
+from models.ranks import Ranks, risks, worths
 from serving.ranking import Ranked, Ranker
 from serving.scores import NextPurchase, Reason, Scores
 
@@ -32,7 +34,7 @@ class Scorer:
         self._horizon = bundle.manifest["horizon"]
         self._active = Active(**bundle.manifest["active"])
         self._ranker = Ranker(bundle.models.next_purchase) if bundle.models.next_purchase else None
-        self.default = self._newcomer()
+        self.default = _ranks_only(self._newcomer(), self._models)
 
     @property
     def bundle_hash(self) -> str:
@@ -59,24 +61,27 @@ class Scorer:
             return self._ranked(self.default, events, as_of), row
         values = row.values[None, :]
         active = bool(self._active.holds(values)[0])
-        expected, low, high = (float(part[0]) for part in self._models.value.predict(values))
+        risk, risk_rank = (_told(part) if active else None for part in risks(self._models.churn, values))
+        expected, low, high, rank = (_told(part) for part in worths(self._models.value, values))
         scores = replace(
             self.default,
-            churn_risk=float(self._models.churn.predict(values)[0]) if active else None,
+            churn_risk=risk,
+            churn_rank=risk_rank,
             expected_value=expected,
             value_low=low,
             value_high=high,
-            tier=self.tier(expected),
+            value_rank=rank,
             note=None,
         )
+        scores = replace(scores, tier=self.tier(scores.worth))
         return (self._whole(scores, row, events) if whole else scores), row
 
     def _whole(self, scores: Scores, row: FeatureRow, events: CustomerEvents) -> Scores:
-        risky = scores.churn_risk is not None
+        risky, value = scores.churn_risk is not None or scores.churn_rank is not None, self._models.value
         return replace(
             self._ranked(scores, events, row.as_of),
             churn_reasons=_reasons(self._models.churn, row) if risky else (),
-            value_reasons=_reasons(self._models.value.expected, row),
+            value_reasons=_reasons(value if isinstance(value, Ranks) else value.expected, row),
         )
 
     def _ranked(self, scores: Scores, events: CustomerEvents, as_of: datetime) -> Scores:
@@ -100,26 +105,33 @@ class Scorer:
     def _score_rows(self, known: Known, rows: FeatureMatrix) -> pl.DataFrame:
         bought = ~np.isnan(rows.values[:, _RECENCY])
         active = self._active.holds(rows.values)
-        expected, low, high = self._models.value.predict(rows.values)
+        risk, risk_rank = (np.where(active, part, np.nan) for part in risks(self._models.churn, rows.values))
         newcomer = self.default
-        expected = np.where(bought, expected, newcomer.expected_value)
+        stand_in = (newcomer.expected_value, newcomer.value_low, newcomer.value_high, newcomer.value_rank)
+        expected, low, high, rank = (
+            np.where(bought, part, np.nan if default is None else default)
+            for part, default in zip(worths(self._models.value, rows.values), stand_in, strict=True)
+        )
+        worth = rank if "value" in newcomer.ranks_only else expected
         ranked = self._ranker.base(known, rows.customers) if self._ranker else {}
         return pl.DataFrame(
             {
                 "customer": rows.customers,
                 "as_of": [rows.as_of] * len(rows.customers),
-                "churn_risk": np.where(active, self._models.churn.predict(rows.values), np.nan),
+                "churn_risk": risk,
+                "churn_rank": risk_rank,
                 "active": active,
                 "expected_value": expected,
-                "value_low": np.where(bought, low, newcomer.value_low),
-                "value_high": np.where(bought, high, newcomer.value_high),
-                "tier": [self.tier(value) for value in expected.tolist()],
+                "value_low": low,
+                "value_high": high,
+                "value_rank": rank,
+                "tier": [self.tier(value) for value in worth.tolist()],
                 "next_purchases": [_listed(ranked[one].likely if ranked else ()) for one in rows.customers],
                 "new_purchases": [_listed(ranked[one].new if ranked else ()) for one in rows.customers],
                 "bundle": [self.bundle_hash] * len(rows.customers),
             },
             schema_overrides={"next_purchases": _PURCHASES, "new_purchases": _PURCHASES},
-        ).with_columns(pl.col("churn_risk").fill_nan(None))
+        ).with_columns(pl.col(pl.Float64).fill_nan(None))
 
     def _newcomer(self) -> Scores:
         means, model = self.bundle.manifest["newcomer"], self._models.next_purchase
@@ -150,9 +162,24 @@ def _with(scores: Scores, ranked: Ranked) -> Scores:
     )
 
 
-def _reasons(model: Additive, row: FeatureRow) -> tuple[Reason, ...]:
+def _told(part: Array) -> float | None:
+    return None if np.isnan(part[0]) else float(part[0])
+
+
+def _ranks_only(newcomer: Scores, models: Models) -> Scores:
+    """Name what is only ranked; a newcomer's stand-in is then a rank, too."""
+    only = tuple(name for name in ("churn", "value") if isinstance(getattr(models, name), Ranks))
+    if "value" not in only:
+        return replace(newcomer, ranks_only=only)
+    rank = newcomer.expected_value
+    return replace(
+        newcomer, ranks_only=only, value_rank=rank, expected_value=None, value_low=None, value_high=None
+    )  # fmt: skip
+
+
+def _reasons(model: Additive | Ranks, row: FeatureRow) -> tuple[Reason, ...]:
     parts = model.contributions(row.values[None, :])[0][:-1]
-    strongest = np.argsort(-np.abs(parts), kind="stable")[:REASONS]
+    strongest = [place for place in np.argsort(-np.abs(parts), kind="stable")[:REASONS] if parts[place]]
     return tuple(_reason(place, float(row.values[place]), float(parts[place])) for place in strongest)
 
 

@@ -33,7 +33,9 @@ class Scores:
     """Churn risk, value and next likely purchases of one customer, and what they rest on.
 
     `churn_risk` is the probability of no purchase within `horizon_days`; it is None when the customer isn't
-    active (nothing bought within `active_days`), whom the churn model doesn't speak of. `expected_value` is
+    active (nothing bought within `active_days`), whom the churn model doesn't speak of. Where too little has happened
+    for probabilities, or for amounts, `ranks_only` names "churn", or "value": those are then None, and `churn_rank` is
+    the share of the active base with less risk, `value_rank` the share of the base with less value. `expected_value` is
     currency over the horizon, in `value_measure` ("margin" or "revenue"); `value_low` and `value_high` bound
     it with 80 % probability. `next_purchases` are the likeliest candidates; `chances` holds the probability of every
     candidate, and `population` the share of all customers who lately bought an item, for items that are no
@@ -43,9 +45,9 @@ class Scores:
     """
 
     churn_risk: float | None
-    expected_value: float
-    value_low: float
-    value_high: float
+    expected_value: float | None
+    value_low: float | None
+    value_high: float | None
     value_measure: str
     tier: str
     next_purchases: tuple[NextPurchase, ...]
@@ -58,6 +60,14 @@ class Scores:
     ranked_as_of: datetime | None = None
     chances: Mapping[str, float] = field(default_factory=dict)
     population: Mapping[str, float] = field(default_factory=dict)
+    churn_rank: float | None = None
+    value_rank: float | None = None
+    ranks_only: tuple[str, ...] = ()
+
+    @property
+    def worth(self) -> float:
+        """What customers are ordered by: the expected value, or where there is none the rank by it."""
+        return (self.value_rank or 0.0) if self.expected_value is None else self.expected_value
 
     def chance(self, item: str) -> tuple[float, str]:
         """Tell the probability that an item is bought anyway, and where it comes from."""

@@ -10,6 +10,20 @@ NO_RISK = {
     "en": "The risk of leaving is unknown, so what this would bring can't be counted.",
     "ko": "이탈 위험을 알 수 없어 기대 효과를 계산할 수 없습니다.",
 }
+RANKED = {
+    "en": "Ranks only: the probability or the amount that this needs isn't known.",
+    "ko": "순위만 제공됩니다. 이 판단에 필요한 확률이나 금액을 알 수 없습니다.",
+}
+RANKS_ONLY = {
+    "churn": {
+        "en": "Ranks only: too few customers have left or come back so far to tell the probability of leaving.",
+        "ko": "순위만 제공됩니다. 지금까지 이탈했거나 돌아온 고객이 너무 적어 이탈 확률을 알 수 없습니다.",
+    },
+    "value": {
+        "en": "Ranks only: no amounts are known from which to tell the expected value.",
+        "ko": "순위만 제공됩니다. 금액이 알려지지 않아 예상 가치를 알 수 없습니다.",
+    },
+}
 NOT_KNOWN = {
     "en": "Not enough is known of this customer.",
     "ko": "이 고객에 대해 알려진 정보가 부족합니다.",
@@ -36,7 +50,15 @@ VISIT = {
     "en": "Predicted value {value} {currency} over {days} days; risk of leaving {risk}.",
     "ko": "향후 {days}일 예상 가치 {value} {currency}, 이탈 위험 {risk}.",
 }
+VISIT_RANKED = {
+    "en": "Worth more than {value} of customers (ranks only); risk of leaving {risk}.",
+    "ko": "예상 가치가 고객 {value}보다 높음(순위만 제공), 이탈 위험 {risk}.",
+}
 UNKNOWN_RISK = {"en": "unknown", "ko": "알 수 없음"}
+RANKED_RISK = {
+    "en": "higher than that of {rank} of active customers (ranks only)",
+    "ko": "활성 고객 {rank}보다 높음(순위만 제공)",
+}
 
 
 def say(sentence: Mapping[str, str], language: str, **details: object) -> str:

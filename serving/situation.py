@@ -17,6 +17,7 @@ from serving.policy import Situation
 from serving.scores import Scores
 
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
+_TOLD = {"churn": ("churn.risk",), "value": ("value.expected", "value.low", "value.high")}
 _PRESENTED = ("presented", "interested", "accepted", "declined", "fulfilled", "returned")
 _STATUSES = {"presented": _PRESENTED, "accepted": ("accepted",), "declined": ("declined",)}
 
@@ -32,11 +33,13 @@ def situation_of(
     """Put scores, row, attributes, request and terms into words."""
     known: dict[str, Any] = {
         "churn.risk": scores.churn_risk,
+        "churn.rank": scores.churn_rank,
         "churn.horizon_days": scores.horizon_days,
         "churn.active_days": scores.active_days,
         "value.expected": scores.expected_value,
         "value.low": scores.value_low,
         "value.high": scores.value_high,
+        "value.rank": scores.value_rank,
         "value.tier": scores.tier,
         "channel": channel,
         **{f"features.{name}": value for name, value in row.as_dict().items()},
@@ -44,7 +47,16 @@ def situation_of(
         **{f"context.{name}": value for name, value in context.items()},
     }
     known |= glossary.tell(known)
-    return Situation(row.as_of, channel, scores, known, offer_days(events, row.as_of))
+    ranked = _resting_on({word for name in scores.ranks_only for word in _TOLD[name]}, glossary)
+    return Situation(row.as_of, channel, scores, known, offer_days(events, row.as_of), ranked)
+
+
+def _resting_on(words: set[str], glossary: Glossary) -> frozenset[str]:
+    """Add to some words the terms that rest on them, at whatever remove."""
+    for term in glossary.terms:
+        if words.intersection(term.when.words):
+            words.add(term.name)
+    return frozenset(words)
 
 
 def attributes(events: CustomerEvents) -> dict[str, str]:

@@ -21,10 +21,10 @@ class Valued:
 
 
 def in_order(valued: Iterable[Valued], now: datetime) -> list[Valued]:
-    """Order visits by predicted value, then by the longest wait (none without a moment), then by id."""
+    """Order visits by predicted value or its rank, then by the longest wait (none without a moment), then by id."""
 
     def place(one: Valued) -> tuple[float, datetime, str]:
-        return -one.scores.expected_value, one.visit.requested_at or now, one.visit.visit_id
+        return -one.scores.worth, one.visit.requested_at or now, one.visit.visit_id
 
     return sorted(valued, key=place)
 
@@ -32,7 +32,8 @@ def in_order(valued: Iterable[Valued], now: datetime) -> list[Valued]:
 def written(place: int, one: Valued, language: str, currency: str) -> dict[str, Any]:
     """Write a visit's place and the reason for it as JSON values; value at risk is None where the risk is unknown."""
     scores = one.scores
-    at_risk = None if scores.churn_risk is None else scores.churn_risk * scores.expected_value
+    risk, value = scores.churn_risk, scores.expected_value
+    at_risk = None if risk is None or value is None else risk * value
     return {
         "place": place,
         "visit_id": one.visit.visit_id,
@@ -40,7 +41,9 @@ def written(place: int, one: Valued, language: str, currency: str) -> dict[str, 
         "customer": one.customer,
         "found": one.found,
         "expected_value": scores.expected_value,
+        "value_rank": scores.value_rank,
         "churn_risk": scores.churn_risk,
+        "churn_rank": scores.churn_rank,
         "value_at_risk": at_risk,
         "tier": scores.tier,
         "why": why(one, language, currency),
@@ -49,15 +52,24 @@ def written(place: int, one: Valued, language: str, currency: str) -> dict[str, 
 
 def why(one: Valued, language: str, currency: str) -> str:
     """Say in one or two sentences why a visit has its place."""
-    risk = one.scores.churn_risk
+    scores = one.scores
+    ranked = scores.expected_value is None
     said = sentences.say(
-        sentences.VISIT,
+        sentences.VISIT_RANKED if ranked else sentences.VISIT,
         language,
-        value=f"{one.scores.expected_value:,.2f}",
+        value=f"{scores.worth:.0%}" if ranked else f"{scores.worth:,.2f}",
         currency=currency,
-        days=one.scores.horizon_days,
-        risk=sentences.UNKNOWN_RISK[language] if risk is None else f"{risk:.0%}",
+        days=scores.horizon_days,
+        risk=_risk(scores, language),
     )
     if not one.found:
         return f"{sentences.STRANGER[language]} {said}"
     return f"{sentences.NO_HISTORY[language]} {said}" if one.scores.note else said
+
+
+def _risk(scores: Scores, language: str) -> str:
+    if scores.churn_risk is not None:
+        return f"{scores.churn_risk:.0%}"
+    if scores.churn_rank is not None:
+        return sentences.say(sentences.RANKED_RISK, language, rank=f"{scores.churn_rank:.0%}")
+    return sentences.UNKNOWN_RISK[language]

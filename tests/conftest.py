@@ -42,6 +42,18 @@ def trained(
     history.close()
 
 
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    # PySpark takes seconds to import, and few tests need it.
+    from features.spark import open_spark
+
+    session = open_spark("local[2]", tmp_path_factory.mktemp("spark"))
+    # Compiling takes longer than so little data.
+    session.conf.set("spark.sql.codegen.wholeStage", "false")
+    yield session
+    session.stop()
+
+
 @pytest.fixture
 def new_history(tmp_path: Path) -> Iterator[Callable[[], History]]:
     """Each call opens another empty store."""

@@ -13,6 +13,8 @@ from features.history import History
 from features.home import ROOT
 from features.identity import IdentityLink, Reference
 from features.packed import CustomerEvents
+from models.basis import Basis
+from models.population import Active
 from serving.desk import Desk
 from serving.offers import Playbook, load_playbook
 from serving.scores import NextPurchase, Reason, Scores
@@ -36,6 +38,7 @@ SCORES = Scores(
     churn_reasons=(Reason("overdue", 2.5, 0.8, {"en": "Overdue: 2.5 gaps", "ko": "구매 지연: 2.5배"}),),
     value_reasons=(Reason("spend_91", 300.0, 1.2, {"en": "Spent: 300.00", "ko": "구매 금액: 300.00"}),),
 )
+BASIS = Basis(28, Active("silence", 56), NOW - timedelta(days=2), NOW - timedelta(days=30))
 DEFAULT = replace(
     SCORES, churn_risk=None, expected_value=15.0, tier="base", note="newcomer", churn_reasons=(), value_reasons=()
 )
@@ -44,7 +47,7 @@ DEFAULT = replace(
 class FakeScorer:
     """Gives everyone who ever bought the same scores, but for a value that is their spend of a quarter."""
 
-    bundle = SimpleNamespace(as_of=NOW - timedelta(days=2))
+    bundle = SimpleNamespace(basis=BASIS)
     bundle_hash = "0" * 32
     bundle_version = "7"
     default = DEFAULT

@@ -22,7 +22,7 @@ from features.events import Interaction
 from features.history import History, Known
 from features.identity import IdentityLink, Reference
 from features.rows import CONTRACT_KEY
-from holdfast import exporting
+from holdfast import parts
 from holdfast.app import app
 from tests.making import AS_OF, filled, happened, histories, tellings
 
@@ -224,7 +224,7 @@ def test_the_commands_write_the_rows_of_the_store_whichever_way_they_come(
     assert said("export", "--out", str(tmp_path / "archive"), *at).startswith("50 events as known at 2024-03-01T12:00")
     ways = [("--events", str(tmp_path / "archive")), at, at]
     for place, way in enumerate(ways):
-        monkeypatch.setattr(exporting, "AT_ONCE", 49 if place == 2 else 50)
+        monkeypatch.setattr(parts, "AT_ONCE", 49 if place == 2 else 50)
         file = tmp_path / f"rows{place}.parquet"
         answer = json.loads(said("features", "--out", str(file), *way, "--json"))
         assert (answer["customers"], answer["engine"]) == (4, "polars")

@@ -44,6 +44,7 @@ def _manifest() -> dict[str, Any]:
         "alarms": [],
         "chosen": CHOSEN,
         "totals_claimed": False,
+        "ranks_only": {},
         "minimum": ["Under 1,000 active customers no trees were fitted."],
     }
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from features.clock import microseconds
 from features.contract import CONTRACT, FeatureMatrix
-from features.errors import NotEnoughData
 from features.feature import Array
 from features.history import History
 from models.additive import Additive
@@ -251,7 +250,7 @@ def names(enough: Allowed) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def test_a_history_with_plenty_allows_every_candidate_and_totals():
     enough = allowed(past(), True, PLENTY, HORIZON)
-    assert enough == Allowed(True, True, True, ())
+    assert enough == Allowed(True, True, True, (), {})
     assert names(enough) == (tuple(ChurnLadder.needs), tuple(ValueLadder.needs))
 
 
@@ -303,16 +302,27 @@ def test_totals_are_claimed_from_thirteen_months_on():
 
 @pytest.mark.parametrize("part", ["past windows", "last window"])
 @pytest.mark.parametrize("lapsed", [19, 981])
-def test_too_few_of_a_kind_or_no_value_are_refused_in_learning_and_in_the_test(part: str, lapsed: int):
-    def spoilt(bad: Window) -> list[Window]:
-        return [bad] * 4 + past()[-1:] if part == "past windows" else [*past()[:4], bad]
+def test_too_few_of_a_kind_leave_ranks_of_risk_and_the_simplest_value(part: str, lapsed: int):
+    # Four windows to learn from hold the same customers, who count once.
+    enough = allowed(spoilt(past(lapsed=lapsed)[0], part), True, PLENTY, HORIZON)
+    assert set(enough.ranks) == {"churn"}
+    assert enough.ranks["churn"].startswith("ranks only: probabilities of leaving need 20 active customers who lapsed")
+    assert enough.ranks["churn"].endswith(f"found {lapsed} and {1000 - lapsed} in the {part}")
+    assert enough.said[0] == enough.ranks["churn"]
+    assert (enough.trees, enough.process) == (False, False)
+    assert enough.among(ValueLadder.needs) == ("decayed spend",)
 
-    # Four windows to learn from are counted together.
-    few = past(lapsed=lapsed)[0] if part == "last window" else past(lapsed=4 if lapsed == 19 else 996)[0]
-    with pytest.raises(NotEnoughData, match=rf"as many who came back in the {part}, found \d+ lapsed of"):
-        allowed(spoilt(few), True, PLENTY, HORIZON)
-    with pytest.raises(NotEnoughData, match=f"expected amounts above 0 in the {part}, found none"):
-        allowed(spoilt(past(value=-1.0)[0]), True, PLENTY, HORIZON)
+
+@pytest.mark.parametrize("part", ["past windows", "last window"])
+def test_without_amounts_value_is_ranked_and_risk_keeps_its_probabilities(part: str):
+    enough = allowed(spoilt(past(value=-1.0)[0], part), True, PLENTY, HORIZON)
+    assert set(enough.ranks) == {"value"}
+    assert enough.ranks["value"].endswith(f"(does the mapping name the amount?), found none in the {part}")
+    assert enough.among(ChurnLadder.needs) == tuple(ChurnLadder.needs)
+
+
+def spoilt(bad: Window, part: str) -> list[Window]:
+    return [bad] * 4 + past()[-1:] if part == "past windows" else [*past()[:4], bad]
 
 
 Placed = tuple[Horizon, Cutoffs, list[str], Windows]

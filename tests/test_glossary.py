@@ -107,7 +107,7 @@ def test_an_item_without_a_spoken_name_is_said_in_small_letters(tmp_path: Path) 
         (
             (AT_RISK, AT_RISK.replace("churn.risk", "chrun.risk")),
             "glossary.toml, terms, at_risk: expected a known word, found 'chrun.risk', in 'chrun.risk > 0.5'; "
-            "did you mean churn.risk?",
+            "did you mean churn.risk or churn.rank?",
         ),
         (
             (AT_RISK, AT_RISK.replace("churn.risk", "features.spend_82")),

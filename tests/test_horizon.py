@@ -6,11 +6,12 @@ import pytest
 from features.errors import NotEnoughData
 from features.history import History, Known
 from features.identity import Reference
+from models.ranks import Ranks
 from tests.making import happened
 from training.boosting import Fit
 from training.cutoffs import plan_cutoffs
 from training.horizon import Horizon, choose_horizon, kaplan_meier_quantile
-from training.pipeline import Plan, train
+from training.pipeline import Plan, Trained, train
 
 START = datetime(2023, 1, 1, tzinfo=UTC)
 
@@ -108,17 +109,14 @@ def _plan() -> Plan:
     return Plan("silence", None, None, (("top", 0.2), ("base", 0.8)), "type", "USD", "")
 
 
-def _train(known: Known) -> None:
-    train(known, _plan(), Fit(trees=2), lambda name, done, total: None)
+def _train(known: Known) -> Trained:
+    return train(known, _plan(), Fit(trees=2), lambda name, done, total: None)
 
 
-def test_customers_of_whom_nobody_ever_lapses_are_refused(history: History):
-    known = shoppers(history, 120, 7, days=200).known_by(START + timedelta(days=200))
-    with pytest.raises(NotEnoughData) as refused:
-        _train(known)
-    assert str(refused.value).startswith(
-        "expected at least 20 active customers who lapsed and as many who came back in the past windows, found 0 lapsed"
-    )
+def test_customers_of_whom_nobody_ever_lapses_are_only_ranked(history: History):
+    made = _train(shoppers(history, 120, 7, days=200).known_by(START + timedelta(days=200)))
+    assert made.manifest["ranks_only"]["churn"].endswith("found 0 and 120 in the past windows")
+    assert isinstance(made.models.churn, Ranks)
 
 
 def test_a_history_that_ended_long_ago_is_refused_with_the_way_out(history: History):
@@ -131,7 +129,7 @@ def test_a_history_that_ended_long_ago_is_refused_with_the_way_out(history: Hist
     )
 
 
-def test_purchases_without_amounts_are_refused(history: History):
+def test_purchases_without_amounts_leave_ranks_of_value_and_probabilities_of_leaving(history: History):
     rng = np.random.default_rng(1)
     bought = [
         happened(
@@ -143,5 +141,7 @@ def test_purchases_without_amounts_are_refused(history: History):
     ]
     history.append(bought, None)
     known = history.known_by(START + timedelta(days=200))
-    with pytest.raises(NotEnoughData, match="expected amounts above 0 in the past windows, found none"):
-        _train(known)
+    made = _train(known)
+    assert set(made.manifest["ranks_only"]) == {"value"}
+    assert (made.manifest["grade"], isinstance(made.models.value, Ranks)) == ("C", True)
+    assert {"AUC", "ECE"} <= {figure.metric for figure in made.figures if figure.model == "churn"}

@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from features.events import CHANNELS, KINDS, LARGEST, Interaction
 from features.history import History
 from features.identity import IdentityLink, Reference
 from features.rows import CONTRACT_KEY
-from features.spark import open_spark, write_rows
+from features.spark import write_rows
 from holdfast.app import app
 from tests.making import AS_OF, CATALOGUE, filled, happened
 
@@ -56,15 +55,6 @@ def drawn(draw: random.Random, number: int) -> Interaction:
         recorded_at=occurred + late,
         source_reference=str(number),
     )
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    session = open_spark("local[2]", tmp_path_factory.mktemp("spark"))
-    # Compiling takes longer than so little data.
-    session.conf.set("spark.sql.codegen.wholeStage", "false")
-    yield session
-    session.stop()
 
 
 @pytest.fixture

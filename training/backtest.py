@@ -18,7 +18,7 @@ from training.dataset import Progress, Window, Windows
 from training.evaluation import Figure, interval_figures, judge
 from training.horizon import DAYS_A_MONTH, Horizon
 from training.minimum import Allowed, allowed
-from training.outcome import CHURN, VALUE, horizon_of
+from training.outcome import CHURN, VALUE, check_told, horizon_of
 from training.value import train_value
 
 
@@ -64,7 +64,7 @@ class _Only(Allowed):
 
         Raises NotEnoughData when what was known by then didn't allow it.
         """
-        if self.candidate not in super().among(needs):
+        if self.ranks or self.candidate not in super().among(needs):
             raise NotEnoughData(f"{self.candidate} couldn't be fitted on what was known then: {'; '.join(self.said)}")
         return (self.candidate,)
 
@@ -73,7 +73,9 @@ def backtest(known: Known, manifest: Mapping[str, Any], months: int, threads: in
     """Fit the chosen candidates anew at moments a horizon apart, on what was known by each, and judge what came.
 
     Level, recalibration and interval are found anew at each moment, too: the choice of candidate alone is later.
+    Raises InputError for a bundle that gives ranks only.
     """
+    check_told(manifest, "the bundle")
     horizon = horizon_of(known, manifest)
     moments = past_moments(horizon, months)
     found, skipped = [], []
@@ -126,7 +128,7 @@ def _planned(horizon: Horizon, moment: datetime) -> tuple[Cutoffs, Horizon]:
 
 
 def _only(enough: Allowed, candidate: str) -> _Only:
-    return _Only(enough.trees, enough.process, enough.totals, enough.said, candidate)
+    return _Only(enough.trees, enough.process, enough.totals, enough.said, enough.ranks, candidate)
 
 
 def _past(made: Sequence[Window], risk: Array, tested: tuple[Array, Array, Array], seed: int) -> Past:

@@ -30,7 +30,7 @@ def card(
     Of the manifest it reads `as_of`, `customers`, `active` (`kind`, `days`), `horizon` (`days`, `why`), `cutoffs`
     (`learn`, `choose`, `choose_days`, `test`), `value_measure`, `level` ("" without products), `currency`, `seed`,
     `git_commit`, `tiers`, `grade`, `grade_reasons`, `alarms`, `chosen` (by model: `candidate`, `ladder`),
-    `totals_claimed` and `minimum`; all must be there, but `chosen` may lack a model. `lorenz` is
+    `totals_claimed`, `minimum` and `ranks_only`; all must be there, but `chosen` may lack a model. `lorenz` is
     the table of the test window; `moved` is None unless both revenue and profit are known.
     """
     sections = (
@@ -71,7 +71,8 @@ def _data(manifest: Mapping[str, Any]) -> Iterator[str]:
             ("active", active),
             ("lapsed", lapsed),
             ("value", f"{manifest['value_measure']} over {horizon['days']} days, in {manifest['currency']}"),
-            ("tiers, by expected value", tiers),
+            *((f"{TITLES[model].lower()} gives", why) for model, why in manifest["ranks_only"].items()),
+            ("tiers, by rank" if "value" in manifest["ranks_only"] else "tiers, by expected value", tiers),
             ("next purchase", f"by {manifest['level']}" if manifest["level"] else "none: purchases name no product"),
             ("learned from", f"{len(learn)} cutoffs, {learn[0][:10]} to {learn[-1][:10]}"),
             ("chosen on", _choosing(manifest["cutoffs"])),

@@ -1,7 +1,7 @@
 """The grade of a bundle, and the alarm when it is too good to be true, in sentences for those who decide."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ def grade(figures: Sequence[Figure], alarms: Sequence[str] = ()) -> Verdict:
     alarms that nobody has explained. Refused: the model is worse than saying the same of everyone, its
     probabilities miss badly, or a figure can't be measured.
     """
-    refusals = tuple(_refusals(figures))
+    refusals = tuple(_refusals(figures, _ALWAYS))
     if refusals:
         return Verdict("refused", refusals)
     headlines = [figure for figure in figures if HEADLINES.get(figure.model) == figure.metric]
@@ -52,6 +52,29 @@ def grade(figures: Sequence[Figure], alarms: Sequence[str] = ()) -> Verdict:
     letter = "C" if losses or alarms else "A" if won else "B"
     capped = ("It stays at C until someone says why it is so good.",) if alarms else ()
     return Verdict(letter, (*losses, *(_standing(figure) for figure in headlines), *alarms, *capped))
+
+
+def grade_ranks(figures: Sequence[Figure], ranks: Collection[str]) -> Verdict:
+    """Grade a bundle of which some models only rank: C at most, since no probability or amount of them can be judged.
+
+    Refused where an order is surely worse than chance, or another model's figures
+    are too poor.
+    """
+    judged = [figure for figure in figures if figure.model not in ranks]
+    always = [model for model in _ALWAYS if model not in ranks]
+    refusals = [*_refusals(judged, always), *_backwards(figures, ranks)]
+    if refusals:
+        return Verdict("refused", tuple(refusals))
+    headlines = [figure for figure in figures if HEADLINES.get(figure.model) == figure.metric]
+    capped = (
+        f"{_SAID[model]}: ranks only, so that nothing but an order can be judged; it is C at most." for model in ranks
+    )
+    unjudged = (
+        f"{_SAID[model]}: not even the order can be judged; too little happened in the test window."
+        for model in ranks
+        if model not in {figure.model for figure in headlines}
+    )
+    return Verdict("C", (*capped, *(_standing(figure) for figure in headlines), *unjudged))
 
 
 def alarms(
@@ -81,9 +104,15 @@ def telling_features(rows: Array, names: Sequence[str], lapsed: Array) -> list[T
     return sorted(found, key=lambda one: -one.area)
 
 
-def _refusals(figures: Sequence[Figure]) -> Iterator[str]:
+def _backwards(figures: Sequence[Figure], ranks: Collection[str]) -> Iterator[str]:
+    for figure in figures:
+        if figure.model in ranks and figure.metric == "AUC" and figure.high < 0.5:
+            yield f"{_SAID[figure.model]}: the order is surely worse than chance (AUC {figure.ours:.3f})."
+
+
+def _refusals(figures: Sequence[Figure], always: Sequence[str]) -> Iterator[str]:
     found: Mapping[tuple[str, str], Figure] = {(figure.model, figure.metric): figure for figure in figures}
-    for model in _ALWAYS:
+    for model in always:
         if (model, HEADLINES[model]) not in found:
             yield f"{_SAID[model]} wasn't judged: its {HEADLINES[model]} is missing."
     for (model, metric), figure in found.items():

@@ -1,12 +1,9 @@
 """What a history is large enough for: which candidates may be fitted, and what may be claimed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from features.aggregates import DAY
-from features.errors import NotEnoughData
 from training.cutoffs import Cutoffs
 from training.dataset import Window
 from training.horizon import DAYS_A_MONTH, Horizon
@@ -18,12 +15,16 @@ MONTHS_FOR_TOTALS = 13
 
 @dataclass(frozen=True)
 class Allowed:
-    """Whether trees and the purchase process are allowed, whether totals are claimed, and why not."""
+    """Whether trees and the purchase process are allowed, whether totals are claimed, and why not.
+
+    `ranks` says of the models ("churn", "value") that can only rank customers why it is so.
+    """
 
     trees: bool
     process: bool
     totals: bool
     said: tuple[str, ...]
+    ranks: Mapping[str, str]
 
     def among(self, needs: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
         """Keep the candidates that the data allow, by what they need: "trees", a "process", both or nothing."""
@@ -34,10 +35,11 @@ class Allowed:
 def allowed(windows: Sequence[Window], process: bool, cutoffs: Cutoffs, horizon: Horizon) -> Allowed:
     """Say what the learning windows and the test (the last) are enough for; `process` is whether BG/NBD ever fits.
 
-    Raises NotEnoughData unless past windows and test each hold active customers who lapsed and who came back, and
-    value.
+    Without enough active customers who lapsed and who came back, in past windows and in the test, churn only ranks, and
+    value is the simplest regression; without amounts in both, value only ranks.
     """
-    _check_differences(windows)
+    ranks = dict(_ranks(windows))
+    probabilities = "churn" not in ranks
     learn = windows[:-1]
     left, stayed = _customers(learn, 1.0), _customers(learn, 0.0)
     active, fewest = len(left | stayed), min(len(left), len(stayed))
@@ -52,14 +54,14 @@ def allowed(windows: Sequence[Window], process: bool, cutoffs: Cutoffs, horizon:
         )
         if found < needed
     ]
-    trees = not lacks
+    trees = probabilities and not lacks
     if not process:
         lacks.append("BG/NBD needs churn by silence, 200 repeat buyers at every cutoff, and a fit that converges")
     totals = days >= MONTHS_FOR_TOTALS * DAYS_A_MONTH
     if not totals:
         said = f"totals are not claimed: a year's seasons need {MONTHS_FOR_TOTALS} months of history"
         lacks.append(f"{said}, found {days:,.0f} days")
-    return Allowed(trees, process, totals, tuple(lacks))
+    return Allowed(trees, probabilities and process, totals, (*ranks.values(), *lacks), ranks)
 
 
 def _customers(windows: Sequence[Window], lapsed: float) -> set[str]:
@@ -68,16 +70,20 @@ def _customers(windows: Sequence[Window], lapsed: float) -> set[str]:
     return {customer for window in kept for customer in window.rows.customers}
 
 
-def _check_differences(windows: Sequence[Window]) -> None:
-    for name, part in (("past windows", windows[:-1]), ("last window", windows[-1:])):
-        lapsed = np.concatenate([window.of_active.lapsed for window in part])
-        if not FEWEST_OF_EACH <= lapsed.sum() <= len(lapsed) - FEWEST_OF_EACH:
-            raise NotEnoughData(
-                f"expected at least {FEWEST_OF_EACH} active customers who lapsed and as many who came back in the"
-                f" {name}, found {int(lapsed.sum())} lapsed of {len(lapsed)}; ingest more history, or set another"
-                " [horizon] in the glossary"
+def _ranks(windows: Sequence[Window]) -> Iterator[tuple[str, str]]:
+    """Say which models can only rank, and why: too little happened in past windows, or in the last one."""
+    # What the past lacks is said rather than what the last window lacks.
+    for name, part in (("last window", windows[-1:]), ("past windows", windows[:-1])):
+        left, stayed = len(_customers(part, 1.0)), len(_customers(part, 0.0))
+        if min(left, stayed) < FEWEST_OF_EACH:
+            yield (
+                "churn",
+                f"ranks only: probabilities of leaving need {FEWEST_OF_EACH} active customers who lapsed and as many"
+                f" who came back, found {left:,} and {stayed:,} in the {name}",
             )
         if sum(window.brought.sum() for window in part) <= 0:
-            raise NotEnoughData(
-                f"expected amounts above 0 in the {name}, found none; does the mapping name the amount?"
+            yield (
+                "value",
+                "ranks only: an expected value needs amounts above 0 (does the mapping name the amount?), found none in"
+                f" the {name}",
             )

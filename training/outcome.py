@@ -14,6 +14,7 @@ from features.feature import Array
 from features.history import Known
 from models.bundle import Bundle
 from models.population import Active
+from models.ranks import risks, worths
 from training import labels
 from training.dataset import Windows
 from training.evaluation import CHURN_METRICS, VALUE_METRICS, Figure, interval_figures, judge
@@ -44,11 +45,13 @@ class Comparison:
 def compare(known: Known, ours: Bundle, other: Bundle) -> Comparison:
     """Score with both bundles as of the newest moment whose whole horizon is known, and judge them in pairs.
 
-    Raises InputError unless both speak of one horizon and one measure of value, NotEnoughData when too little
-    happened.
+    Raises InputError unless both tell probabilities and amounts, of one horizon and one measure of value, NotEnoughData
+    when too little happened.
     """
-    _check_alike(ours, other)
     bundles = (ours, other)
+    for one in bundles:
+        check_told(one.manifest, named(one))
+    _check_alike(ours, other)
     horizon = horizon_of(known, ours.manifest)
     rules = [Active(**one.manifest["active"]) for one in bundles]
     cutoff = from_microseconds(horizon.end) - timedelta(days=horizon.days)
@@ -58,8 +61,8 @@ def compare(known: Known, ours: Bundle, other: Bundle) -> Comparison:
     active, rows = window.of_active, window.rows.values
     check_lapses(active.lapsed, cutoff)
     seed, beside = ours.manifest["seed"], named(other)
-    risk, their_risk = (one.models.churn.predict(active.rows.values) for one in bundles)
-    worth, their_worth = (one.models.value.expected.predict(rows) for one in bundles)
+    risk, their_risk = (risks(one.models.churn, active.rows.values)[0] for one in bundles)
+    worth, their_worth = (worths(one.models.value, rows)[0] for one in bundles)
     figures = judge("churn", CHURN, active.lapsed, risk, {beside: their_risk}, seed)
     figures += judge("value", VALUE, window.brought, worth, {beside: their_worth}, seed)
     unfair = tuple(_seen(one, cutoff) for one in bundles if one.as_of > cutoff)
@@ -83,6 +86,18 @@ def check_lapses(lapsed: Array, cutoff: datetime) -> None:
         raise NotEnoughData(
             f"expected customers active on {cutoff:%Y-%m-%d} who lapsed and who came back, found"
             f" {int(lapsed.sum())} lapsed of {len(lapsed)}; ingest more history"
+        )
+
+
+def check_told(manifest: Mapping[str, Any], name: str) -> None:
+    """Refuse a bundle that gives ranks only, where probabilities and amounts are held against what came.
+
+    Raises InputError.
+    """
+    if ranks := manifest.get("ranks_only"):
+        raise InputError(
+            f"expected probabilities and amounts from {name}, found ranks only of {' and '.join(ranks)}; see how it was"
+            " judged with holdfast evaluate, and train again once there is more history"
         )
 
 
@@ -111,6 +126,8 @@ def _seen(bundle: Bundle, cutoff: datetime) -> str:
 def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[str, Any]) -> list[Figure]:
     """Judge scores made as of the bundle's own moment by what is known now; the rule beside is "everyone alike".
 
+    Of a model that only ranks its order alone is judged, with no rule beside it.
+
     Raises NotEnoughData when nobody was active then, or all of them lapsed, or none did.
     """
     base = pl.concat(scored)
@@ -120,10 +137,16 @@ def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[
     check_lapses(lapsed, cutoff)
     column = "margin" if manifest["value_measure"] == "margin" else "amount"
     value = labels.value(known, tuple(base["customer"]), cutoff, span, column)
-    alike = {"everyone alike": np.full(len(lapsed), lapsed.mean())}
-    figures = judge("churn", CHURN, lapsed, active["churn_risk"].to_numpy(), alike, manifest["seed"])
+    ranks, seed = manifest.get("ranks_only", {}), manifest["seed"]
+    if "churn" in ranks:
+        figures = judge("churn", {"AUC": CHURN["AUC"]}, lapsed, active["churn_rank"].to_numpy(), {}, seed)
+    else:
+        alike = {"everyone alike": np.full(len(lapsed), lapsed.mean())}
+        figures = judge("churn", CHURN, lapsed, active["churn_risk"].to_numpy(), alike, seed)
+    return figures if "value" in ranks else figures + _value_since(base, value, seed)
+
+
+def _value_since(base: pl.DataFrame, value: Array, seed: int) -> list[Figure]:
     same = {"everyone alike": np.full(len(value), value.mean())}
-    figures += judge("value", VALUE, np.maximum(value, 0.0), base["expected_value"].to_numpy(), same, manifest["seed"])
-    return figures + interval_figures(
-        value, base["value_low"].to_numpy(), base["value_high"].to_numpy(), manifest["seed"]
-    )
+    figures = judge("value", VALUE, np.maximum(value, 0.0), base["expected_value"].to_numpy(), same, seed)
+    return figures + interval_figures(value, base["value_low"].to_numpy(), base["value_high"].to_numpy(), seed)

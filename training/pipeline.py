@@ -3,6 +3,7 @@
 import subprocess
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from features.feature import Array
 from features.history import LEVELS, Known
 from models.bundle import Models, write
 from models.population import Active
+from models.ranks import Ranks, worths
 from models.value import ValueModel
 from training.boosting import Fit
 from training.churn import train_churn
@@ -26,8 +28,9 @@ from training.judgement import Judgement, Tested
 from training.minimum import allowed
 from training.next_purchase import train_next_purchase
 from training.placing import place_cutoffs
+from training.ranks import Ranked, rank_risk, rank_value
 from training.tiers import tier_floors
-from training.value import train_value
+from training.value import ValueTrained, train_value
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Trained:
 def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
     """Choose the horizon, lay out cutoffs, choose and judge three models, and fit them again on everything.
 
-    Raises NotEnoughData when the history is too short or too small.
+    Where too little happened to learn from, churn or value is an order that needs no labels.
+    Raises NotEnoughData when the history is too short, too old, or of too few customers.
     """
     horizon = choose_horizon(known, plan.horizon_days, plan.active_days)
     check_fresh(known, horizon)
@@ -73,14 +77,17 @@ def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
     base, process = windows.rows(known.as_of)
     enough = allowed(made, windows.fits((*cutoffs.moments, known.as_of)), cutoffs, horizon)
     progress("Churn, value and next purchase", 0, 3)
-    churn = train_churn(windows, made, cutoffs, (base, process), enough, fit)
+    learned, ranks = (windows, made, cutoffs, (base, process), enough, fit), enough.ranks
+    churn = (
+        rank_risk(made[-1], windows.active, base, ranks["churn"]) if "churn" in ranks else train_churn(*learned)
+    )  # fmt: skip
     progress("Churn, value and next purchase", 1, 3)
-    value = train_value(windows, made, cutoffs, (base, process), enough, fit)
+    value = rank_value(made[-1], base, ranks["value"]) if "value" in ranks else train_value(*learned)
     progress("Churn, value and next purchase", 2, 3)
     level = usable_level(known, plan.level)
     ranker, ranked = train_next_purchase(known, level, cutoffs, horizon, fit)
     progress("Churn, value and next purchase", 3, 3)
-    tested = Tested(made[-1], churn.tested, *value.tested)
+    tested = Tested(made[-1], churn.tested, *_tested(value), ranks)
     judgement = Judgement(made[:-1], tested, fit.seed)
     figures = (*judgement.figures(), *ranked)
     verdict, alarms = judgement.verdict(figures)
@@ -88,19 +95,28 @@ def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
         "alarms": alarms,
         "chosen": {
             "churn": churn.choice.as_dict(),
-            "value": {**value.choice.as_dict(), "interval": value.interval_said},
+            "value": {**value.choice.as_dict(), "interval": _interval_said(value)},
         },
         "figures": [figure.as_dict() for figure in figures],
         "grade": verdict.grade,
         "grade_reasons": list(verdict.reasons),
         "level": level,
         "minimum": [*moved, *enough.said],
+        "ranks_only": dict(ranks),
         "totals_claimed": enough.totals,
         "value_measure": measure,
     }
     models = Models(churn.served, value.served, ranker)
     documents = judgement.documents(manifest, figures)
     return Trained(models, tested, figures, manifest, documents, judgement.drawn(churn.served))
+
+
+def _tested(value: ValueTrained | Ranked) -> tuple[Array, Array, Array]:
+    return (value.tested, value.tested, value.tested) if isinstance(value, Ranked) else value.tested
+
+
+def _interval_said(value: ValueTrained | Ranked) -> str:
+    return "no bounds around a rank" if isinstance(value, Ranked) else value.interval_said
 
 
 def check_fresh(known: Known, horizon: Horizon) -> None:
@@ -126,10 +142,16 @@ def usable_level(known: Known, wanted: str) -> str:
 
 
 def _manifest(
-    known: Known, plan: Plan, horizon: Horizon, cutoffs: Cutoffs, base: FeatureMatrix, value: ValueModel, fit: Fit
-) -> dict[str, Any]:
-    expected, low, high = value.predict(base.values)
-    floors = tier_floors(expected, [share for _, share in plan.tiers])
+    known: Known, plan: Plan, horizon: Horizon, cutoffs: Cutoffs, base: FeatureMatrix, value: ValueModel | Ranks,
+    fit: Fit,
+) -> dict[str, Any]:  # fmt: skip
+    expected, low, high, rank = worths(value, base.values)
+    shares = [share for _, share in plan.tiers]
+    if isinstance(value, Ranks):
+        expected = low = high = rank
+        floors = tuple(1 - above for above in accumulate(shares[:-1]))
+    else:
+        floors = tier_floors(expected, shares)
     return {
         "as_of": known.as_of.isoformat(),
         "active": {"kind": plan.churn, "days": horizon.active_days},

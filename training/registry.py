@@ -44,6 +44,7 @@ def register(
         uri = mlflow.get_artifact_uri("bundle")
     tags = {name: manifest[name] for name in ("grade", "as_of")}
     tags |= {"bundle_hash": bundle_hash, "contract": manifest["contract"]["definitions"]}
+    tags |= {"ranks_only": ", ".join(manifest["ranks_only"])}
     return register_version(home, uri, run.info.run_id, tags)
 
 
@@ -55,9 +56,9 @@ def register_version(home: Home, uri: str, run_id: str | None, tags: Mapping[str
 def promote(home: Home, version: str, *, why: str | None = None) -> str | None:
     """Make a version the champion and return the one it replaces, if any.
 
-    Raises RegistryError when there is no such version, or when it was refused or its grade is worse than the champion's
-    and no reason is given. A champion that was trained on other features can't serve any more, and gives way to any
-    grade but "refused".
+    Raises RegistryError when there is no such version, or when it was refused, its grade is worse than the champion's,
+    or it only ranks what the champion tells in full, and no reason is given. A champion that was trained on other
+    features can't serve any more, and gives way to any grade but "refused".
     """
     client = _client(home)
     try:
@@ -87,6 +88,11 @@ def _check_grade(new: Any, old: Any | None) -> None:
             f"expected a grade of {old.tags['grade']} or better, as the champion (version {old.version}) has; found"
             f" {new.tags['grade']}. {all_the_same}"
         )
+    if old is not None and _may_serve(old) and (lost := _ranked(new) - _ranked(old)):
+        raise RegistryError(
+            f"expected probabilities and amounts, as the champion (version {old.version}) has; found ranks only of"
+            f" {' and '.join(sorted(lost))}. {all_the_same}"
+        )
 
 
 def champion(home: Home) -> Any | None:
@@ -106,6 +112,11 @@ def versions(home: Home) -> list[Any]:
 def _may_serve(version: Any) -> bool:
     """Tell whether a version was trained on the features that the code defines; no other can be loaded."""
     return bool(version.tags.get("contract") == CONTRACT.definitions)
+
+
+def _ranked(version: Any) -> set[str]:
+    """Name the models of a version that only rank; those registered before there were any don't tell."""
+    return set(filter(None, version.tags.get("ranks_only", "").split(", ")))
 
 
 def _rank(version: Any) -> int:

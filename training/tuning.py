@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import optuna
 
-from features.errors import NotEnoughData
 from features.feature import Array
 from features.history import Known
 from models.population import Active
@@ -93,12 +92,9 @@ def tune(known: Known, plan: Plan, fit: Fit, minutes: float, progress: Progress)
 def _lack(later: Sequence[_Later], cutoffs: Cutoffs, horizon: Horizon) -> str:
     """Say why trees are not to be tuned on these windows; "" where they are."""
     for one in later:
-        try:
-            enough = allowed([*one.earlier, one.judged], False, cutoffs, horizon)
-        except NotEnoughData as error:
-            return f"the later windows hold too little to tune on: {error}"
-        if not enough.trees:
-            lacks = "; ".join(lack for lack in enough.said if "LightGBM" in lack)
+        enough = allowed([*one.earlier, one.judged], False, cutoffs, horizon)
+        if enough.ranks or not enough.trees:
+            lacks = "; ".join(lack for lack in enough.said if "LightGBM" in lack or lack in enough.ranks.values())
             return f"the later windows hold too little to tune on: {lacks}"
     return ""
 

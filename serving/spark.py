@@ -1,0 +1,66 @@
+"""Scoring on PySpark, for bases that have outgrown one machine: an archive and a bundle in, a folder of scores out."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from features.archive import Archive
+from features.history import Known
+from features.spark import standing
+from models.bundle import load
+from serving.base import SCHEMA, as_table
+from serving.scorer import Scorer
+
+Files = tuple[tuple[str, bytes], ...]
+
+
+def write_scores(
+    spark: SparkSession, archive: Archive, at: datetime, bundle: Path, version: str, folder: Path
+) -> int:  # fmt: skip
+    """Write the scores of every customer at a moment as Parquet files, and return how many customers there are.
+
+    They are those of one machine, to 1e-9: each partition holds whole customers, and scores them by the same code. The
+    bundle's files travel to the workers with the work. Raises InputError as `Archive.parts` does.
+    """
+    archive.check(at)
+    scores = standing(spark, archive, at).mapInArrow(_Scores(at, _files(bundle), version), from_arrow_schema(SCHEMA))
+    scores.write.parquet(str(folder))
+    customers: int = spark.read.parquet(str(folder)).count()
+    return customers
+
+
+class _Scores:
+    """The scores of a partition's customers."""
+
+    def __init__(self, at: datetime, bundle: Files, version: str) -> None:
+        self._at, self._bundle, self._version = at, bundle, version
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        if events := list(batches):
+            known = Known(self._at, pl.DataFrame(pa.Table.from_batches(events)), (), pl.DataFrame())
+            scorer = _opened(self._bundle, self._version)
+            for scored in scorer.score_base(known):
+                yield from as_table(scored, scorer.bundle.basis).to_batches()
+
+
+def _files(bundle: Path) -> Files:
+    found = (path for path in sorted(bundle.rglob("*")) if path.is_file())
+    return tuple((path.relative_to(bundle).as_posix(), path.read_bytes()) for path in found)
+
+
+@cache
+def _opened(bundle: Files, version: str) -> Scorer:
+    """Load a bundle that came as bytes, checked as any other; a worker does it once for all of its partitions."""
+    with TemporaryDirectory() as folder:
+        for name, content in bundle:
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return Scorer(load(Path(folder), version))
