@@ -136,7 +136,7 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
 
     Raises RegistryError when a file is missing or differs, ContractError when it was trained on other features.
     """
-    manifest = _manifest(folder)
+    manifest = manifest_of(folder)
     CONTRACT.check(FeatureContract.from_dict(manifest["contract"]))
     reader = _Reader(folder, threads)
     told = _read(folder / "value.json")
@@ -188,7 +188,11 @@ class _Reader:
         return Linear(names, means, spreads, weights, value["intercept"])
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """Read a bundle's manifest, and check every file against it.
+
+    Raises RegistryError when a file is missing or differs, or the bundle has another format.
+    """
     try:
         manifest = _read(folder / "manifest.json")
     except (OSError, ValueError) as error:
