@@ -100,6 +100,9 @@ def test_the_runs_of_two_trainings_can_be_compared_name_by_name(twice: Made):
         assert f"churn/AUC{part}" in one.data.metrics
     figure = next(figure for figure in made[1]["figures"] if figure["metric"] == "AUC")
     assert other.data.metrics["churn/AUC/gain low"] == figure["gain_low"]
+    assert [run.info.run_name for run in (one, other)] == [
+        f"version {version}, as of {told['as_of'][:10]}" for version, told in zip("12", made, strict=True)
+    ]
     assert other.data.tags["mlflow.source.git.commit"] == made[1]["git_commit"]
     assert other.data.tags["mlflow.note.content"].startswith(f"Grade {made[1]['grade']}\n\n- ")
 

@@ -1,6 +1,6 @@
 """The ladder's candidates as scikit-learn's estimators: the same fits, for a notebook, a pipeline or a grid search."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -21,7 +21,7 @@ from training.boosting import Fit
 from training.dataset import Window
 from training.ladder import ChurnLadder, Ladder, ValueLadder
 from training.lifetime import fit_process
-from training.splitting import LEVEL, cutoffs_of
+from training.splitting import LEVEL, Places, cutoffs_of
 
 _UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 2**31 - 1
@@ -57,8 +57,7 @@ class _OnLadder(BaseEstimator):  # type: ignore[misc]
 
         A row of the frame, which has the index of `X`, adds up to a score: log-odds, or the log of currency.
         """
-        rows, moments = self._read(X)
-        parts = self._by_moment(rows, moments, Additive.contributions)
+        parts = self._by_moment(X, Additive.contributions)
         return pd.DataFrame(parts, getattr(X, "index", None), [*CONTRACT.names, ""])
 
     def __sklearn_tags__(self) -> Tags:
@@ -68,7 +67,7 @@ class _OnLadder(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _predicted(self, X: Any) -> Array:
-        return self._by_moment(*self._read(X), Additive.predict)
+        return self._by_moment(X, Additive.predict)
 
     def _checked(self, X: Any, y: Any, **how: Any) -> tuple[Array, npt.NDArray[Any]]:
         index = getattr(X, "index", None)
@@ -92,8 +91,9 @@ class _OnLadder(BaseEstimator):  # type: ignore[misc]
         process = "process" in self._ladder.needs[name]
         if process and self.horizon_days is None:
             raise ValueError(f"expected horizon_days, the days that labels span, as {name} looks so far; found None")
-        moments = _moments(X, len(rows))
-        windows = [self._window(at, rows[moments == at], labels[moments == at], process) for at in sorted({*moments})]
+        windows = [
+            self._window(moment, rows[places], labels[places], process) for moment, places in _cutoffs(X, len(rows))
+        ]
         newest = windows[-1]
         ladder = self._ladder(windows, newest.rows, newest.process, self.horizon_days or 0, self._fit())
         self.model_ = ladder.model(name)
@@ -110,18 +110,14 @@ class _OnLadder(BaseEstimator):  # type: ignore[misc]
         # LightGBM takes all cores for 0, as scikit-learn does for -1.
         return Fit(int(seed), max(self.n_jobs or 1, 0), self.trees, dict(self.parameters or {}))
 
-    def _read(self, X: Any) -> tuple[Array, npt.NDArray[Any]]:
+    def _by_moment(self, X: Any, say: Callable[[Additive, Array], Array]) -> Array:
+        """Ask of each row the model as of its cutoff, in which the process is that cutoff's."""
         check_is_fitted(self)
         rows = validate_data(self, _ordered(X), reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
-        return rows, _moments(X, len(rows))
-
-    def _by_moment(self, rows: Array, moments: npt.NDArray[Any], say: Any) -> Array:
-        """Ask the model of each row's moment; one in which no process has a part is the same at all."""
-        told = {moment: say(self._at(moment), rows[moments == moment]) for moment in {*moments}}
-        shape = next(iter(told.values())).shape[1:]
-        found = np.empty((len(rows), *shape))
-        for moment, values in told.items():
-            found[moments == moment] = values
+        told = [(places, say(self._at(moment), rows[places])) for moment, places in _cutoffs(X, len(rows))]
+        found = np.empty((len(rows), *told[0][1].shape[1:]))
+        for places, values in told:
+            found[places] = values
         return found
 
     def _at(self, moment: datetime) -> Additive:
@@ -242,8 +238,11 @@ def _some(names: list[str], what: str) -> str:
     return f"{len(names)} {what}" + (f" ({few}{', …' if len(names) > 3 else ''})" if names else "")
 
 
-def _moments(X: Any, count: int) -> npt.NDArray[Any]:
-    """Each row's cutoff as a datetime, the same one for all where the index has none; shape (count,)."""
+def _cutoffs(X: Any, count: int) -> list[tuple[datetime, Places]]:
+    """Each cutoff, oldest first, with the places of its rows; one for all rows where the index has none."""
     if LEVEL not in getattr(getattr(X, "index", None), "names", ()):
-        return np.full(count, _UNDATED)
-    return np.asarray(cutoffs_of(X).to_pydatetime())
+        return [(_UNDATED, np.arange(count))]
+    codes, found = pd.factorize(cutoffs_of(X), sort=True)
+    return [
+        (moment, np.flatnonzero(codes == place)) for place, moment in enumerate(pd.DatetimeIndex(found).to_pydatetime())
+    ]

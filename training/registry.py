@@ -34,7 +34,8 @@ def register(
 ) -> str:
     """Log a run with its figures, documents and pictures, and register its bundle; returns the new version."""
     _client(home)
-    with mlflow.start_run(experiment_id=_experiment(home), run_name=f"as of {manifest['as_of'][:10]}") as run:
+    named = f"as of {manifest['as_of'][:10]}"
+    with mlflow.start_run(experiment_id=_experiment(home), run_name=named) as run:
         mlflow.set_tags(_tags(manifest, bundle_hash))
         mlflow.log_params(_parameters(manifest))
         mlflow.log_metrics(_metrics(figures))
@@ -46,7 +47,10 @@ def register(
         uri = mlflow.get_artifact_uri("bundle")
     tags = {name: manifest[name] for name in ("grade", "as_of")}
     tags |= {"bundle_hash": bundle_hash, "contract": manifest["contract"]["definitions"]}
-    return register_version(home, uri, run.info.run_id, tags)
+    version = register_version(home, uri, run.info.run_id, tags)
+    # In a list of runs to compare, the version tells one from another.
+    _client(home).set_tag(run.info.run_id, "mlflow.runName", f"version {version}, {named}")
+    return version
 
 
 def register_version(home: Home, uri: str, run_id: str | None, tags: Mapping[str, str]) -> str:
