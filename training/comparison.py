@@ -63,8 +63,8 @@ def _better(trained: Trained, champion: Champion) -> Iterator[str]:
         cutoff = trained.tested.window.cutoff
         days = trained.manifest["horizon"]["days"]
         yield (
-            f"On the same customers, in {days} days from {cutoff:%Y-%m-%d}, which the new models' twins hadn't seen (what"
-            " serves of them is fitted once more, with these days):"
+            f"On the same customers, in {days} days from {cutoff:%Y-%m-%d}, which the new models' twins hadn't seen"
+            " (what serves of them is fitted once more, with these days):"
         )
         yield _bullets(_sentence(figure, champion.version) for figure in figures if _is_headline(figure))
         yield _paired(figures, champion.version)
