@@ -2,17 +2,17 @@
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from features.errors import RegistryError
+from features.errors import ContractError, RegistryError
 from features.glossary import Glossary
 from features.history import History
 from features.home import Home
+from holdfast.locking import alone
 from holdfast.places import glossary_of, moment_or_now, opened
 from holdfast.screen import AsJson, Tick, bars, err, leaderboard, out, say_json
 
@@ -52,35 +52,61 @@ def make_bundle(
 ) -> dict[str, Any]:
     """Train, register, and promote if the grade allows; returns what `train --json` prints.
 
-    `minutes` are for tuning beforehand; None tunes nothing.
+    `minutes` are for tuning beforehand; None tunes nothing. Raises RegistryError when another training is at it.
     """
     from training.boosting import Fit
-    from training.pipeline import train as fit_all
-    from training.registry import register
 
-    tick("Reading the history", 0, 1)
-    known = history.known_by(as_of)
-    tick("Reading the history", 1, 1)
-    plan, fit = plan_of(glossary_of(place)), Fit(seed, threads)
-    fit, told = (fit, {}) if minutes is None else _tuned(known, plan, fit, minutes, tick)
-    trained = fit_all(known, plan, fit, tick)
-    trained = replace(trained, manifest=trained.manifest | told)
-    tick("Registering in MLflow", 0, 1)
-    with tempfile.TemporaryDirectory() as folder:
-        bundle_hash = trained.write(Path(folder))
-        version = register(
-            place, Path(folder), trained.manifest, bundle_hash, trained.figures, trained.pictures, trained.documents
-        )
-    promoted, why = _put_in_charge(place, version)
-    tick("Registering in MLflow", 1, 1)
+    with alone(place):
+        tick("Reading the history", 0, 1)
+        known = history.known_by(as_of)
+        tick("Reading the history", 1, 1)
+        trained = _fitted(known, plan_of(glossary_of(place)), Fit(seed, threads), minutes, tick)
+        tick("Registering in MLflow", 0, 1)
+        bundle_hash, version = _registered(place, trained)
+        promoted, why = _put_in_charge(place, version)
+        tick("Registering in MLflow", 1, 1)
     return {"version": version, "bundle": bundle_hash, "promoted": promoted, "why": why, **trained.manifest}
 
 
-def _tuned(known: Any, plan: Any, fit: Any, minutes: float, tick: Tick) -> tuple[Any, dict[str, Any]]:
+def _fitted(known: Any, plan: Any, fit: Any, minutes: float | None, tick: Tick) -> Any:
+    from training.pipeline import train as fit_all
     from training.tuning import tune
 
+    if minutes is None:
+        return fit_all(known, plan, fit, tick)
     found = tune(known, plan, fit, minutes, tick)
-    return found.fit, {"tuned": found.as_dict()}
+    return fit_all(known, plan, found.fit, tick, found.as_dict())
+
+
+def _registered(place: Home, trained: Any) -> tuple[str, str]:
+    """Write the bundle and register it with its documents, the champion beside it among them."""
+    from training.comparison import comparison
+    from training.registry import register
+
+    documents = trained.documents | {"comparison.md": comparison(trained, _champion(place))}
+    with tempfile.TemporaryDirectory() as folder:
+        bundle_hash = trained.write(Path(folder))
+        version = register(
+            place, Path(folder), trained.manifest, bundle_hash, trained.figures, trained.pictures, documents
+        )
+    return bundle_hash, version
+
+
+def _champion(place: Home) -> Any | None:
+    """Open what serves until now; None where nothing does, or it can't be read any more."""
+    from models.bundle import load, manifest_of
+    from serving.bundle import fetch
+    from training.comparison import Champion
+
+    try:
+        folder, version = fetch(place)
+        manifest = manifest_of(folder)
+    except RegistryError:
+        return None
+    try:
+        return Champion(version, manifest, load(folder, version).models)
+    except ContractError:
+        return Champion(version, manifest, None)
 
 
 def _put_in_charge(place: Home, version: str) -> tuple[bool, str]:

@@ -149,7 +149,7 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
 
     Raises RegistryError when a file is missing or differs, ContractError when it was trained on other features.
     """
-    manifest = _manifest(folder)
+    manifest = manifest_of(folder)
     CONTRACT.check(FeatureContract.from_dict(manifest["contract"]))
     reader = _Reader(folder, threads)
     churn, value = (_read(folder / f"{name}.json") for name in ("churn", "value"))
@@ -216,7 +216,11 @@ def _linear(told: Mapping[str, Any]) -> Linear:
     return Linear(names, means, spreads, weights, told["intercept"])
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """Read a bundle's manifest, and check every file against it.
+
+    Raises RegistryError when a file is missing or differs, or the bundle has another format.
+    """
     try:
         manifest = _read(folder / "manifest.json")
     except (OSError, ValueError) as error:

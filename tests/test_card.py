@@ -105,6 +105,35 @@ def test_a_card_of_contracts_speaks_of_their_end(figures: list[Figure]):
     assert "| chosen on | nothing: the history is too short for windows of its own |" in text
 
 
+def test_a_card_says_how_trees_were_tuned(figures: list[Figure]):
+    text = card(_manifest(), figures)
+    assert "## Tuning\n\nNothing was searched: the trees have training's default sizes and pace." in text
+    tuned = {
+        "kept": False, "minutes": 5.0, "trials": 40, "said": "the best of 40 trials gains 1.00 % ± 0.90 %",
+        "found": {"num_leaves": 12, "learning_rate": 0.0123456, "trees": 300},
+    }  # fmt: skip
+    text = card(_manifest() | {"tuned": tuned}, figures)
+    assert "5 minutes, 40 trials: the best of 40 trials gains 1.00 % ± 0.90 %." in text
+    assert "| parameter | found by the search, not taken |" in text
+    assert "| learning_rate | 0.01235 |" in text
+    assert "--seed 7 --tune 5\n\nA search finds what the machine has time for" in text
+    assert "| parameter | found by the search |" in card(_manifest() | {"tuned": tuned | {"kept": True}}, figures)
+    none = {"kept": False, "minutes": 5.0, "trials": 0, "said": "too little; the default stays", "found": None}
+    assert "5 minutes, 0 trials: too little; the default stays.\n\n##" in card(_manifest() | {"tuned": none}, figures)
+
+
+def test_a_card_says_on_which_windows_the_interval_rests(figures: list[Figure]):
+    assert "interval of value were found on windows" not in card(_manifest(), figures)
+    shorter = _manifest()
+    shorter["cutoffs"] = shorter["cutoffs"] | {"choose_days": 14}
+    assert (
+        "- The shares that make the interval of value were found on windows of 14 days, since the history is too short"
+        " for later windows of 28: over the longer time it may cover less, or more." in card(shorter, figures)
+    )
+    shorter["cutoffs"] = shorter["cutoffs"] | {"choose": [], "choose_days": None}
+    assert "- The interval of value was found on a window learned from" in card(shorter, figures)
+
+
 def test_a_card_shows_groups_and_how_value_is_spread(figures: list[Figure]):
     value = np.arange(10.0)
     judged = by_group(

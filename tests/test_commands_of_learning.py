@@ -18,14 +18,16 @@ from holdfast.app import app
 from holdfast.learning import explained, plan_of
 from holdfast.places import glossary_of
 from models.bundle import Bundle, load
+from models.population import Active
 from serving.bundle import fetch
 from tests.making import AS_OF
-from training import minimum, registry
+from training import minimum, registry, tuning
 from training.backtest import backtest, past_moments
 from training.boosting import Fit
+from training.cutoffs import Rehearsal
 from training.dataset import Window, Windows
 from training.outcome import compare, horizon_of
-from training.tuning import tune
+from training.tuning import SURE, Lost, tune
 
 Trained = tuple[Home, History, dict[str, Any]]
 
@@ -147,14 +149,18 @@ def test_backtest_shows_predicted_beside_what_came(ran, monkeypatch: pytest.Monk
 def test_too_few_customers_leave_the_default_trees_and_say_so(trained: Trained, known: Known):
     found = tune(known, plan_of(glossary_of(trained[0])), Fit(), 0.05, quiet)
     assert (found.fit, found.kept, found.trials) == (Fit(), False, 0)
-    assert "active customers: found" in found.said
+    assert found.said.startswith("the later windows hold too little to tune on: ")
     assert found.said.endswith("the default stays")
 
 
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, count in (("ACTIVE", 10), ("OF_EACH", 1), ("FEWEST_OF_EACH", 1)):
+        monkeypatch.setattr(minimum, name, count)
+
+
+@pytest.mark.usefixtures("few_are_enough")
 def test_tuning_reads_no_label_of_the_test_window(trained: Trained, known: Known, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(minimum, "ACTIVE", 10)
-    monkeypatch.setattr(minimum, "OF_EACH", 1)
-    monkeypatch.setattr(minimum, "FEWEST_OF_EACH", 1)
     ends: list[datetime] = []
     at = Windows.at
 
@@ -168,8 +174,52 @@ def test_tuning_reads_no_label_of_the_test_window(trained: Trained, known: Known
     assert found.trials > 0
     assert found.gain is not None
     assert found.error is not None
-    assert found.kept == (found.gain > found.error) == bool(found.fit.parameters)
-    assert json.loads(json.dumps(found.as_dict()))["trees"] == found.fit.trees
+    assert found.kept == (found.gain > SURE * found.error) == bool(found.fit.parameters)
+    told = json.loads(json.dumps(found.as_dict()))
+    assert told["trees"] == found.fit.trees
+    assert set(told["found"]) >= {"trees", "num_leaves", "learning_rate"}
+
+
+@pytest.mark.usefixtures("few_are_enough")
+@pytest.mark.parametrize(("seen", "unseen", "kept"), [(0.5, 0.95, True), (0.5, 0.985, False), (0.5, 2.0, False)])
+def test_what_luck_found_is_not_kept_and_what_holds_on_a_later_window_is(
+    trained: Trained, known: Known, monkeypatch: pytest.MonkeyPatch, seen: float, unseen: float, kept: bool
+):
+    """Trials halve the loss on the window searched on; later one gains surely, by one and a half errors, or loses."""
+    judged: list[tuple[datetime, bool]] = []
+
+    def losses(one: Any, days: int, fit: Fit) -> tuple[Lost, Lost]:
+        plain = not fit.parameters
+        judged.append((one.judged.cutoff, plain))
+        share = 1.0 if plain else seen if one.judged.cutoff == judged[0][0] else unseen
+        customers = np.arange(100)
+        loss = share + (0.0 if plain else 0.1) * np.where(customers % 2 == 0, 1.0, -1.0)
+        return Lost(customers, loss), Lost(customers, loss)
+
+    monkeypatch.setattr(tuning, "_losses", losses)
+    found = tune(known, plan_of(glossary_of(trained[0])), Fit(), 0.1, quiet)
+    assert found.kept is kept
+    assert bool(found.fit.parameters) is kept
+    assert found.searched_gain == pytest.approx(1 - seen)
+    assert found.gain == pytest.approx(1 - unseen)
+    searched, confirmed = judged[0][0], judged[-1][0]
+    assert searched + timedelta(days=trained[2]["horizon"]["days"]) <= confirmed
+    # The later window is looked at twice, when all trials have ended.
+    assert [cutoff for cutoff, _ in judged].count(confirmed) == 2
+    assert [cutoff for cutoff, _ in judged[-2:]] == [confirmed, confirmed]
+    assert found.said.endswith("taken" if kept else "less than 1.65 standard errors, so the default stays")
+
+
+def test_windows_that_share_days_are_searched_and_confirmed_on_different_customers(known: Known):
+    windows = Windows(known, Active("silence", 28), "revenue")
+    newest = from_microseconds(horizon_of(known, {"horizon": {"days": 14, "active_days": 28}}).end)
+    later, earlier = newest - timedelta(days=28), newest - timedelta(days=35)
+    past = (newest - timedelta(days=60), newest - timedelta(days=53))
+    search, confirm = tuning._later(windows, Rehearsal(14, ((later, past), (earlier, past))))
+    assert (search.judged.cutoff, confirm.judged.cutoff) == (earlier, later)
+    assert not set(search.judged.rows.customers) & set(confirm.judged.rows.customers)
+    search, confirm = tuning._later(windows, Rehearsal(7, ((later, past), (earlier, past))))
+    assert set(search.judged.rows.customers) & set(confirm.judged.rows.customers)
 
 
 def test_training_says_what_was_chosen_and_what_the_grade_rests_on(trained: Trained):
@@ -200,6 +250,6 @@ def test_figures_are_logged_under_names_that_the_registry_takes():
 
     ones = np.ones(10)
     names = registry._metrics(interval_figures(ones, 0 * ones, ones, 1, ones))
-    assert len(names) == 3
+    assert len(names) == 3 * 3
     for name in names:
         assert re.fullmatch(r"[\w.:/ -]+", name)

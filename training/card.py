@@ -30,14 +30,16 @@ def card(
     Of the manifest it reads `as_of`, `customers`, `active` (`kind`, `days`), `horizon` (`days`, `why`), `cutoffs`
     (`learn`, `choose`, `choose_days`, `test`), `value_measure`, `level` ("" without products), `currency`, `seed`,
     `git_commit`, `tiers`, `grade`, `grade_reasons`, `alarms`, `chosen` (by model: `candidate`, `ladder`),
-    `totals_claimed`, `minimum` and `ranks_only`; all must be there, but `chosen` may lack a model. `lorenz` is
-    the table of the test window; `moved` is None unless both revenue and profit are known.
+    `totals_claimed`, `minimum` and `ranks_only`; all must be there, but `chosen` may lack a model, and `tuned` is there
+    only if trees were searched. `lorenz` is the table of the test window; `moved` is None unless both revenue and
+    profit are known.
     """
     sections = (
         ("Grade", _grade(manifest)),
         ("What it is for", [_USE]),
         ("Data", _data(manifest)),
         ("How the models were chosen", _chosen(manifest["chosen"])),
+        ("Tuning", _tuning(manifest.get("tuned"))),
         ("Figures on the test window", _figures(figures)),
         ("By group", _groups(groups)),
         ("Calibration", _calibration(figures)),
@@ -101,6 +103,18 @@ def _chosen(chosen: Mapping[str, Any]) -> Iterator[str]:
     for model, choice in chosen.items():
         yield f"### {TITLES[model]}: {choice['candidate']}"
         yield candidates(choice)
+
+
+def _tuning(tuned: Mapping[str, Any] | None) -> Iterator[str]:
+    if tuned is None:
+        yield "Nothing was searched: the trees have training's default sizes and pace."
+        return
+    yield f"{tuned['minutes']:g} minutes, {tuned['trials']:,} trials: {tuned['said']}."
+    if tuned["found"]:
+        yield table(
+            ("parameter", "found by the search" + ("" if tuned["kept"] else ", not taken")),
+            [(name, f"{value:.4g}") for name, value in tuned["found"].items()],
+        )
 
 
 def _figures(figures: Sequence[Figure]) -> Iterator[str]:
@@ -185,6 +199,7 @@ def _limits(manifest: Mapping[str, Any]) -> Iterator[str]:
         [
             totals,
             *manifest["minimum"],
+            *_of_intervals(manifest["cutoffs"], days),
             f"Nothing is claimed beyond {days} days, nor of customers who aren't active: their risk isn't scored.",
             "One test window was judged. The intervals say how much other customers would have changed the figures, not"
             " how much another season would have.",
@@ -194,12 +209,27 @@ def _limits(manifest: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def _of_intervals(cutoffs: Mapping[str, Any], days: int) -> Iterator[str]:
+    """Say when the shares of the expectation that bound value weren't found on windows of the real horizon."""
+    if not cutoffs["choose"]:
+        yield "The interval of value was found on a window learned from: it is likely a little narrow."
+    elif cutoffs["choose_days"] != days:
+        yield (
+            f"The shares that make the interval of value were found on windows of {cutoffs['choose_days']} days, since"
+            f" the history is too short for later windows of {days}: over the longer time it may cover less, or more."
+        )
+
+
 def _again(manifest: Mapping[str, Any]) -> Iterator[str]:
+    tuned = manifest.get("tuned")
     yield "With the same history:"
     yield (
         f"    git checkout {manifest['git_commit']}\n"
         f"    holdfast train --as-of {manifest['as_of']} --seed {manifest['seed']}"
+        + (f" --tune {tuned['minutes']:g}" if tuned else "")
     )
+    if tuned:
+        yield "A search finds what the machine has time for: a slower or faster one may find other parameters."
 
 
 def _bullets(sentences: Iterable[str]) -> str:

@@ -102,7 +102,7 @@ def check_told(manifest: Mapping[str, Any], name: str) -> None:
 
 
 def _check_alike(ours: Bundle, other: Bundle) -> None:
-    mine, theirs = _question(ours.manifest), _question(other.manifest)
+    mine, theirs = question(ours.manifest), question(other.manifest)
     if mine != theirs:
         raise InputError(
             f"expected two versions with the same horizon, churn and value, found {mine} in {named(ours)} and"
@@ -111,7 +111,8 @@ def _check_alike(ours: Bundle, other: Bundle) -> None:
         )
 
 
-def _question(manifest: Mapping[str, Any]) -> str:
+def question(manifest: Mapping[str, Any]) -> str:
+    """Say what a bundle answers; only bundles of one question can be compared."""
     kind = manifest["active"]["kind"]
     return f"churn by {kind} and {manifest['value_measure']} over {manifest['horizon']['days']} days"
 

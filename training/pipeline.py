@@ -1,6 +1,7 @@
 """The whole training, from what is known to a bundle and its judgement."""
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate
@@ -62,10 +63,13 @@ class Trained:
         return write(folder, self.models, self.manifest)
 
 
-def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
+def train(
+    known: Known, plan: Plan, fit: Fit, progress: Progress, tuned: Mapping[str, Any] | None = None
+) -> Trained:  # fmt: skip
     """Choose the horizon, lay out cutoffs, choose and judge three models, and fit them again on everything.
 
-    Where too little happened to learn from, churn or value is an order that needs no labels.
+    Where too little happened to learn from, churn or value is an order that needs no labels. `tuned` is what a search
+    told of itself, for the manifest and the card; `fit` is what it came to.
     Raises NotEnoughData when the history is too short, too old, or of too few customers.
     """
     horizon = choose_horizon(known, plan.horizon_days, plan.active_days)
@@ -105,6 +109,7 @@ def train(known: Known, plan: Plan, fit: Fit, progress: Progress) -> Trained:
         "ranks_only": dict(ranks),
         "totals_claimed": enough.totals,
         "value_measure": measure,
+        **({"tuned": dict(tuned)} if tuned else {}),
     }
     models = Models(churn.served, value.served, ranker)
     documents = judgement.documents(manifest, figures)

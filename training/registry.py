@@ -1,6 +1,7 @@
 """The only writer to MLflow: a run for each training, and one registered version for each bundle."""
 
 import contextlib
+import math
 import os
 import re
 import tempfile
@@ -33,7 +34,9 @@ def register(
 ) -> str:
     """Log a run with its figures, documents and pictures, and register its bundle; returns the new version."""
     _client(home)
-    with mlflow.start_run(experiment_id=_experiment(home), run_name=f"as of {manifest['as_of'][:10]}") as run:
+    named = f"as of {manifest['as_of'][:10]}"
+    with mlflow.start_run(experiment_id=_experiment(home), run_name=named) as run:
+        mlflow.set_tags(_tags(manifest, bundle_hash))
         mlflow.log_params(_parameters(manifest))
         mlflow.log_metrics(_metrics(figures))
         for name, text in documents.items():
@@ -45,7 +48,10 @@ def register(
     tags = {name: manifest[name] for name in ("grade", "as_of")}
     tags |= {"bundle_hash": bundle_hash, "contract": manifest["contract"]["definitions"]}
     tags |= {"ranks_only": ", ".join(manifest["ranks_only"])}
-    return register_version(home, uri, run.info.run_id, tags)
+    version = register_version(home, uri, run.info.run_id, tags)
+    # In a list of runs to compare, the version tells one from another.
+    _client(home).set_tag(run.info.run_id, "mlflow.runName", f"version {version}, {named}")
+    return version
 
 
 def register_version(home: Home, uri: str, run_id: str | None, tags: Mapping[str, str]) -> str:
@@ -70,9 +76,18 @@ def promote(home: Home, version: str, *, why: str | None = None) -> str | None:
     if why is None:
         _check_grade(new, old)
     client.set_registered_model_alias(MODEL, CHAMPION, version)
+    _say_promoted(client, old, new)
     if why is not None:
         client.set_model_version_tag(MODEL, version, "promoted_because", why)
     return None if old is None else str(old.version)
+
+
+def _say_promoted(client: mlflow.MlflowClient, old: Any | None, new: Any) -> None:
+    """Say on their runs which serves, and which served until it."""
+    if old is not None and old.run_id and old.version != new.version:
+        client.set_tag(old.run_id, "promoted", f"yes, until version {new.version}")
+    if new.run_id:
+        client.set_tag(new.run_id, "promoted", "yes")
 
 
 def _check_grade(new: Any, old: Any | None) -> None:
@@ -158,18 +173,50 @@ def _experiment(home: Home) -> str:
     return str(mlflow.create_experiment(MODEL, (home.mlruns / "artifacts").as_uri() if local else None))
 
 
+def _tags(manifest: Mapping[str, Any], bundle_hash: str) -> dict[str, str]:
+    """What MLflow shows of a run: the commit, the grade and its reasons, and whether it was promoted."""
+    reasons = "\n".join(f"- {reason}" for reason in manifest["grade_reasons"])
+    return {
+        "mlflow.source.git.commit": manifest["git_commit"],
+        "mlflow.note.content": f"Grade {manifest['grade']}\n\n{reasons}",
+        "grade": manifest["grade"],
+        "bundle_hash": bundle_hash,
+        "promoted": "no",
+    }
+
+
 def _parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("as_of", "grade", "value_measure", "level", "git_commit", "seed")
-    horizon = {f"horizon_{name}": manifest["horizon"][name] for name in ("days", "active_days")}
-    return {name: manifest[name] for name in names} | horizon | {"cutoffs": len(manifest["cutoffs"]["learn"])}
+    """What differs, or might, between one training and another; of the same names in every run."""
+    names = ("as_of", "customers", "grade", "value_measure", "level", "git_commit", "seed", "glossary")
+    cutoffs, contract, tuned = manifest["cutoffs"], manifest["contract"], manifest.get("tuned") or {}
+    return {
+        **{name: manifest[name] for name in names},
+        "churn": manifest["active"]["kind"],
+        "horizon_days": manifest["horizon"]["days"],
+        "horizon_active_days": manifest["horizon"]["active_days"],
+        "cutoffs": len(cutoffs["learn"]),
+        "cutoffs_from": cutoffs["learn"][0],
+        "cutoffs_to": cutoffs["learn"][-1],
+        "cutoff_of_test": cutoffs["test"],
+        "chosen_on_days": cutoffs["choose_days"],
+        **{f"{model}_candidate": choice["candidate"] for model, choice in manifest["chosen"].items()},
+        **{f"{model}_level": choice["level"] for model, choice in manifest["chosen"].items()},
+        "features": len(contract["names"]),
+        "contract": contract["definitions"],
+        "tuned": {None: "no", True: "yes", False: "searched, the default stays"}[tuned.get("kept")],
+        **{f"tuned_{name}": tuned.get(name) for name in ("minutes", "trials", "trees", "parameters")},
+    }
 
 
 def _metrics(figures: Sequence[Figure]) -> dict[str, float]:
-    found = {}
+    """Every figure with its interval, and the best rule beside it with the interval of the gain over it."""
+    found: dict[str, float | None] = {}
     for figure in figures:
         # MLflow takes letters, digits and few signs.
         name = re.sub(r"[^\w.:/ -]", "", f"{figure.model}/{figure.metric}".replace("%", "percent"))
-        found[name] = figure.ours
+        found |= {name: figure.ours, f"{name}/low": figure.low, f"{name}/high": figure.high}
         if figure.best_baseline is not None:
             found[f"{name}/best baseline"] = figure.baselines[figure.best_baseline]
-    return found
+            gains = {"gain": figure.gain, "gain low": figure.gain_low, "gain high": figure.gain_high}
+            found |= {f"{name}/{part}": value for part, value in gains.items()}
+    return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}

@@ -1,8 +1,9 @@
 """Searching for better sizes and paces of the trees, on windows before the test alone."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from features.history import Known
 from models.population import Active
 from training.boosting import Fit
 from training.choosing import churn_loss, paired, value_loss
-from training.cutoffs import Cutoffs
-from training.dataset import Progress, Window, Windows, value_measure
+from training.cutoffs import Cutoffs, Rehearsal
+from training.dataset import Progress, Window, Windows, is_odd, value_measure
 from training.horizon import Horizon, choose_horizon
 from training.ladder import POWER, ChurnLadder, ValueLadder
 from training.minimum import allowed
@@ -29,23 +30,36 @@ _SHARES = (0.1, 1.0)
 _PENALTIES = (0.1, 100.0)
 
 
+# A gain above so many of its standard errors is luck in one case of twenty.
+SURE = 1.645
+
+
 @dataclass(frozen=True)
 class Tuned:
-    """The fit to train with, how many trials ended, and by what share the best of them lowered the default's loss.
+    """The fit to train with, and what the search found and how that was confirmed.
 
-    `gain` and its standard `error` are None when no trial ended.
+    Gains are shares by which the default's loss is lowered, each with its standard error: those `searched` are the best
+    trial's on the window that was searched on, `gain` and `error` its own on the later one. `found` is that trial's
+    trees and parameters. All are None when no trial ended.
     """
 
     fit: Fit
     kept: bool
+    minutes: float
     trials: int
+    searched_gain: float | None
+    searched_error: float | None
     gain: float | None
     error: float | None
+    found: Mapping[str, Any] | None
     said: str
 
     def as_dict(self) -> dict[str, Any]:
         """The tuning as JSON values; `trees` and `parameters` are what to train with."""
-        told = {name: getattr(self, name) for name in ("kept", "trials", "gain", "error", "said")}
+        names = (
+            "kept", "minutes", "trials", "searched_gain", "searched_error", "gain", "error", "found", "said",
+        )  # fmt: skip
+        told = {name: getattr(self, name) for name in names}
         return {**told, "trees": self.fit.trees, "parameters": dict(self.fit.parameters)}
 
 
@@ -64,12 +78,19 @@ class _Later:
     earlier: Sequence[Window]
     judged: Window
 
+    def halved(self, odd: bool) -> "_Later":
+        """Judge on the half of the customers whose hash is odd, or even."""
+        mine = np.array([is_odd(customer) == odd for customer in self.judged.rows.customers], dtype=bool)
+        return _Later(self.earlier, self.judged.keep(mine))
+
 
 def tune(known: Known, plan: Plan, fit: Fit, minutes: float, progress: Progress) -> Tuned:
-    """Try trees for some minutes, and keep the best if it beats the default by more than a standard error.
+    """Try trees for some minutes on one window, and keep the best if a later one confirms that it beats the default.
 
-    Sampled by TPE (Bergstra and others 2011; Akiba and others 2019, Optuna). Judged on the windows on which candidates
-    are chosen; the test window's labels are never read. The seed sets what is tried, the machine how much of it.
+    Sampled by TPE (Bergstra and others 2011; Akiba and others 2019, Optuna). Both windows are those on which candidates
+    are chosen; the test window's labels are never read. The best of many trials is partly luck: it is kept only if on
+    the later window, which no trial has seen, it gains more than luck does in one case of twenty. The seed sets what is
+    tried, the machine how much of it.
 
     Raises NotEnoughData when the history is too short or too old to train on at all.
     """
@@ -79,14 +100,26 @@ def tune(known: Known, plan: Plan, fit: Fit, minutes: float, progress: Progress)
     told: Progress = lambda name, done, total: progress(f"{name}, for tuning", done, total)  # noqa: E731
     horizon, cutoffs, _ = place_cutoffs(windows, horizon, plan.horizon_days, plan.active_days, told)
     if cutoffs.rehearsal is None:
-        return _untried(fit, "the history is too short for later windows to tune on")
-    days = cutoffs.rehearsal.days
-    later = [
+        return _untried(fit, minutes, "the history is too short for later windows to tune on")
+    later = _later(windows, cutoffs.rehearsal)
+    if lack := _lack(later, cutoffs, horizon):
+        return _untried(fit, minutes, lack)
+    return _Search(*later, cutoffs.rehearsal.days, fit, minutes).run(progress)
+
+
+def _later(windows: Windows, rehearsal: Rehearsal) -> tuple[_Later, _Later]:
+    """Lay out the window to search on and the later one to confirm on.
+
+    Where they share days, each speaks of its own half of the customers, so that they share no outcome.
+    """
+    days = rehearsal.days
+    confirm, search = (
         _Later([windows.at(one, days) for one in earlier], windows.at(moment, days))
-        for moment, earlier in cutoffs.rehearsal.rounds
-    ]
-    lack = _lack(later, cutoffs, horizon)
-    return _untried(fit, lack) if lack else _search(later, days, fit, minutes, progress)
+        for moment, earlier in rehearsal.rounds
+    )
+    if search.judged.cutoff + timedelta(days=days) <= confirm.judged.cutoff:
+        return search, confirm
+    return search.halved(odd=True), confirm.halved(odd=False)
 
 
 def _lack(later: Sequence[_Later], cutoffs: Cutoffs, horizon: Horizon) -> str:
@@ -99,38 +132,59 @@ def _lack(later: Sequence[_Later], cutoffs: Cutoffs, horizon: Horizon) -> str:
     return ""
 
 
-def _search(later: Sequence[_Later], days: int, fit: Fit, minutes: float, progress: Progress) -> Tuned:
-    began, limit = time.monotonic(), round(60 * minutes)
-    doing = "Tuning, in seconds"
-    progress(doing, 0, limit)
-    default = _losses(later, days, fit)
+@dataclass(frozen=True)
+class _Search:
+    """A search on one window, confirmed on a later one."""
 
-    def objective(trial: optuna.Trial) -> float:
-        gain, error = relative_gain(default, _losses(later, days, _proposed(trial, fit)))
-        trial.set_user_attr("error", error)
-        return 1 - gain
+    searched: _Later
+    confirming: _Later
+    days: int
+    fit: Fit
+    minutes: float
 
-    def after(_: optuna.Study, __: optuna.trial.FrozenTrial) -> None:
-        progress(doing, min(int(time.monotonic() - began), limit), limit)
+    def run(self, progress: Progress) -> Tuned:
+        began, limit = time.monotonic(), round(60 * self.minutes)
+        doing = "Tuning, in seconds"
+        progress(doing, 0, limit)
+        default = _losses(self.searched, self.days, self.fit)
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=fit.seed))
-    left = limit - (time.monotonic() - began)
-    study.optimize(objective, timeout=max(left, 0.0), callbacks=[after])
-    progress(doing, limit, limit)
-    if not study.trials:
-        return _untried(fit, f"no trial ended in {minutes:g} minutes: one takes about {limit - left:.0f} seconds")
-    return _kept(study, fit)
+        def objective(trial: optuna.Trial) -> float:
+            gain, error = relative_gain(default, _losses(self.searched, self.days, _proposed(trial, self.fit)))
+            trial.set_user_attr("error", error)
+            return 1 - gain
+
+        def after(_: optuna.Study, __: optuna.trial.FrozenTrial) -> None:
+            progress(doing, min(int(time.monotonic() - began), limit), limit)
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=self.fit.seed))
+        left = limit - (time.monotonic() - began)
+        study.optimize(objective, timeout=max(left, 0.0), callbacks=[after])
+        progress(doing, limit, limit)
+        if not study.trials:
+            lack = f"no trial ended in {self.minutes:g} minutes: one takes about {limit - left:.0f} seconds"
+            return _untried(self.fit, self.minutes, lack)
+        return self._confirmed(study)
+
+    def _confirmed(self, study: optuna.Study) -> Tuned:
+        best, trials = study.best_trial, len(study.trials)
+        proposed = _proposed(best, self.fit)
+        searched = 1 - study.best_value, float(best.user_attrs["error"])
+        default, found = (_losses(self.confirming, self.days, fit) for fit in (self.fit, proposed))
+        gain, error = relative_gain(default, found)
+        kept = gain > SURE * error
+        said = (
+            f"the best of {trials} trials lowers the loss by {_percents(*searched)} on the window from"
+            f" {self.searched.judged.cutoff:%Y-%m-%d}, which was searched on, and by {_percents(gain, error)} on the"
+            f" later one from {self.confirming.judged.cutoff:%Y-%m-%d}, which no trial has seen:"
+            f" {'taken' if kept else f'less than {SURE:.2f} standard errors, so the default stays'}"
+        )
+        used = proposed if kept else self.fit
+        return Tuned(used, kept, self.minutes, trials, *searched, gain, error, dict(best.params), said)
 
 
-def _kept(study: optuna.Study, fit: Fit) -> Tuned:
-    gain, error, trials = 1 - study.best_value, study.best_trial.user_attrs["error"], len(study.trials)
-    found = f"the best of {trials} trials lowers the loss on the later windows by {gain:.2%} ± {error:.2%}".replace(
-        "%", " %"
-    )
-    if gain > error:
-        return Tuned(_proposed(study.best_trial, fit), True, trials, gain, error, f"{found}: taken")
-    return Tuned(fit, False, trials, gain, error, f"{found}: the default stays")
+def _percents(gain: float, error: float) -> str:
+    return f"{100 * gain:.2f} % ± {100 * error:.2f} %"
 
 
 def _proposed(trial: optuna.Trial | optuna.trial.FrozenTrial, fit: Fit) -> Fit:
@@ -145,29 +199,20 @@ def _proposed(trial: optuna.Trial | optuna.trial.FrozenTrial, fit: Fit) -> Fit:
     return Fit(fit.seed, fit.threads, trees, {**fit.parameters, **parameters})
 
 
-def _losses(later: Sequence[_Later], days: int, fit: Fit) -> tuple[Lost, Lost]:
-    """What trees lose on the later windows: log loss for churn, Tweedie deviance for value."""
-    churn, value = [], []
-    for one in later:
-        active = one.judged.of_active
-        learn = [window.of_active for window in one.earlier]
-        risk = ChurnLadder(learn, active.rows, active.process, days, fit).model("LightGBM")
-        lost = churn_loss(active.lapsed, risk.scores(active.rows.values))
-        churn.append(Lost(np.asarray(active.rows.customers), lost))
-        brought = one.judged.brought
-        worth = ValueLadder(one.earlier, one.judged.rows, one.judged.process, days, fit).model("Tweedie")
-        lost = value_loss(brought, worth.scores(one.judged.rows.values)) + _least(brought)
-        value.append(Lost(np.asarray(one.judged.rows.customers), lost))
-    return _together(churn), _together(value)
+def _losses(one: _Later, days: int, fit: Fit) -> tuple[Lost, Lost]:
+    """What trees lose on a later window: log loss for churn, Tweedie deviance for value."""
+    active, everyone = one.judged.of_active, one.judged
+    learn = [window.of_active for window in one.earlier]
+    risk = ChurnLadder(learn, active.rows, active.process, days, fit).model("LightGBM")
+    worth = ValueLadder(one.earlier, everyone.rows, everyone.process, days, fit).model("Tweedie")
+    churn = churn_loss(active.lapsed, risk.scores(active.rows.values))
+    value = value_loss(everyone.brought, worth.scores(everyone.rows.values)) + _least(everyone.brought)
+    return Lost(np.asarray(active.rows.customers), churn), Lost(np.asarray(everyone.rows.customers), value)
 
 
 def _least(brought: Array) -> Array:
     """The part of the Tweedie deviance that no prediction changes; with it, a perfect prediction loses nothing."""
     return np.asarray(brought ** (2 - POWER) / ((1 - POWER) * (2 - POWER)))
-
-
-def _together(parts: Sequence[Lost]) -> Lost:
-    return Lost(np.concatenate([part.customers for part in parts]), np.concatenate([part.loss for part in parts]))
 
 
 def relative_gain(default: Sequence[Lost], found: Sequence[Lost]) -> tuple[float, float]:
@@ -186,5 +231,5 @@ def relative_gain(default: Sequence[Lost], found: Sequence[Lost]) -> tuple[float
     return paired(np.concatenate(shares), np.concatenate([one.customers for one in default]))
 
 
-def _untried(fit: Fit, said: str) -> Tuned:
-    return Tuned(fit, False, 0, None, None, f"{said}; the default stays")
+def _untried(fit: Fit, minutes: float, said: str) -> Tuned:
+    return Tuned(fit, False, minutes, 0, None, None, None, None, None, f"{said}; the default stays")
