@@ -1,7 +1,7 @@
 """`holdfast decide`: what an agent's screen would say of one customer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -58,6 +58,21 @@ def _context(text: str) -> dict[str, Any]:
     return dict(told)
 
 
+def _costs(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a value is made up of, where costs are held, and what of it is assumed."""
+    scores = answer["scores"]
+    parts = scores["value_breakdown"]
+    costs = [
+        f"− {parts[name]:,.2f} {name.replace('_', ' ')}"
+        for name in ("cost_to_serve", "credit_loss")
+        if parts[name] is not None
+    ]
+    if costs:
+        yield f"{parts['brought']:,.2f} {scores['value_measure']} {' '.join(costs)}"
+    for kind, cost in answer["assumptions"]["cost_to_serve"].items():
+        yield f"Assumed: a {kind} costs {cost:,.2f} {scores['currency']}"
+
+
 def show(answer: Mapping[str, Any]) -> None:
     """Print a decision as an agent reads it."""
     scores = answer["scores"]
@@ -72,9 +87,12 @@ def show(answer: Mapping[str, Any]) -> None:
         else f"{risk:.0%} risk of leaving within {scores['horizon_days']} days"
     )
     out.print(
-        f"Worth   {answer['tier']} tier: {scores['expected_value']:,.2f} {money} of {scores['value_measure']}"
-        f" expected in {scores['horizon_days']} days ({scores['value_low']:,.0f} – {scores['value_high']:,.0f})"
+        f"Worth   {answer['tier']} tier: {scores['expected_value']:,.2f} {money} of"
+        f" {scores['value_breakdown']['measure']} expected in {scores['horizon_days']} days"
+        f" ({scores['value_low']:,.0f} – {scores['value_high']:,.0f})"
     )
+    for sentence in _costs(answer):
+        out.print(f"        {sentence}")
     out.print(f"Leaving {leaving}")
     for reason in answer["reasons"]["churn"]:
         out.print(f"        {'▲' if reason['contribution'] > 0 else '▼'} {reason['sentence']}")

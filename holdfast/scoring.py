@@ -23,11 +23,15 @@ def score(
 ) -> None:
     """Score every customer: churn risk, value with its interval, tier, and next likely purchases.
 
+    The champion's tiers of now become the tiers of record, which hold while a value wavers around a floor; scoring a
+    past moment, or by another version, leaves them alone.
+
     Example: holdfast score --to base.parquet
     """
     from models.bundle import load
     from serving.bundle import fetch
     from serving.scorer import Scorer
+    from serving.tiers import changes
 
     with opened() as (place, history, clock), bars() as tick:
         tick("Loading the bundle", 0, 1)
@@ -37,7 +41,7 @@ def score(
         tick("Reading the history", 0, 1)
         known = history.known_by(moment)
         tick("Reading the history", 1, 1)
-        parts = []
+        parts, changed = [], None
         for part in scorer.score_base(known):
             parts.append(part)
             tick("Scoring customers", sum(len(done) for done in parts), None)
@@ -47,6 +51,8 @@ def score(
         base = pl.concat(parts) if parts else None
         if base is not None:
             _write(base, target)
+            if as_of is None and version == "champion":
+                changed = history.append(changes(known, base), None).new
     if base is None:
         answer: dict[str, Any] = {"customers": 0, "file": None}
     else:
@@ -55,6 +61,7 @@ def score(
             "file": str(target),
             "as_of": moment.isoformat(),
             "bundle": scorer.bundle_hash,
+            "tiers_changed": changed,
         }
     if as_json:
         say_json(answer)
@@ -62,6 +69,8 @@ def score(
         out.print("There is nobody to score yet: ingest some history first, with holdfast ingest PATH… --source NAME.")
     else:
         _show(base, target)
+        if changed is not None:
+            out.print(f"{changed:,} tiers of record were set or changed.")
 
 
 def _write(base: pl.DataFrame, target: Path) -> None:

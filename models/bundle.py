@@ -2,7 +2,7 @@
 
 manifest.json                     what it is, what it needs, how it was judged, and the hash of every other file
 churn.json                        a sum of parts on the scale of log-odds; parts that are trees name their folder
-value.json                        the same on the scale of logs, and the interval
+value.json                        the same on the scale of logs, the interval, and each cost that is held
 next_purchase.json, items.json    calibration and the population's items; absent when the history names no products
 trees/NAME/model.lgb, MLmodel     a booster as LightGBM's text, in the form that MLflow's LightGBM flavour loads
 
@@ -31,7 +31,7 @@ from models.next_purchase import NextPurchaseModel
 from models.trees import Trees
 from models.value import Interval, ValueModel
 
-FORMAT = 2
+FORMAT = 3
 _INTERVAL = ("typical", "knots", "below", "above")
 _LINEAR = ("names", "means", "spreads", "weights")
 _FLAVOUR = f"""\
@@ -84,6 +84,7 @@ def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
             "interval": {name: getattr(value.interval, name) for name in _INTERVAL},
             "bounds": bounds
             and [writer.trees("value-low", bounds[0]), writer.trees("value-high", bounds[1])],
+            "costs": {name: writer.additive(name, model) for name, model in value.costs.items()},
         },
     )  # fmt: skip
     if models.next_purchase is not None:
@@ -143,7 +144,8 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
     bounds = told["bounds"] and tuple(reader.trees(name, CONTRACT.names) for name in told["bounds"])
     typical, knots, below, above = (told["interval"][name] for name in _INTERVAL)
     interval = Interval(typical, tuple(knots), tuple(below), tuple(above), bounds)
-    value = ValueModel(reader.additive(told["expected"]), interval)
+    costs = {name: reader.additive(one) for name, one in told["costs"].items()}
+    value = ValueModel(reader.additive(told["expected"]), interval, costs)
     ranker = reader.ranker() if "next_purchase.json" in manifest["files"] else None
     models = Models(reader.additive(_read(folder / "churn.json")), value, ranker)
     return Bundle(_digest(folder / "manifest.json"), version, manifest, models)

@@ -1,6 +1,7 @@
 """What a customer is expected to bring within the horizon, and the interval around it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -36,12 +37,19 @@ class Interval:
 
 @dataclass(frozen=True)
 class ValueModel:
-    """The expectation, as a sum on the log's scale, and its interval."""
+    """What is brought, as a sum on the log's scale, its interval, and by name the same of each cost that is held."""
 
     expected: Additive
     interval: Interval
+    costs: Mapping[str, Additive] = field(default_factory=dict)
 
     def predict(self, rows: Array) -> tuple[Array, Array, Array]:
-        """Predict expectation, low and high for rows of shape (n, features), in currency, each of shape (n,)."""
-        expected = self.expected.predict(rows)
-        return expected, *self.interval.around(expected, rows)
+        """Predict net value, low and high for rows of shape (n, features), in currency, each of shape (n,)."""
+        brought = self.expected.predict(rows)
+        low, high = self.interval.around(brought, rows)
+        cost = sum(self.costs_of(rows).values(), np.zeros(len(rows)))
+        return brought - cost, low - cost, high - cost
+
+    def costs_of(self, rows: Array) -> dict[str, Array]:
+        """Predict each cost, by name, in currency, of shape (n,)."""
+        return {name: model.predict(rows) for name, model in self.costs.items()}

@@ -9,19 +9,34 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class ValueBreakdownAnswer(_Shape):
+    """How the predicted value is made up: what is brought, less each cost that the history holds."""
+
+    measure: str
+    """What the value counts, in words, such as "margin − cost to serve"."""
+    brought: float
+    """Predicted margin or revenue over the horizon, in the currency."""
+    cost_to_serve: float | None
+    """Predicted cost of keeping in touch; null where nothing tells it."""
+    credit_loss: float | None
+    """Predicted loss in bills given up; null where nothing tells it."""
+
+
 class ScoresAnswer(_Shape):
     """What the models say."""
 
     churn_risk: float | None
     """Probability of buying nothing within the horizon; null for a customer who isn't active."""
     expected_value: float
-    """Predicted value over the horizon, in the currency."""
+    """Predicted value over the horizon, in the currency: what is brought less the costs that are held."""
     value_low: float
     """The lower end of the interval that holds the value in four of five cases."""
     value_high: float
     """The upper end of that interval."""
     value_measure: Literal["margin", "revenue"]
-    """What the value counts."""
+    """What the customer brings is counted in, before costs."""
+    value_breakdown: ValueBreakdownAnswer
+    """How the value is made up."""
     horizon_days: int
     """How far ahead the scores look."""
     active_days: int
@@ -172,6 +187,8 @@ class AssumptionsAnswer(_Shape):
     """Margin in a unit of revenue; null where the value model counts margin itself."""
     retention_horizons: float
     """How many horizons of value a kept customer is worth."""
+    cost_to_serve: dict[str, float]
+    """The standard costs, by kind of contact, that the glossary stated and the value rests on where no source tells."""
 
 
 class BundleAnswer(_Shape):
@@ -227,7 +244,7 @@ class DecisionAnswer(_Shape):
     scores: ScoresAnswer
     """What the models say."""
     tier: str
-    """The customer's tier by predicted value."""
+    """The customer's tier by predicted value; the tier of record while the value stays near its floors."""
     terms: list[TermAnswer]
     """The glossary's terms that hold."""
     next_purchases: list[NextPurchaseAnswer]

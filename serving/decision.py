@@ -14,7 +14,7 @@ from serving.callers import Caller
 from serving.offers import Playbook
 from serving.policy import STATED_PRIORS, Breakdown, Candidate, Ruling, Withheld, arbitrate
 from serving.requests import Ask
-from serving.scores import Reason, Scores
+from serving.scores import COSTS, Reason, Scores
 from serving.situation import ages, situation_of
 
 _DIGITS = 6
@@ -107,7 +107,10 @@ class _Writer:
             "horizon_days",
             "active_days",
         )
-        return {name: getattr(scores, name) for name in names} | {"currency": self.playbook.glossary.currency}
+        worth = {"measure": scores.worth.measure, "brought": scores.worth.brought}
+        costs = {name: scores.worth.costs.get(name) for name in COSTS}
+        told = {name: getattr(scores, name) for name in names} | {"value_breakdown": worth | costs}
+        return told | {"currency": self.playbook.glossary.currency}
 
     def offer(self, rank: int, one: Candidate) -> dict[str, Any]:
         item = self.playbook.glossary.spoken(one.item)[self.language] if one.item else ""
@@ -146,10 +149,11 @@ class _Writer:
     def reasons(self, reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
         return [_parts(reason) | {"sentence": reason.sentence[self.language]} for reason in reasons]
 
-    def assumptions(self, scores: Scores) -> Mapping[str, float | None]:
+    def assumptions(self, scores: Scores) -> Mapping[str, Any]:
         stated = self.playbook.glossary.assumptions
         rate = stated.margin_rate if scores.value_measure == "revenue" else None
-        return {"margin_rate": rate, "retention_horizons": stated.retention_horizons}
+        told = {"margin_rate": rate, "retention_horizons": stated.retention_horizons}
+        return told | {"cost_to_serve": dict(scores.worth.assumed)}
 
 
 def broken_down(breakdown: Breakdown) -> dict[str, Any]:

@@ -173,7 +173,8 @@ def _weigh_retention(offer: Offer, situation: Situation, assumptions: Assumption
     scores = situation.scores
     if scores.churn_risk is None:
         return Withheld(offer, ARBITRATION, sentences.NO_RISK)
-    margin = scores.expected_value * (1.0 if scores.value_measure == "margin" else assumptions.margin_rate)
+    rate, cost = 1.0 if scores.value_measure == "margin" else assumptions.margin_rate, scores.worth.cost
+    margin = (scores.expected_value + cost) * rate - cost
     stays = 1.0 - scores.churn_risk
     breakdown = Breakdown(
         propensity=offer.prior.accept,

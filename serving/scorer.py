@@ -1,6 +1,6 @@
 """From a row to scores: one customer in the middle of a call, or the whole base at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,8 @@ from features.packed import CustomerEvents
 from models.additive import Additive
 from models.bundle import Bundle
 from models.population import Active
-from serving.scores import NextPurchase, Reason, Scores
+from serving.scores import NextPurchase, Reason, Scores, Worth
+from serving.tiers import Tiers, record_of, records_of
 
 REASONS = 3
 NEXT_PURCHASES = 10
@@ -34,6 +35,7 @@ class Scorer:
         self._models = bundle.models
         self._horizon = bundle.manifest["horizon"]
         self._active = Active(**bundle.manifest["active"])
+        self.tiers = Tiers.read(bundle.manifest)
         self.default = self._newcomer()
 
     @property
@@ -62,13 +64,15 @@ class Scorer:
         values = row.values[None, :]
         active = bool(self._active.holds(values)[0])
         expected, low, high = (float(part[0]) for part in self._models.value.predict(values))
+        costs = self._models.value.costs_of(values)
         scores = replace(
             self.default,
             churn_risk=float(self._models.churn.predict(values)[0]) if active else None,
             expected_value=expected,
             value_low=low,
             value_high=high,
-            tier=self.tier(expected),
+            worth=self._worth(expected, {name: float(one[0]) for name, one in costs.items()}),
+            tier=self.tiers.of(expected, record_of(events)),
             note=None,
         )
         return (self._whole(scores, row, events) if whole else scores), row
@@ -84,27 +88,29 @@ class Scorer:
             value_reasons=_reasons(self._models.value.expected, row),
         )
 
-    def tier(self, expected: float) -> str:
-        """Name the tier of an expected value."""
-        for tier in self.bundle.manifest["tiers"]:
-            if expected >= tier["floor"]:
-                return str(tier["name"])
-        return str(self.bundle.manifest["tiers"][-1]["name"])
+    def _worth(self, expected: float, costs: Mapping[str, float]) -> Worth:
+        value = self.bundle.manifest["value"]
+        return Worth(value["said"], expected + sum(costs.values()), costs, value["assumed"])
 
     def score_base(self, known: Known) -> Iterator[pl.DataFrame]:
         """Score every customer with a history, a few thousand at a time; the same numbers as one by one."""
-        rows = rows_of(known)
+        rows, records = rows_of(known), records_of(known)
         for start in range(0, len(rows.customers), 5_000):
             chunk = np.zeros(len(rows.customers), dtype=bool)
             chunk[start : start + 5_000] = True
-            yield self._score_rows(known, rows.keep(chunk))
+            yield self._score_rows(known, rows.keep(chunk), records)
 
-    def _score_rows(self, known: Known, rows: FeatureMatrix) -> pl.DataFrame:
+    def _score_rows(self, known: Known, rows: FeatureMatrix, records: Mapping[str, str]) -> pl.DataFrame:
         bought = ~np.isnan(rows.values[:, _RECENCY])
         active = self._active.holds(rows.values)
         expected, low, high = self._models.value.predict(rows.values)
         newcomer = self.default
         expected = np.where(bought, expected, newcomer.expected_value)
+        costs = {
+            name: np.where(bought, cost, newcomer.worth.costs[name])
+            for name, cost in self._models.value.costs_of(rows.values).items()
+        }
+        kept = [records.get(name) if had else None for name, had in zip(rows.customers, bought, strict=True)]
         ranked = self._rank_base(known, rows.customers)
         popular = [{"item": next.item, "probability": next.probability} for next in newcomer.next_purchases]
         return pl.DataFrame(
@@ -116,7 +122,9 @@ class Scorer:
                 "expected_value": expected,
                 "value_low": np.where(bought, low, newcomer.value_low),
                 "value_high": np.where(bought, high, newcomer.value_high),
-                "tier": [self.tier(value) for value in expected.tolist()],
+                "brought": sum(costs.values(), expected),
+                **costs,
+                "tier": [self.tiers.of(*each) for each in zip(expected.tolist(), kept, strict=True)],
                 "next_purchases": [ranked.get(customer, popular) for customer in rows.customers],
                 "bundle": [self.bundle_hash] * len(rows.customers),
             },
@@ -157,7 +165,8 @@ class Scorer:
             value_low=means["low"],
             value_high=means["high"],
             value_measure=self.bundle.manifest["value_measure"],
-            tier=self.tier(means["expected"]),
+            worth=self._worth(means["expected"], {name: means[name] for name in self._models.value.costs}),
+            tier=self.tiers.plain(means["expected"]),
             next_purchases=tuple(NextPurchase(item, self.level, share, False) for item, share in popular),
             horizon_days=self._horizon["days"],
             active_days=self._horizon["active_days"],

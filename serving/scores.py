@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+COSTS = ("cost_to_serve", "credit_loss")
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -28,12 +30,32 @@ class NextPurchase:
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """How an expected value is made up, in currency over the horizon: what is brought, less each cost that is held.
+
+    `measure` says it in words. `assumed` are the standard costs, by kind of contact, that the glossary stated where no
+    source told a cost.
+    """
+
+    measure: str
+    brought: float
+    costs: Mapping[str, float] = field(default_factory=dict)
+    assumed: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def cost(self) -> float:
+        """All costs together."""
+        return sum(self.costs.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """Churn risk, value and next likely purchases of one customer, and what they rest on.
 
     `churn_risk` is the probability of no purchase within `horizon_days`; it is None when the customer isn't
     active (nothing bought within `active_days`), whom the churn model doesn't speak of. `expected_value` is
-    currency over the horizon, in `value_measure` ("margin" or "revenue"); `value_low` and `value_high` bound
+    currency over the horizon: what is brought, in `value_measure` ("margin" or "revenue"), less the costs that are
+    held, as `worth` breaks it down; `value_low` and `value_high` bound
     it with 80 % probability. `next_purchases` are the likeliest candidates; `chances` holds the probability of every
     candidate, and `population` the share of all customers who lately bought an item, for items that are no
     candidates of this customer. `note` is set when a stated default stands in for a history that isn't there.
@@ -44,6 +66,7 @@ class Scores:
     value_low: float
     value_high: float
     value_measure: str
+    worth: Worth
     tier: str
     next_purchases: tuple[NextPurchase, ...]
     horizon_days: int

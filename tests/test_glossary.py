@@ -159,7 +159,7 @@ def test_an_item_without_a_spoken_name_is_said_in_small_letters(tmp_path: Path) 
         (
             ('region = "KR"', 'region = "KR"\nlanguage = "en"'),
             "glossary.toml: expected only languages, tiers, terms, churn, horizon, next_purchase, currency, "
-            "region, assumptions, items; found 'language'; did you mean languages?",
+            "region, assumptions, tier_band, items; found 'language'; did you mean languages?",
         ),
         (
             ('["en", "ko"]', '["en", "jp"]'),

@@ -18,16 +18,19 @@ from training.evaluation import Figure, interval_figures, judge
 from training.grading import Verdict, alarms, grade
 from training.groups import TENURES, GroupFigure, by_group, tenure_bands
 from training.leaderboard import leaderboard
-from training.lorenz import lorenz_table
+from training.lorenz import lorenz_table, movers, moving
 from training.metrics import CHURN_METRICS, VALUE_METRICS, Campaign
-from training.tiers import tier_floors
+from training.tiers import tiers_of
 
 _GROUPED = {"churn": ("AUC", "log loss", "ECE"), "value": ("normalised Gini", "bias of the total")}
 
 
 @dataclass(frozen=True)
 class Tested:
-    """What the twins that hadn't seen the test window said of it, shape (n,) each; risk is NaN for who isn't active."""
+    """What the twins that hadn't seen the test window said of it, shape (n,) each; risk is NaN for who isn't active.
+
+    `expected`, `low` and `high` are of the net value: what is brought less what it costs.
+    """
 
     window: Window
     risk: Array
@@ -43,14 +46,15 @@ class Judgement:
         self.tested, self._seed = tested, seed
         self._active = tested.window.active
         self._lapsed = tested.window.lapsed[self._active]
-        self._value = tested.window.brought
+        self._value = tested.window.net
         self._churn_rules = churn_baselines(learned, tested.window)
         self._value_rules = value_baselines(learned, tested.window)
 
     def figures(self) -> list[Figure]:
         """Measure churn, value and the interval, each with its own interval and the best rule beside it."""
         tested, everyone = self.tested, np.ones(len(self._active), dtype=bool)
-        bounds = interval_figures(tested.window.value, tested.low, tested.high, self._seed, tested.expected)
+        came = tested.window.value - tested.window.cost
+        bounds = interval_figures(came, tested.low, tested.high, self._seed, tested.expected)
         return [*self._churn(CHURN_METRICS, everyone), *self._worth(VALUE_METRICS, everyone), *bounds]
 
     def verdict(self, figures: Sequence[Figure]) -> tuple[Verdict, list[str]]:
@@ -59,14 +63,23 @@ class Judgement:
         warned = alarms(figures, active.rows.values, CONTRACT.names, active.lapsed)
         return grade(figures, warned), warned
 
-    def documents(self, manifest: Mapping[str, Any], figures: Sequence[Figure]) -> dict[str, str]:
-        """Write the leaderboard and the model card, as Markdown by file name."""
+    def documents(
+        self, manifest: Mapping[str, Any], figures: Sequence[Figure], revenue: Array | None
+    ) -> dict[str, str]:  # fmt: skip
+        """Write the leaderboard, the model card, and who moves between rankings, by file name.
+
+        `revenue` is what came of it in the test window, None where value is that revenue; then nobody moves.
+        """
         spread = lorenz_table(self._value, self.tested.expected, self._value_rules)
         shares = {tier["name"]: tier["share"] for tier in manifest["tiers"]}
-        return {
+        moved = None if revenue is None else movers(revenue, self._value, next(iter(shares.values())))
+        told = {
             "leaderboard.md": leaderboard(figures, manifest["chosen"]),
-            "model_card.md": card(manifest, figures, self._groups(shares), spread),
+            "model_card.md": card(manifest, figures, self._groups(shares), spread, moved),
         }
+        if revenue is not None:
+            told["movers.csv"] = moving(self.tested.window.rows.customers, revenue, self._value, shares)
+        return told
 
     def drawn(self, churn: Additive) -> dict[str, str]:
         """Draw what the churn model reads, its reliability, its profit, and the value captured; SVG by name."""
@@ -81,8 +94,7 @@ class Judgement:
 
     def _groups(self, shares: Mapping[str, float]) -> list[GroupFigure]:
         expected = self.tested.expected
-        floors = np.array([*tier_floors(expected, list(shares.values())), -np.inf])
-        tiers = np.array(list(shares))[(expected[:, None] >= floors).argmax(axis=1)]
+        tiers = tiers_of(expected, shares)
         tenures = tenure_bands(self.tested.window.rows.column("tenure_days"))
         return [
             *by_group("tier", shares, tiers, self._of_group),

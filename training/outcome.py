@@ -15,6 +15,7 @@ from features.history import Known
 from models.bundle import Bundle
 from models.population import Active
 from training import labels
+from training.costs import Costs
 from training.dataset import Windows
 from training.evaluation import CHURN_METRICS, VALUE_METRICS, Figure, interval_figures, judge
 from training.horizon import Horizon, choose_horizon
@@ -53,15 +54,16 @@ def compare(known: Known, ours: Bundle, other: Bundle) -> Comparison:
     rules = [Active(**one.manifest["active"]) for one in bundles]
     cutoff = from_microseconds(horizon.end) - timedelta(days=horizon.days)
     # Both speak of whoever is active under the narrower rule.
-    windows = Windows(known, min(rules, key=lambda rule: rule.days), ours.manifest["value_measure"])
+    narrower, costs = min(rules, key=lambda rule: rule.days), Costs.read(ours.manifest)
+    windows = Windows(known, narrower, ours.manifest["value_measure"], costs)
     window = windows.at(cutoff, horizon.days)
     active, rows = window.of_active, window.rows.values
     check_lapses(active.lapsed, cutoff)
     seed, beside = ours.manifest["seed"], named(other)
     risk, their_risk = (one.models.churn.predict(active.rows.values) for one in bundles)
-    worth, their_worth = (one.models.value.expected.predict(rows) for one in bundles)
+    worth, their_worth = (one.models.value.predict(rows)[0] for one in bundles)
     figures = judge("churn", CHURN, active.lapsed, risk, {beside: their_risk}, seed)
-    figures += judge("value", VALUE, window.brought, worth, {beside: their_worth}, seed)
+    figures += judge("value", VALUE, window.net, worth, {beside: their_worth}, seed)
     unfair = tuple(_seen(one, cutoff) for one in bundles if one.as_of > cutoff)
     return Comparison(cutoff, horizon.days, len(rows), len(active.lapsed), tuple(figures), unfair)
 
@@ -98,7 +100,7 @@ def _check_alike(ours: Bundle, other: Bundle) -> None:
 
 def _question(manifest: Mapping[str, Any]) -> str:
     kind = manifest["active"]["kind"]
-    return f"churn by {kind} and {manifest['value_measure']} over {manifest['horizon']['days']} days"
+    return f"churn by {kind} and {manifest['value']['said']} over {manifest['horizon']['days']} days"
 
 
 def _seen(bundle: Bundle, cutoff: datetime) -> str:
@@ -119,11 +121,14 @@ def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[
     lapsed = labels.left(known, manifest["active"]["kind"], tuple(active["customer"]), cutoff, span)
     check_lapses(lapsed, cutoff)
     column = "margin" if manifest["value_measure"] == "margin" else "amount"
-    value = labels.value(known, tuple(base["customer"]), cutoff, span, column)
+    brought = labels.value(known, tuple(base["customer"]), cutoff, span, column)
+    costs = Costs.read(manifest).came(known, tuple(base["customer"]), cutoff, span)
+    cost = sum(costs.values(), np.zeros(len(brought)))
+    value, net = brought - cost, np.maximum(brought, 0.0) - cost
     alike = {"everyone alike": np.full(len(lapsed), lapsed.mean())}
     figures = judge("churn", CHURN, lapsed, active["churn_risk"].to_numpy(), alike, manifest["seed"])
     same = {"everyone alike": np.full(len(value), value.mean())}
-    figures += judge("value", VALUE, np.maximum(value, 0.0), base["expected_value"].to_numpy(), same, manifest["seed"])
+    figures += judge("value", VALUE, net, base["expected_value"].to_numpy(), same, manifest["seed"])
     return figures + interval_figures(
         value, base["value_low"].to_numpy(), base["value_high"].to_numpy(), manifest["seed"]
     )

@@ -1,7 +1,7 @@
 """Value: what a customer is expected to bring within the horizon, with its interval; chosen, tested, refitted."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from features.feature import Array
@@ -9,6 +9,7 @@ from models.additive import Additive
 from models.value import Interval, ValueModel
 from training.boosting import Fit
 from training.choosing import Choice, Round, choose, rounds, value_loss
+from training.costing import Costing, expected_costs
 from training.cutoffs import Cutoffs
 from training.dataset import Moment, Window, Windows
 from training.interval import Bounds, choose_interval, conform, fit_bounds, spread_alike
@@ -18,7 +19,10 @@ from training.minimum import Allowed
 
 @dataclass(frozen=True)
 class ValueTrained:
-    """What serves, how it was chosen, and its twin's expectation, low and high in the test window, shape (n,) each."""
+    """What serves, how it was chosen, and its twin's expectation, low and high in the test window, shape (n,) each.
+
+    All are of the net value: what is brought less what it costs.
+    """
 
     served: ValueModel
     choice: Choice
@@ -27,7 +31,8 @@ class ValueTrained:
 
 
 def train_value(
-    windows: Windows, made: Sequence[Window], cutoffs: Cutoffs, now: Moment, enough: Allowed, fit: Fit
+    windows: Windows, made: Sequence[Window], cutoffs: Cutoffs, now: Moment, enough: Allowed, fit: Fit,
+    costings: Sequence[Costing] = (),
 ) -> ValueTrained:  # fmt: skip
     """Choose on later windows, fit a twin for the test (the last window), and fit again with the test for now."""
     days, names = cutoffs.horizon.days, enough.among(ValueLadder.needs)
@@ -36,10 +41,24 @@ def train_value(
     *learn, test = made
     twin = choice.fitted(ValueLadder(learn, test.rows, test.process, days, fit))
     served = choice.fitted(ValueLadder(made, *now, days, fit))
-    bounding = _Bounding(windows, cutoffs, choice, played, fit)
+    later = [
+        replace(round, truth=_to_bring(round.window, [one.later[place] for one in costings]))
+        for place, round in enumerate(played)
+    ]
+    bounding = _Bounding(windows, cutoffs, choice, later, fit)
     use, said = bounding.choose(enough)
-    expected, low, high = ValueModel(twin, bounding.interval(twin, learn, use)).predict(test.rows.values)
-    return ValueTrained(ValueModel(served, bounding.interval(served, made, use)), choice, said, (expected, low, high))
+    costs, served_costs = ({one.name: getattr(one, which) for one in costings} for which in ("twin", "served"))
+    tested = ValueModel(twin, bounding.interval(twin, learn, use, costs), costs).predict(test.rows.values)
+    serves = ValueModel(served, bounding.interval(served, made, use, served_costs), served_costs)
+    return ValueTrained(serves, choice, said, tested)
+
+
+def _to_bring(window: Window, costs: Collection[Additive]) -> Array:
+    """What each customer would have brought, had the costs been as expected, with the net value that came.
+
+    Bounds that cover it, less the expected costs, cover the net value.
+    """
+    return window.net + expected_costs(costs, window.rows.values)
 
 
 @dataclass(frozen=True)
@@ -59,9 +78,11 @@ class _Bounding:
             return False, "bounds are shares of the expectation: too little data for quantile trees"
         return choose_interval(self.played, self._expected, self._bounds)
 
-    def interval(self, model: Additive, learned: Sequence[Window], use: bool) -> Interval:
+    def interval(
+        self, model: Additive, learned: Sequence[Window], use: bool, costs: Mapping[str, Additive]
+    ) -> Interval:  # fmt: skip
         if not self.played:
-            return spread_alike(model, learned)
+            return spread_alike(model, [replace(learned[-1], value=_to_bring(learned[-1], costs.values()))])
         bounds: Sequence[Bounds | None] = self._bounds if use else [None] * len(self.played)
         return conform(self.played, self._expected, bounds, fit_bounds(learned, self.fit) if use else None)
 
