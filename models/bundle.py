@@ -29,7 +29,7 @@ from models.lifetime import Lifetime, Process
 from models.linear import Linear
 from models.next_purchase import NextPurchaseModel
 from models.trees import Trees
-from models.value import Interval, ValueModel
+from models.value import Expense, Interval, ValueModel
 
 FORMAT = 3
 _INTERVAL = ("typical", "knots", "below", "above")
@@ -81,10 +81,10 @@ def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
         "value.json",
         {
             "expected": writer.additive("value", value.expected),
-            "interval": {name: getattr(value.interval, name) for name in _INTERVAL},
+            "interval": _told(value.interval),
             "bounds": bounds
             and [writer.trees("value-low", bounds[0]), writer.trees("value-high", bounds[1])],
-            "costs": {name: writer.additive(name, model) for name, model in value.costs.items()},
+            "expense": value.expense and writer.expense(value.expense),
         },
     )  # fmt: skip
     if models.next_purchase is not None:
@@ -107,6 +107,10 @@ class _Writer:
     def additive(self, name: str, model: Additive) -> dict[str, Any]:
         parts = [self._part(f"{name}-{place}", part) for place, part in enumerate(model.parts, 1)]
         return {"link": model.link, "intercept": model.intercept, "weights": model.weights, "parts": parts}
+
+    def expense(self, expense: Expense) -> dict[str, Any]:
+        models = {name: self.additive(name, model) for name, model in expense.models.items()}
+        return {"models": models, "interval": _told(expense.interval), "share": expense.share}
 
     def trees(self, name: str, trees: Trees) -> str:
         self.text(f"trees/{name}/model.lgb", trees.booster.model_to_string())
@@ -142,10 +146,8 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
     reader = _Reader(folder, threads)
     told = _read(folder / "value.json")
     bounds = told["bounds"] and tuple(reader.trees(name, CONTRACT.names) for name in told["bounds"])
-    typical, knots, below, above = (told["interval"][name] for name in _INTERVAL)
-    interval = Interval(typical, tuple(knots), tuple(below), tuple(above), bounds)
-    costs = {name: reader.additive(one) for name, one in told["costs"].items()}
-    value = ValueModel(reader.additive(told["expected"]), interval, costs)
+    interval = _interval(told["interval"], bounds)
+    value = ValueModel(reader.additive(told["expected"]), interval, told["expense"] and reader.expense(told["expense"]))
     ranker = reader.ranker() if "next_purchase.json" in manifest["files"] else None
     models = Models(reader.additive(_read(folder / "churn.json")), value, ranker)
     return Bundle(_digest(folder / "manifest.json"), version, manifest, models)
@@ -161,6 +163,10 @@ class _Reader:
     def additive(self, told: Mapping[str, Any]) -> Additive:
         parts = tuple(self._part(part) for part in told["parts"])
         return Additive(told["link"], parts, tuple(told["weights"]), told["intercept"])
+
+    def expense(self, told: Mapping[str, Any]) -> Expense:
+        models = {name: self.additive(one) for name, one in told["models"].items()}
+        return Expense(models, _interval(told["interval"], None), told["share"])
 
     def trees(self, name: str, columns: tuple[str, ...]) -> Trees:
         booster = lgb.Booster(model_str=(self.folder / "trees" / name / "model.lgb").read_text(encoding="utf-8"))
@@ -188,6 +194,15 @@ class _Reader:
             return Lifetime(Process(**value["process"]), value["days"], value["says"], typical)
         names, means, spreads, weights = (tuple(value[name]) for name in _LINEAR)
         return Linear(names, means, spreads, weights, value["intercept"])
+
+
+def _told(interval: Interval) -> dict[str, Any]:
+    return {name: getattr(interval, name) for name in _INTERVAL}
+
+
+def _interval(told: Mapping[str, Any], trees: tuple[Trees, Trees] | None) -> Interval:
+    typical, knots, below, above = (told[name] for name in _INTERVAL)
+    return Interval(typical, tuple(knots), tuple(below), tuple(above), trees)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

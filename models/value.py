@@ -1,7 +1,7 @@
 """What a customer is expected to bring within the horizon, and the interval around it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,20 +36,42 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Expense:
+    """What a customer is expected to cost, by name a sum on the log's scale each, and the interval around all of it.
+
+    Little brought and much spent seldom meet: a `share` of the costs' upper bound is taken from the lower bound of what
+    is brought. The upper bound of the value is that of what is brought, as a customer may cost nothing.
+    """
+
+    models: Mapping[str, Additive]
+    interval: Interval
+    share: float
+
+    def predict(self, rows: Array) -> dict[str, Array]:
+        """Predict each cost for rows of shape (n, features), in currency, of shape (n,)."""
+        return {name: model.predict(rows) for name, model in self.models.items()}
+
+    def less(self, brought: Array, low: Array, high: Array, rows: Array) -> tuple[Array, Array, Array]:
+        """Take the costs from what is brought and from its bounds, each of shape (n,): value, low and high."""
+        cost = np.asarray(sum(self.predict(rows).values(), np.zeros(len(rows))))
+        value, (_, most) = brought - cost, self.interval.around(cost, rows)
+        return value, np.minimum(low - self.share * most, value), np.maximum(high, value)
+
+
+@dataclass(frozen=True)
 class ValueModel:
-    """What is brought, as a sum on the log's scale, its interval, and by name the same of each cost that is held."""
+    """What is brought, as a sum on the log's scale, its interval, and the costs to take from it, where any are held."""
 
     expected: Additive
     interval: Interval
-    costs: Mapping[str, Additive] = field(default_factory=dict)
+    expense: Expense | None = None
 
     def predict(self, rows: Array) -> tuple[Array, Array, Array]:
-        """Predict net value, low and high for rows of shape (n, features), in currency, each of shape (n,)."""
+        """Predict value, low and high for rows of shape (n, features), in currency, each of shape (n,)."""
         brought = self.expected.predict(rows)
         low, high = self.interval.around(brought, rows)
-        cost = sum(self.costs_of(rows).values(), np.zeros(len(rows)))
-        return brought - cost, low - cost, high - cost
+        return self.expense.less(brought, low, high, rows) if self.expense else (brought, low, high)
 
-    def costs_of(self, rows: Array) -> dict[str, Array]:
-        """Predict each cost, by name, in currency, of shape (n,)."""
-        return {name: model.predict(rows) for name, model in self.costs.items()}
+    def costs(self, rows: Array) -> dict[str, Array]:
+        """Predict each cost that is held, by name, in currency, of shape (n,)."""
+        return self.expense.predict(rows) if self.expense else {}

@@ -64,7 +64,7 @@ class Scorer:
         values = row.values[None, :]
         active = bool(self._active.holds(values)[0])
         expected, low, high = (float(part[0]) for part in self._models.value.predict(values))
-        costs = self._models.value.costs_of(values)
+        costs = self._models.value.costs(values)
         scores = replace(
             self.default,
             churn_risk=float(self._models.churn.predict(values)[0]) if active else None,
@@ -108,7 +108,7 @@ class Scorer:
         expected = np.where(bought, expected, newcomer.expected_value)
         costs = {
             name: np.where(bought, cost, newcomer.worth.costs[name])
-            for name, cost in self._models.value.costs_of(rows.values).items()
+            for name, cost in self._models.value.costs(rows.values).items()
         }
         kept = [records.get(name) if had else None for name, had in zip(rows.customers, bought, strict=True)]
         ranked = self._rank_base(known, rows.customers)
@@ -165,7 +165,7 @@ class Scorer:
             value_low=means["low"],
             value_high=means["high"],
             value_measure=self.bundle.manifest["value_measure"],
-            worth=self._worth(means["expected"], {name: means[name] for name in self._models.value.costs}),
+            worth=self._worth(means["expected"], {name: means[name] for name in self.bundle.manifest["value"]["told"]}),
             tier=self.tiers.plain(means["expected"]),
             next_purchases=tuple(NextPurchase(item, self.level, share, False) for item, share in popular),
             horizon_days=self._horizon["days"],

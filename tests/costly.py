@@ -22,7 +22,7 @@ name = "sales"
 files = ["sales.csv"]
 key = ["line"]
 constants = { kind = "purchase", channel = "web" }
-columns = { reference = "who", occurred_at = "at", product = "sku", amount = "paid", quantity = "pieces", cost = "cost" }
+columns = { reference = "who", occurred_at = "at", product = "sku", amount = "paid", cost = "cost" }
 
 [[table]]
 name = "talks"
@@ -52,7 +52,7 @@ def pays_late(customer: int) -> bool:
 def business(folder: Path, costs: bool = True) -> Path:
     """Write the files of three hundred days into a folder; without `costs`, talks tell none and no bill is lost."""
     rng = np.random.default_rng(5)
-    sales, talks, bills = ["line,who,at,sku,paid,pieces,cost"], ["talk,who,at,what,cost"], ["bill,who,at,what,lost"]
+    sales, talks, bills = ["line,who,at,sku,paid,cost"], ["talk,who,at,what,cost"], ["bill,who,at,what,lost"]
     for customer in range(CUSTOMERS):
         size = rng.gamma(4.0, 10.0)
         leaves = int(rng.integers(60, 2 * DAYS))
@@ -61,7 +61,7 @@ def business(folder: Path, costs: bool = True) -> Path:
             if rng.random() < 0.07:
                 paid = size * rng.uniform(0.5, 1.5)
                 sku = f"sku{rng.integers(12)}"
-                sales.append(f"{len(sales)},{customer},{at},{sku},{paid:.2f},1,{0.6 * paid:.2f}")
+                sales.append(f"{len(sales)},{customer},{at},{sku},{paid:.2f},{0.6 * paid:.2f}")
             if rng.random() < (0.06 if calls_much(customer) else 0.004):
                 visit = rng.random() < 0.3
                 price = rng.uniform(20, 40) if visit else rng.uniform(3, 7)

@@ -3,11 +3,10 @@
 import csv
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -15,7 +14,6 @@ from typer.testing import CliRunner
 from features.errors import SourceError
 from features.history import History
 from features.home import Home, home
-from features.identity import Reference
 from holdfast.app import app
 from models.bundle import load
 from serving.bundle import fetch
@@ -148,11 +146,12 @@ def test_value_counts_what_the_sources_hold_and_says_so(road: Road):
 
 
 def test_the_net_value_of_the_test_window_is_ranked_and_covered(road: Road):
-    found = {figure["metric"]: figure for figure in road.made["figures"] if figure["model"] == "value"}
-    # Past spend alone doesn't know who costs more than they bring.
-    assert found["normalised Gini"]["gain_low"] > 0
-    assert found["within the 80 % interval"]["ours"] == pytest.approx(0.8, abs=0.07)
-    assert found["bias of the total"]["ours"] < 0.3
+    found = {figure["metric"]: figure["ours"] for figure in road.made["figures"] if figure["model"] == "value"}
+    assert found["normalised Gini"] > 0.4
+    assert found["bias of the total"] < 0.3
+    # Half of them bring and cost nothing, which every interval holds.
+    assert 0.78 < found["within the 80 % interval"] < 0.95
+    assert found["within the 80 % interval in the top fifth"] > 0.78
 
 
 def test_scores_break_the_value_down_as_the_decision_does(road: Road):

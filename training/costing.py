@@ -1,6 +1,6 @@
 """Expecting costs: for each that the history holds, the simplest candidate that nobody clearly beats."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -13,11 +13,14 @@ from features.contract import CONTRACT
 from features.feature import Array
 from models.additive import Additive
 from models.linear import Linear, signed_logs
+from models.value import Expense, ValueModel
 from training.boosting import Fit, boost
-from training.choosing import Choice, choose, rounds, value_loss
+from training.choosing import Choice, Round, choose, rounds, value_loss
 from training.cutoffs import Cutoffs
 from training.dataset import Moment, Window, Windows
+from training.interval import conform
 from training.ladder import POWER, Ladder
+from training.metrics import COVERAGE
 from training.minimum import FEWEST_OF_EACH, OF_EACH, Allowed
 
 _LEAST = 1e-9
@@ -38,6 +41,30 @@ class Costing:
     twin: Additive
     later: tuple[Additive, ...]
     choice: Choice
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was expected to be brought in a window not learned from, and its bounds, each of shape (customers,)."""
+
+    window: Window
+    brought: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def of(cls, window: Window, model: ValueModel) -> "Tried":
+        """Try a model of what is brought."""
+        return cls(window, *model.predict(window.rows.values))
+
+    def short(self, most: Array) -> Array:
+        """Tell which share of the costs' upper bound, of shape (n,), the lower bound must fall by to hold the value.
+
+        Of those alone who may cost more than most customers do nothing; a value above its bounds is out of reach.
+        """
+        share = np.maximum(self.low - self.window.net, 0.0) / np.maximum(most, _LEAST)
+        share[self.window.net > self.high] = np.inf
+        return np.asarray(share[most > 0])
 
 
 class CostLadder(Ladder):
@@ -101,8 +128,24 @@ def _trained(
     )
 
 
-def expected_costs(models: Collection[Additive], rows: Array) -> Array:
-    """Add up what is expected of costs, for rows of shape (n, features); shape (n,)."""
+def expenses(costings: Sequence[Costing], tried: Sequence[Tried]) -> tuple[Expense, Expense]:
+    """Find bounds of all costs, and of values, on windows not learned from; returns the twins' and those that serve.
+
+    Where no window is left, the last one learned from stands in; such bounds are a little narrow.
+    """
+    models = [[one.later[place] if one.later else one.twin for one in costings] for place in range(len(tried))]
+    costs = [_expected(of, one.window) for of, one in zip(models, tried, strict=True)]
+    interval = conform([Round(one.window, one.window.cost, {}) for one in tried], costs, [None] * len(tried), None)
+    short = [
+        one.short(interval.around(cost, one.window.rows.values)[1]) for one, cost in zip(tried, costs, strict=True)
+    ]
+    share = float(min(np.quantile(np.concatenate(short), COVERAGE), 1.0))
+    twins, served = ({one.name: getattr(one, which) for one in costings} for which in ("twin", "served"))
+    return Expense(twins, interval, share), Expense(served, interval, share)
+
+
+def _expected(models: Sequence[Additive], window: Window) -> Array:
+    rows = window.rows.values
     return np.asarray(sum((model.predict(rows) for model in models), np.zeros(len(rows))))
 
 

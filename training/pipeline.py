@@ -178,7 +178,7 @@ def _newcomer(
     """What a customer without history is taken to be: the average of those who began within the last horizon."""
     new = base.column("tenure_days") <= horizon.days
     which = new if new.any() else np.ones(len(new), dtype=bool)
-    parts = {"expected": expected, "low": low, "high": high, **value.costs_of(base.values)}
+    parts = {"expected": expected, "low": low, "high": high, **value.costs(base.values)}
     return {name: float(part[which].mean()) for name, part in parts.items()}
 
 

@@ -1,6 +1,6 @@
 """Value: what a customer is expected to bring within the horizon, with its interval; chosen, tested, refitted."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,7 +9,7 @@ from models.additive import Additive
 from models.value import Interval, ValueModel
 from training.boosting import Fit
 from training.choosing import Choice, Round, choose, rounds, value_loss
-from training.costing import Costing, expected_costs
+from training.costing import Costing, Tried, expenses
 from training.cutoffs import Cutoffs
 from training.dataset import Moment, Window, Windows
 from training.interval import Bounds, choose_interval, conform, fit_bounds, spread_alike
@@ -21,7 +21,7 @@ from training.minimum import Allowed
 class ValueTrained:
     """What serves, how it was chosen, and its twin's expectation, low and high in the test window, shape (n,) each.
 
-    All are of the net value: what is brought less what it costs.
+    The last three are of the net value: what is brought less the costs that are held.
     """
 
     served: ValueModel
@@ -41,24 +41,15 @@ def train_value(
     *learn, test = made
     twin = choice.fitted(ValueLadder(learn, test.rows, test.process, days, fit))
     served = choice.fitted(ValueLadder(made, *now, days, fit))
-    later = [
-        replace(round, truth=_to_bring(round.window, [one.later[place] for one in costings]))
-        for place, round in enumerate(played)
-    ]
-    bounding = _Bounding(windows, cutoffs, choice, later, fit)
+    bounding = _Bounding(windows, cutoffs, choice, played, fit)
     use, said = bounding.choose(enough)
-    costs, served_costs = ({one.name: getattr(one, which) for one in costings} for which in ("twin", "served"))
-    tested = ValueModel(twin, bounding.interval(twin, learn, use, costs), costs).predict(test.rows.values)
-    serves = ValueModel(served, bounding.interval(served, made, use, served_costs), served_costs)
-    return ValueTrained(serves, choice, said, tested)
-
-
-def _to_bring(window: Window, costs: Collection[Additive]) -> Array:
-    """What each customer would have brought, had the costs been as expected, with the net value that came.
-
-    Bounds that cover it, less the expected costs, cover the net value.
-    """
-    return window.net + expected_costs(costs, window.rows.values)
+    tested = ValueModel(twin, bounding.interval(twin, learn, use))
+    serves = ValueModel(served, bounding.interval(served, made, use))
+    if costings:
+        tried = bounding.tried(use) or [Tried.of(learn[-1], tested)]
+        costs, serving_costs = expenses(costings, tried)
+        tested, serves = replace(tested, expense=costs), replace(serves, expense=serving_costs)
+    return ValueTrained(serves, choice, said, tested.predict(test.rows.values))
 
 
 @dataclass(frozen=True)
@@ -78,13 +69,20 @@ class _Bounding:
             return False, "bounds are shares of the expectation: too little data for quantile trees"
         return choose_interval(self.played, self._expected, self._bounds)
 
-    def interval(
-        self, model: Additive, learned: Sequence[Window], use: bool, costs: Mapping[str, Additive]
-    ) -> Interval:  # fmt: skip
+    def interval(self, model: Additive, learned: Sequence[Window], use: bool) -> Interval:
         if not self.played:
-            return spread_alike(model, [replace(learned[-1], value=_to_bring(learned[-1], costs.values()))])
+            return spread_alike(model, learned)
         bounds: Sequence[Bounds | None] = self._bounds if use else [None] * len(self.played)
         return conform(self.played, self._expected, bounds, fit_bounds(learned, self.fit) if use else None)
+
+    def tried(self, use: bool) -> list[Tried]:
+        """What was expected at each later window, within bounds of its own."""
+        bounds: Sequence[Bounds | None] = self._bounds if use else [None] * len(self.played)
+        found = []
+        for played, expected, bound in zip(self.played, self._expected, bounds, strict=True):
+            interval = conform(self.played, self._expected, bounds, bound)
+            found.append(Tried(played.window, expected, *interval.around(expected, played.window.rows.values)))
+        return found
 
     @cached_property
     def _expected(self) -> list[Array]:
