@@ -12,7 +12,7 @@ import numpy as np
 from features.home import ROOT
 from tests.ingesting import written
 
-CUSTOMERS, DAYS, START = 500, 300, date(2023, 1, 1)
+CUSTOMERS, DAYS, START = 400, 220, date(2023, 1, 1)
 SOURCE = """
 name = "made"
 reference = "customer"

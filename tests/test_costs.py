@@ -3,25 +3,39 @@
 import csv
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from features.clock import after_history
+from features.contract import CONTRACT, FeatureMatrix
 from features.errors import SourceError
-from features.history import History
+from features.history import History, Known
 from features.home import Home, home
 from holdfast.app import app
 from models.bundle import load
 from serving.bundle import fetch
+from serving.scorer import Scorer
+from serving.tiers import changes, records_of
 from tests.costly import business, calls_much, pays_late, playbook
 from tests.ingesting import quarantined, rows, shop, taken, written
 from tests.making import AS_OF, filled, happened
-from training import labels
+from training import costing, labels
+from training.backtest import backtest
+from training.boosting import Fit
+from training.choosing import value_loss
+from training.costing import CostLadder
 from training.costs import KINDS, Costs
+from training.dataset import Window
+from training.minimum import Allowed
+from training.outcome import compare
 from training.registry import champion
 
 PRICED = """
@@ -33,7 +47,7 @@ returns = "negative_amount"
 columns = { reference = "customer", occurred_at = "at", kind = "what", amount = "paid", cost = "cost" }
 """
 HEADER = "what,customer,at,paid,cost"
-WEEK = timedelta(days=7)
+WEEK, FOUR_WEEKS = timedelta(days=7), timedelta(days=28)
 
 
 class Road:
@@ -56,6 +70,10 @@ class Road:
 
     def shown(self, *words: str) -> str:
         return " ".join(CliRunner().invoke(app, list(words)).output.split())
+
+    def known(self) -> Known:
+        with closing(History(self.home.database_url)) as history:
+            return history.known_by(after_history(history.newest)())
 
     def document(self, name: str) -> str:
         import mlflow
@@ -157,15 +175,11 @@ def test_the_net_value_of_the_test_window_is_ranked_and_covered(road: Road):
 def test_scores_break_the_value_down_as_the_decision_does(road: Road):
     base = pl.read_parquet(road.run("score")["file"])
     assert (base["expected_value"] + base["cost_to_serve"] + base["credit_loss"] - base["brought"]).abs().max() < 1e-9
-    number = pl.col("customer").str.strip_prefix("customer:").cast(pl.Int64)
-    means = base.group_by(much=number.map_elements(calls_much, pl.Boolean)).agg(
-        pl.col("cost_to_serve", "expected_value").mean()
-    )
-    of = {row["much"]: row for row in means.to_dicts()}
-    assert of[True]["cost_to_serve"] > 3 * of[False]["cost_to_serve"]
-    assert of[True]["expected_value"] < of[False]["expected_value"]
-    late = base.group_by(late=number.map_elements(pays_late, pl.Boolean)).agg(pl.col("credit_loss").mean())
-    assert dict(late.iter_rows())[True] > dict(late.iter_rows())[False]
+    numbers = [int(name.removeprefix("customer:")) for name in base["customer"]]
+    much, late = (pl.Series([told(number) for number in numbers]) for told in (calls_much, pays_late))
+    assert _mean(base, "cost_to_serve", much) > 3 * _mean(base, "cost_to_serve", ~much)
+    assert _mean(base, "expected_value", much) < _mean(base, "expected_value", ~much)
+    assert _mean(base, "credit_loss", late) > 2 * _mean(base, "credit_loss", ~late)
     for row in base.sample(5, seed=1).iter_rows(named=True):
         scores = road.run("decide", row["customer"])["scores"]
         told = scores["value_breakdown"]
@@ -173,6 +187,12 @@ def test_scores_break_the_value_down_as_the_decision_does(road: Road):
         assert scores["expected_value"] == pytest.approx(row["expected_value"], rel=0.02, abs=0.05)
         parts = told["brought"] - told["cost_to_serve"] - told["credit_loss"]
         assert scores["expected_value"] == pytest.approx(parts, rel=1e-9)
+
+
+def _mean(base: pl.DataFrame, column: str, which: pl.Series) -> float:
+    mean = base.filter(which)[column].mean()
+    assert isinstance(mean, float)
+    return mean
 
 
 def test_a_decision_shows_what_a_value_is_made_up_of(road: Road):
@@ -195,17 +215,21 @@ def test_the_documents_list_who_moves_between_revenue_and_value(road: Road):
     assert calls_much(number) or pays_late(number)
 
 
-def test_costs_survive_the_bundle_and_are_no_part_of_one_without_them(road: Road):
+def test_costs_survive_the_bundle(road: Road):
     bundle = load(*fetch(road.home))
-    assert list(bundle.models.value.costs) == ["cost_to_serve", "credit_loss"]
-    assert not [name for name in bundle.manifest["files"] if "cost" in name]
+    assert bundle.models.value.expense is not None
+    assert list(bundle.models.value.expense.models) == ["cost_to_serve", "credit_loss"]
+    assert bundle.models.value.expense.interval.trees is None
 
 
 def test_evaluate_and_backtest_judge_the_net_value(road: Road):
-    assert road.run("evaluate")["version"] == road.made["version"]
-    moments = road.run("backtest", "--months", "1")["moments"]
-    came, expected = moments[0]["came"], moments[0]["expected"]
-    assert expected == pytest.approx(came, rel=0.5)
+    bundle, known = load(*fetch(road.home)), road.known()
+    (past,) = backtest(known, bundle.manifest, 0, 1, lambda name, done, total: None).moments
+    assert past.expected == pytest.approx(past.came, rel=0.4)
+    brought = labels.value(known, tuple(known.events["customer"].unique()), past.cutoff, FOUR_WEEKS, "margin").sum()
+    assert past.came < 0.95 * brought
+    compared = {(one.model, one.metric): one for one in compare(known, bundle, bundle).figures}
+    assert compared["value", "normalised Gini"].gain == 0
 
 
 def test_assumed_costs_are_said_wherever_the_value_is(tmp_path: Path, patch: pytest.MonkeyPatch):
@@ -220,3 +244,64 @@ def test_assumed_costs_are_said_wherever_the_value_is(tmp_path: Path, patch: pyt
         assert answer["scores"]["value_breakdown"]["credit_loss"] is None
         assert "Assumed: a visit costs 30.00 USD" in road.shown("decide", "0")
         assert "a visit is assumed to cost 30.00 USD" in road.document("model_card.md")
+
+
+def test_scoring_sets_the_tiers_of_record_once_and_decisions_keep_them(road: Road):
+    first = road.run("score")
+    base = pl.read_parquet(first["file"])
+    again = road.run("score")
+    assert again["tiers_changed"] == 0
+    known, scorer = road.known(), Scorer(load(*fetch(road.home)))
+    assert records_of(known) == dict(base.select("customer", "tier").iter_rows())
+    # A customer just above a floor, whose tier of record lies just below it, keeps that one online as in batch.
+    floor = scorer.tiers.floors[2]
+    above = base.filter(pl.col("expected_value").is_between(floor, 1.09 * floor))["customer"].to_list()
+    far = base.filter(pl.col("expected_value") > 1.2 * floor)["customer"].to_list()
+    lowered = base.filter(pl.col("customer").is_in([*above, *far])).with_columns(tier=pl.lit("base"))
+    with closing(History(road.home.database_url)) as history:
+        now = after_history(history.newest)()
+        history.append(changes(replace(known, as_of=now), lowered), None)
+    later = (now + timedelta(seconds=1)).isoformat()
+    scored = pl.read_parquet(road.run("score", "--as-of", later)["file"])
+    tiers = dict(scored.select("customer", "tier").iter_rows())
+    assert above
+    assert {tiers[name] for name in above} == {"base"}
+    assert "base" not in {tiers[name] for name in far}
+    for name in (above[0], far[0]):
+        assert road.run("decide", name)["tier"] == tiers[name]
+
+
+def test_scoring_a_past_moment_leaves_the_tiers_of_record_alone(road: Road):
+    before = len(road.known().events)
+    assert road.run("score", "--as-of", "2023-06-01T00:00:00+00:00")["tiers_changed"] is None
+    assert len(road.known().events) == before
+
+
+def priced(customers: int, costing: int) -> list[Window]:
+    """Windows in which, of some customers, a contact costs five; `value` is that cost."""
+    rng, places = np.random.default_rng(8), [CONTRACT.places[name] for name in ("contacts_28", "contacts_91")]
+    rows = np.zeros((customers, len(CONTRACT.names)))
+    rows[:costing, places] = rng.integers(1, 9, costing)[:, None]
+    cost = 5.0 * rng.poisson(rows[:, places[1]] / 3)
+    names, who = tuple(f"customer:{place}" for place in range(customers)), np.ones(customers, dtype=bool)
+    return [Window(AS_OF, FeatureMatrix(AS_OF, names, rows), None, who, who * 0.0, cost)]
+
+
+def test_a_cost_is_learned_by_trees_and_by_a_regression_and_its_mean_is_kept():
+    (window,) = windows = priced(600, 400)
+    ladder = CostLadder(windows, window.rows, None, 28, Fit())
+    lost = {
+        name: value_loss(window.value, ladder.model(name).scores(window.rows.values)).mean()
+        for name in CostLadder.needs
+    }
+    assert lost["regression on contacts"] < lost["mean"]
+    assert lost["LightGBM"] < lost["mean"]
+    assert ladder.model("mean").predict(window.rows.values) == pytest.approx(window.value.mean())
+
+
+def test_few_customers_who_cost_anything_allow_simple_candidates_only():
+    enough = Allowed(True, True, True, ())
+    assert costing.candidates(priced(600, 400), enough) == tuple(CostLadder.needs)
+    assert costing.candidates(priced(600, 100), enough) == ("mean", "regression on contacts")
+    assert costing.candidates(priced(600, 10), enough) == ("mean",)
+    assert costing.candidates(priced(600, 400), replace(enough, trees=False)) == ("mean", "regression on contacts")

@@ -76,6 +76,19 @@ def test_a_glossary_says_its_assumptions(tmp_path: Path) -> None:
     assert (glossary.horizon_days, glossary.active_days) == (None, None)
 
 
+def test_standard_costs_and_the_band_of_tiers_may_be_stated(tmp_path: Path) -> None:
+    plain = loaded(tmp_path, SMALL)
+    assert (plain.assumptions.cost_to_serve, plain.tier_band) == ({}, 0.1)
+    stated = loaded(tmp_path, "tier_band = 0.2\n" + SMALL + "[assumptions.cost_to_serve]\nvisit = 60\n")
+    assert (stated.assumptions.cost_to_serve, stated.tier_band) == ({"visit": 60.0}, 0.2)
+    with pytest.raises(PlaybookError) as refused:
+        loaded(tmp_path, SMALL + "[assumptions.cost_to_serve]\ncall = 4\n")
+    assert str(refused.value) == (
+        "glossary.toml, assumptions, cost_to_serve: expected only inquiry, complaint, contact, visit, campaign; found"
+        " 'call'"
+    )
+
+
 def test_the_horizon_can_be_set(tmp_path: Path) -> None:
     glossary = loaded(tmp_path, SMALL + "[horizon]\ndays = 14\nactive_days = 40\n")
     assert (glossary.horizon_days, glossary.active_days) == (14, 40)

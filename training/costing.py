@@ -110,7 +110,7 @@ def _trained(
 ) -> Costing:
     days, priced = cutoffs.horizon.days, _priced(name)
     *learn, test = (priced(window) for window in made)
-    names = _candidates(learn, enough)
+    names = candidates(learn, enough)
     played = rounds(windows, cutoffs, CostLadder, names, fit, priced, _brought)
     # Where nothing differs in a later window, none but the simplest is known to be any good.
     choice = choose(played, names if played else names[:1], value_loss, cutoffs.rehearses_whole)
@@ -149,7 +149,7 @@ def _expected(models: Sequence[Additive], window: Window) -> Array:
     return np.asarray(sum((model.predict(rows) for model in models), np.zeros(len(rows))))
 
 
-def _candidates(learn: Sequence[Window], enough: Allowed) -> tuple[str, ...]:
+def candidates(learn: Sequence[Window], enough: Allowed) -> tuple[str, ...]:
     """Keep the candidates that the customers who cost anything are enough for, the simplest first."""
     costing = {customer for window in learn for customer in window.keep(window.brought > 0).rows.customers}
     if len(costing) < FEWEST_OF_EACH:
