@@ -23,7 +23,7 @@ from training.ladder import POWER, Ladder
 from training.metrics import COVERAGE
 from training.minimum import FEWEST_OF_EACH, OF_EACH, Allowed
 
-_LEAST = 1e-9
+_LEAST, _BEYOND = 1e-9, 2.0
 _MEAN, _REGRESSION, _TREES = "mean", "regression on contacts", "LightGBM"
 _CONTACTS = (
     "contacts_28", "contacts_91", "contacts_364", "complaints_91", "complaints_364", "inquiries_91", "inquiries_364",
@@ -57,14 +57,15 @@ class Tried:
         """Try a model of what is brought."""
         return cls(window, *model.predict(window.rows.values))
 
-    def short(self, most: Array) -> Array:
-        """Tell which share of the costs' upper bound, of shape (n,), the lower bound must fall by to hold the value.
+    def short(self, cost: Array, most: Array) -> Array:
+        """Tell which share of the costs' upper bound the lower bound must fall by to hold the value that came.
 
-        Of those alone who may cost more than most customers do nothing; a value above its bounds is out of reach.
+        `cost` is expected, `most` its bound, of shape (customers,) each. Told of those alone who may well cost more
+        than is expected; beyond 1 where no share would do.
         """
         share = np.maximum(self.low - self.window.net, 0.0) / np.maximum(most, _LEAST)
-        share[self.window.net > self.high] = np.inf
-        return np.asarray(share[most > 0])
+        share[self.window.net > self.high] = _BEYOND
+        return np.asarray(share[most > cost])
 
 
 class CostLadder(Ladder):
@@ -136,10 +137,13 @@ def expenses(costings: Sequence[Costing], tried: Sequence[Tried]) -> tuple[Expen
     models = [[one.later[place] if one.later else one.twin for one in costings] for place in range(len(tried))]
     costs = [_expected(of, one.window) for of, one in zip(models, tried, strict=True)]
     interval = conform([Round(one.window, one.window.cost, {}) for one in tried], costs, [None] * len(tried), None)
-    short = [
-        one.short(interval.around(cost, one.window.rows.values)[1]) for one, cost in zip(tried, costs, strict=True)
-    ]
-    share = float(min(np.quantile(np.concatenate(short), COVERAGE), 1.0))
+    short = np.concatenate(
+        [
+            one.short(cost, interval.around(cost, one.window.rows.values)[1])
+            for one, cost in zip(tried, costs, strict=True)
+        ]
+    )
+    share = min(float(np.quantile(short, COVERAGE)), 1.0) if len(short) else 1.0
     twins, served = ({one.name: getattr(one, which) for one in costings} for which in ("twin", "served"))
     return Expense(twins, interval, share), Expense(served, interval, share)
 

@@ -48,11 +48,11 @@ class Attribute:
 class Table:
     """One kind of file in a source.
 
-    `columns` maps a field to the file's columns: several are added up if the field is a number, and joined by a
-    space if not. `constants` gives a field one value for every row. A `cost` is kept as a margin: in a sale the amount
-    less the cost, elsewhere minus the cost. `kinds` and `channels` translate the file's
-    words (the empty word stands for an empty cell), `prefixes` go before a product or a place. A negative
-    quantity or amount makes a purchase a return, as `returns` says.
+    `columns` maps a field to the file's columns: several are added up if the field is a number, and joined by a space
+    if not. `constants` gives a field one value for every row. A `cost` is kept as a margin: in a sale the amount less
+    the cost, elsewhere minus the cost. `kinds` and `channels` translate the file's words (the empty word stands for an
+    empty cell), `prefixes` go before a product or a place. A negative quantity or amount makes a purchase a return, as
+    `returns` says.
 
     Without a `recorded_at` column a row was known when it happened (`recorded = "occurred"`), or from the moment
     of its ingest on (`"ingested"`). `time_format` is as in strptime, or "seconds" or "milliseconds" since 1970;
