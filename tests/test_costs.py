@@ -268,7 +268,12 @@ def test_scoring_sets_the_tiers_of_record_once_and_decisions_keep_them(road: Roa
     assert {tiers[name] for name in above} == {"base"}
     assert "base" not in {tiers[name] for name in far}
     for name in (above[0], far[0]):
-        assert road.run("decide", name)["tier"] == tiers[name]
+        answer = road.run("decide", name)
+        assert answer["tier"] == tiers[name]
+        # A tier of record is no news of a customer.
+        assert (
+            answer["ages"]["events"] == known.events.filter(pl.col("customer") == name, pl.col("kind") != "tier").height
+        )
 
 
 def test_scoring_a_past_moment_leaves_the_tiers_of_record_alone(road: Road):
