@@ -31,7 +31,11 @@ KINDS = {
     "offer_fulfilled": "an accepted offer was delivered",
     "offer_returned": "an accepted offer was given back",
     "void": "an earlier record was withdrawn",
+    "write_off": "a bill was given up: the margin is minus what was lost",
+    "tier": "the tier of record was set: the product is its name",
 }
+# What it takes to keep in touch; the margin of such an event is minus what it cost.
+SERVICE = ("inquiry", "complaint", "contact", "visit", "campaign")
 CHANNELS = ("store", "web", "app", "phone", "email", "mail", "chat", "field", "partner", "other")
 SCALE = 10_000
 LARGEST = 1_000_000_000
@@ -42,9 +46,9 @@ class Interaction:
     """One thing that happened to one customer.
 
     `occurred_at` counts in windows; `recorded_at` decides what was known. `product` is what it
-    was about: a product, an offer, a campaign, or an attribute's name. `quantity` is in
+    was about: a product, an offer, a campaign, a tier, or an attribute's name. `quantity` is in
     units (or an attribute's level), `amount`, `margin` and `discount` are in currency; each is exact to four decimals
-    and at most a thousand million either way.
+    and at most a thousand million either way. The margin of what isn't sold is minus what it cost.
     """
 
     id: str

@@ -8,12 +8,13 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from features.events import CHANNELS
+from features.events import CHANNELS, SERVICE
 from features.expressions import Expression, Vocabulary, compile_rule
 from features.tables import Table, read
 
 LANGUAGES = ("en", "ko")
 CHURNS = ("silence", "contract")
+TIER_BAND = 0.1
 LEVELS = ("product", "type", "category", "department")
 
 
@@ -31,19 +32,22 @@ class Assumptions:
     """What nobody has measured yet, stated so that every answer can say it was assumed.
 
     `margin_rate` is the margin in a unit of revenue; `retention_horizons` how many horizons of value a kept
-    customer is worth; `attention_price` the cost, in currency, of asking for a customer's attention, by channel.
+    customer is worth; `attention_price` the cost, in currency, of asking for a customer's attention, by channel;
+    `cost_to_serve` what a contact costs, by kind, wherever the source of one doesn't say.
     """
 
     margin_rate: float
     retention_horizons: float
     attention_price: Mapping[str, float]
+    cost_to_serve: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Glossary:
     """One business's words, read from `glossary.toml`.
 
-    `tiers` maps each tier's name to its share of customers, best first; `churn` is a "silence" or the end of a
+    `tiers` maps each tier's name to its share of customers, best first; a customer keeps a tier while the value stays
+    within `tier_band`, a share, of its floors; `churn` is a "silence" or the end of a
     "contract"; `horizon_days` and `active_days` override what training would choose; `items` says catalogue names
     aloud; `terms` stand in the order of their dependence.
     """
@@ -56,6 +60,7 @@ class Glossary:
     horizon_days: int | None
     active_days: int | None
     tiers: Mapping[str, float]
+    tier_band: float
     next_level: str
     items: Mapping[str, Mapping[str, str]]
     terms: tuple[Term, ...]
@@ -100,6 +105,7 @@ def load_glossary(path: Path, features: Collection[str]) -> Glossary:
         horizon_days=horizon.whole("days", 1, 365),
         active_days=horizon.whole("active_days", 1, 1095),
         tiers=tiers,
+        tier_band=file.number("tier_band", 0.0, 0.9, TIER_BAND),
         next_level=next_purchase.choice("level", LEVELS),
         items=_items(file.table("items"), languages),
         terms=terms,
@@ -139,13 +145,15 @@ def _tiers(table: Table) -> dict[str, float]:
 
 def _assumptions(table: Table) -> Assumptions:
     prices = table.table("attention_price", required=True)
-    default = prices.number("default", 0.0, 1e6)
+    default, costs = prices.number("default", 0.0, 1e6), table.table("cost_to_serve")
     assumptions = Assumptions(
         margin_rate=table.number("margin_rate", 0.0, 1.0),
         retention_horizons=table.number("retention_horizons", 0.0, 120.0),
         attention_price={channel: prices.number(channel, 0.0, 1e6, default) for channel in CHANNELS},
+        cost_to_serve={kind: costs.number(kind, 0.0, 1e6) for kind in SERVICE if kind in costs},
     )
     prices.end()
+    costs.end()
     table.end()
     return assumptions
 

@@ -1,7 +1,7 @@
 """`holdfast decide`: what an agent's screen would say of one customer."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -58,6 +58,21 @@ def _context(text: str) -> dict[str, Any]:
     return dict(told)
 
 
+def _costs(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a value is made up of, where costs are held, and what of it is assumed."""
+    scores = answer["scores"]
+    parts = scores["value_breakdown"]
+    costs = [
+        f"− {parts[name]:,.2f} {name.replace('_', ' ')}"
+        for name in ("cost_to_serve", "credit_loss")
+        if parts[name] is not None
+    ]
+    if costs:
+        yield f"{parts['brought']:,.2f} {scores['value_measure']} {' '.join(costs)}"
+    for kind, cost in answer["assumptions"]["cost_to_serve"].items():
+        yield f"Assumed: a {kind} costs {cost:,.2f} {scores['currency']}"
+
+
 def show(answer: Mapping[str, Any]) -> None:
     """Print a decision as an agent reads it."""
     scores = answer["scores"]
@@ -66,6 +81,8 @@ def show(answer: Mapping[str, Any]) -> None:
     if answer["note"]:
         out.print(f"[yellow]{answer['note']}[/]")
     out.print(f"Worth   {answer['tier']} tier: {_worth(scores)}")
+    for sentence in _costs(answer):
+        out.print(f"        {sentence}")
     out.print(f"Leaving {_leaving(scores)}")
     for reason in answer["reasons"]["churn"]:
         out.print(f"        {'▲' if reason['contribution'] > 0 else '▼'} {reason['sentence']}")
@@ -96,7 +113,8 @@ def _worth(scores: Mapping[str, Any]) -> str:
     if scores["expected_value"] is None:
         return f"more than {scores['value_rank']:.0%} of customers in {days} days (ranks only: no amount)"
     return (
-        f"{scores['expected_value']:,.2f} {scores['currency']} of {scores['value_measure']} expected in {days} days"
+        f"{scores['expected_value']:,.2f} {scores['currency']} of {scores['value_breakdown']['measure']} expected in"
+        f" {days} days"
         f" ({scores['value_low']:,.0f} – {scores['value_high']:,.0f})"
     )
 

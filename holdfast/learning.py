@@ -131,6 +131,8 @@ def plan_of(glossary: Glossary) -> Any:
         glossary.next_level,
         glossary.currency,
         glossary.hash,
+        glossary.tier_band,
+        glossary.assumptions.cost_to_serve,
     )
 
 
@@ -140,7 +142,7 @@ def show(made: dict[str, Any]) -> None:
     out.print(leaderboard(made["figures"]))
     out.print(
         f"Version {made['version']}, grade [bold]{made['grade']}[/]. Lapsed means: {_LAPSED[made['active']['kind']]}"
-        f" {horizon['days']} days ({horizon['why']}). Value is {made['value_measure']} over {horizon['days']} days."
+        f" {horizon['days']} days ({horizon['why']}). Value is {made['value']['said']} over {horizon['days']} days."
     )
     for sentence in explained(made):
         out.print(f"  • {sentence}")
@@ -150,7 +152,9 @@ def show(made: dict[str, Any]) -> None:
 def explained(manifest: dict[str, Any]) -> Iterator[str]:
     """Say what was chosen and why, what the grade rests on, what is too good, and what the data were too few for."""
     for model, choice in manifest["chosen"].items():
-        yield f"{model.capitalize()}: [bold]{choice['candidate']}[/], {_why(choice)}."
+        yield f"{model.capitalize().replace('_', ' ')}: [bold]{choice['candidate']}[/], {_why(choice)}."
+    for kind, cost in manifest["value"]["assumed"].items():
+        yield f"Assumed: a {kind} costs {cost:,.2f} {manifest['currency']}, as the glossary states; no source tells."
     if "tuned" in manifest:
         yield f"Tuning: {manifest['tuned']['said']}."
     for reason in manifest["grade_reasons"]:

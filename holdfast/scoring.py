@@ -11,6 +11,7 @@ import typer
 from features.archive import completed
 from features.home import home
 from holdfast.parts import Engine, archived, check_engine, check_target, on_spark, parted
+from holdfast.places import opened
 from holdfast.screen import AsJson, Tick, bars, basis, near, out, say_json, table
 
 # LightGBM and the registry take seconds to import: the command does so when it runs.
@@ -32,7 +33,8 @@ def score(
     """Score every customer: churn risk, value with its interval, tier, and next likely purchases.
 
     From an archive customers are scored part by part, so that it may be larger than memory. On Spark the same bundle
-    gives the same scores.
+    gives the same scores. The champion's tiers of now, scored from the store, become the tiers of record, which hold
+    while a value wavers around a floor; scoring a past moment, an archive, or by another version leaves them alone.
 
     Example: holdfast score --to base.parquet
 
@@ -54,6 +56,8 @@ def score(
             at, target, customers = _with_polars(to, events, as_of, scorer, tick)
         else:
             at, target, customers = _with_spark(to, events, as_of, found, tick)
+        recorded = events is None and as_of is None and version == "champion"
+        changed = _record(target, at) if recorded and customers else None
     answer = {
         "customers": customers,
         "file": str(target),
@@ -62,6 +66,7 @@ def score(
         "bundle": scorer.bundle_hash,
         "basis": scorer.bundle.basis.as_dict(),
         "ranks_only": scorer.bundle.manifest.get("ranks_only", {}),
+        "tiers_changed": changed,
     }
     if as_json:
         say_json(answer)
@@ -100,6 +105,15 @@ def _with_spark(
             return at, target, on_spark("Scoring on Spark", tick, work)
 
 
+def _record(target: Path, at: datetime) -> int:
+    """Make the tiers of a file the tiers of record; returns how many were set or changed."""
+    from serving.tiers import changes
+
+    with opened() as (_, history, _):
+        scored = pl.read_parquet(target, columns=["customer", "tier"])
+        return history.append(changes(history.known_by(at), scored), None).new
+
+
 def _default(at: datetime, ending: str) -> Path:
     folder = home().data / "scores"
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,4 +141,6 @@ def _show(answer: Mapping[str, Any], target: Path) -> None:
     for model, why in ranks.items():
         out.print(f"{model.capitalize()}: {why}.")
     out.print(f"Basis: {basis(answer['basis'])}.")
+    if answer["tiers_changed"] is not None:
+        out.print(f"{answer['tiers_changed']:,} tiers of record were set or changed.")
     out.print(f"Written to {near(target)}", soft_wrap=True)

@@ -2,7 +2,8 @@
 
 manifest.json                     what it is, what it needs, how it was judged, and the hash of every other file
 churn.json                        a sum of parts on the scale of log-odds; parts that are trees name their folder
-value.json                        the same on the scale of logs, and the interval; in place of either, an order alone
+value.json                        the same on the scale of logs, the interval, and each cost that is held; in place of
+                                  either, an order alone
 next_purchase.json                calibration of next purchases; absent, as the next two, without named products
 items.json, segments.json         the population's items, and what is popular among people alike
 trees/NAME/model.lgb, MLmodel     a booster as LightGBM's text, in the form that MLflow's LightGBM flavour loads
@@ -33,7 +34,7 @@ from models.linear import Linear
 from models.next_purchase import NextPurchaseModel
 from models.ranks import Ranks
 from models.trees import Trees
-from models.value import Interval, ValueModel
+from models.value import Expense, Interval, ValueModel
 
 FORMAT = 3
 _INTERVAL = ("typical", "knots", "below", "above")
@@ -112,9 +113,14 @@ class _Writer:
         bounds = value.interval.trees
         return {
             "expected": self.additive("value", value.expected),
-            "interval": {name: getattr(value.interval, name) for name in _INTERVAL},
+            "interval": _told(value.interval),
             "bounds": bounds and [self.trees("value-low", bounds[0]), self.trees("value-high", bounds[1])],
+            "expense": value.expense and self.expense(value.expense),
         }
+
+    def expense(self, expense: Expense) -> dict[str, Any]:
+        models = {name: self.additive(name, model) for name, model in expense.models.items()}
+        return {"models": models, "interval": _told(expense.interval), "share": expense.share}
 
     def trees(self, name: str, trees: Trees) -> str:
         self.text(f"trees/{name}/model.lgb", trees.booster.model_to_string())
@@ -175,9 +181,12 @@ class _Reader:
 
     def value(self, told: Mapping[str, Any]) -> ValueModel:
         bounds = told["bounds"] and tuple(self.trees(name, CONTRACT.names) for name in told["bounds"])
-        typical, knots, below, above = (told["interval"][name] for name in _INTERVAL)
-        interval = Interval(typical, tuple(knots), tuple(below), tuple(above), bounds)
-        return ValueModel(self.additive(told["expected"]), interval)
+        expense = told["expense"] and self.expense(told["expense"])
+        return ValueModel(self.additive(told["expected"]), _interval(told["interval"], bounds), expense)
+
+    def expense(self, told: Mapping[str, Any]) -> Expense:
+        models = {name: self.additive(one) for name, one in told["models"].items()}
+        return Expense(models, _interval(told["interval"], None), told["share"])
 
     def ranks(self, told: Mapping[str, Any]) -> Ranks:
         ranks = told["ranks"]
@@ -209,6 +218,15 @@ class _Reader:
             typical = tuple(value["typical"])
             return Lifetime(Process(**value["process"]), value["days"], value["says"], typical)
         return _linear(value)
+
+
+def _told(interval: Interval) -> dict[str, Any]:
+    return {name: getattr(interval, name) for name in _INTERVAL}
+
+
+def _interval(told: Mapping[str, Any], trees: tuple[Trees, Trees] | None) -> Interval:
+    typical, knots, below, above = (told[name] for name in _INTERVAL)
+    return Interval(typical, tuple(knots), tuple(below), tuple(above), trees)
 
 
 def _linear(told: Mapping[str, Any]) -> Linear:

@@ -57,3 +57,8 @@ def worths(model: ValueModel | Ranks, rows: Array) -> tuple[Array, Array, Array,
     if isinstance(model, Ranks):
         return unsaid, unsaid, unsaid, model.rank(rows)
     return *model.predict(rows), unsaid
+
+
+def costs(model: ValueModel | Ranks, rows: Array) -> dict[str, Array]:
+    """Tell each cost that is held, by name, in currency, of shape (n,); none where value is only ranked."""
+    return {} if isinstance(model, Ranks) else model.costs(rows)

@@ -1,5 +1,6 @@
 """What a customer is expected to bring within the horizon, and the interval around it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +36,42 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Expense:
+    """What a customer is expected to cost, by name a sum on the log's scale each, and the interval around all of it.
+
+    Little brought and much spent seldom meet: a `share` of the costs' upper bound is taken from the lower bound of what
+    is brought. The upper bound of the value is that of what is brought, as a customer may cost nothing.
+    """
+
+    models: Mapping[str, Additive]
+    interval: Interval
+    share: float
+
+    def predict(self, rows: Array) -> dict[str, Array]:
+        """Predict each cost for rows of shape (n, features), in currency, of shape (n,)."""
+        return {name: model.predict(rows) for name, model in self.models.items()}
+
+    def less(self, brought: Array, low: Array, high: Array, rows: Array) -> tuple[Array, Array, Array]:
+        """Take the costs from what is brought and from its bounds, each of shape (n,): value, low and high."""
+        cost = np.asarray(sum(self.predict(rows).values(), np.zeros(len(rows))))
+        value, (_, most) = brought - cost, self.interval.around(cost, rows)
+        return value, np.minimum(low - self.share * most, value), np.maximum(high, value)
+
+
+@dataclass(frozen=True)
 class ValueModel:
-    """The expectation, as a sum on the log's scale, and its interval."""
+    """What is brought, as a sum on the log's scale, its interval, and the costs to take from it, where any are held."""
 
     expected: Additive
     interval: Interval
+    expense: Expense | None = None
 
     def predict(self, rows: Array) -> tuple[Array, Array, Array]:
-        """Predict expectation, low and high for rows of shape (n, features), in currency, each of shape (n,)."""
-        expected = self.expected.predict(rows)
-        return expected, *self.interval.around(expected, rows)
+        """Predict value, low and high for rows of shape (n, features), in currency, each of shape (n,)."""
+        brought = self.expected.predict(rows)
+        low, high = self.interval.around(brought, rows)
+        return self.expense.less(brought, low, high, rows) if self.expense else (brought, low, high)
+
+    def costs(self, rows: Array) -> dict[str, Array]:
+        """Predict each cost that is held, by name, in currency, of shape (n,)."""
+        return self.expense.predict(rows) if self.expense else {}

@@ -9,6 +9,19 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class ValueBreakdownAnswer(_Shape):
+    """How the predicted value is made up: what is brought, less each cost that the history holds."""
+
+    measure: str
+    """What the value counts, in words, such as "margin − cost to serve"."""
+    brought: float
+    """Predicted margin or revenue over the horizon, in the currency."""
+    cost_to_serve: float | None
+    """Predicted cost of keeping in touch; null where nothing tells it."""
+    credit_loss: float | None
+    """Predicted loss in bills given up; null where nothing tells it."""
+
+
 class BasisAnswer(_Shape):
     """What stands beside every score."""
 
@@ -34,7 +47,8 @@ class ScoresAnswer(BasisAnswer):
     churn_rank: float | None
     """Ranks only: the share of active customers with less risk; null where there is a probability, or no activity."""
     expected_value: float | None
-    """Predicted value over the horizon, in the currency; null where `ranks_only` holds `value`."""
+    """Predicted value over the horizon, in the currency, less the costs that are held; null where `ranks_only` holds
+    `value`."""
     value_low: float | None
     """The lower end of the interval that holds the value in four of five cases."""
     value_high: float | None
@@ -44,7 +58,9 @@ class ScoresAnswer(BasisAnswer):
     ranks_only: list[Literal["churn", "value"]]
     """Ranks only: what has no probability, or no amount, since too little has happened so far; the note says why."""
     value_measure: Literal["margin", "revenue"]
-    """What the value counts."""
+    """What the customer brings is counted in, before costs."""
+    value_breakdown: ValueBreakdownAnswer | None
+    """How the value is made up; null where `ranks_only` holds `value`."""
     currency: str
     """The currency of every amount (ISO 4217)."""
 
@@ -193,6 +209,8 @@ class AssumptionsAnswer(_Shape):
     """Margin in a unit of revenue; null where the value model counts margin itself."""
     retention_horizons: float
     """How many horizons of value a kept customer is worth."""
+    cost_to_serve: dict[str, float]
+    """The standard costs, by kind of contact, that the glossary stated and the value rests on where no source tells."""
 
 
 class BundleAnswer(_Shape):
@@ -248,7 +266,7 @@ class DecisionAnswer(_Shape):
     scores: ScoresAnswer
     """What the models say."""
     tier: str
-    """The customer's tier by predicted value."""
+    """The customer's tier by predicted value; the tier of record while the value stays near its floors."""
     terms: list[TermAnswer]
     """The glossary's terms that hold."""
     next_purchases: list[NextPurchaseAnswer]

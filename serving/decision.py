@@ -14,7 +14,7 @@ from serving.callers import Caller
 from serving.offers import Playbook
 from serving.policy import STATED_PRIORS, Breakdown, Candidate, Ruling, Withheld, arbitrate
 from serving.requests import Ask
-from serving.scores import NextPurchase, Reason, Scores
+from serving.scores import COSTS, NextPurchase, Reason, Scores, Worth
 from serving.situation import ages, situation_of
 
 _DIGITS = 6
@@ -106,8 +106,14 @@ class _Writer:
             "value_rank",
             "value_measure",
         )
-        told = {name: getattr(scores, name) for name in names}
+        told = {name: getattr(scores, name) for name in names} | {"value_breakdown": self.worth(scores.worth)}
         return told | {"ranks_only": list(scores.ranks_only), "currency": self.playbook.glossary.currency}
+
+    def worth(self, worth: Worth | None) -> dict[str, Any] | None:
+        if worth is None:
+            return None
+        costs = {name: worth.costs.get(name) for name in COSTS}
+        return {"measure": worth.measure, "brought": worth.brought} | costs
 
     def purchase(self, one: NextPurchase) -> dict[str, Any]:
         return _parts(one) | {"spoken": self.playbook.glossary.spoken(one.item)[self.language]}
@@ -149,10 +155,11 @@ class _Writer:
     def reasons(self, reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
         return [_parts(reason) | {"sentence": reason.sentence[self.language]} for reason in reasons]
 
-    def assumptions(self, scores: Scores) -> Mapping[str, float | None]:
+    def assumptions(self, scores: Scores) -> Mapping[str, Any]:
         stated = self.playbook.glossary.assumptions
         rate = stated.margin_rate if scores.value_measure == "revenue" else None
-        return {"margin_rate": rate, "retention_horizons": stated.retention_horizons}
+        told = {"margin_rate": rate, "retention_horizons": stated.retention_horizons}
+        return told | {"cost_to_serve": dict(scores.worth.assumed) if scores.worth else {}}
 
 
 def broken_down(breakdown: Breakdown) -> dict[str, Any]:

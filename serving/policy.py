@@ -176,7 +176,9 @@ def _weigh_retention(offer: Offer, situation: Situation, assumptions: Assumption
     scores = situation.scores
     if scores.churn_risk is None or scores.expected_value is None:
         return Withheld(offer, ARBITRATION, sentences.RANKED if scores.ranks_only else sentences.NO_RISK)
-    margin = scores.expected_value * (1.0 if scores.value_measure == "margin" else assumptions.margin_rate)
+    rate = 1.0 if scores.value_measure == "margin" else assumptions.margin_rate
+    cost = scores.worth.cost if scores.worth else 0.0
+    margin = (scores.expected_value + cost) * rate - cost
     stays = 1.0 - scores.churn_risk
     breakdown = Breakdown(
         propensity=offer.prior.accept,

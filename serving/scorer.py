@@ -1,6 +1,6 @@
 """From a row to scores: one customer in the middle of a call, or the whole base at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,9 +15,10 @@ from features.packed import CustomerEvents
 from models.additive import Additive
 from models.bundle import Bundle, Models
 from models.population import Active
-from models.ranks import Ranks, risks, worths
+from models.ranks import Ranks, costs, risks, worths
 from serving.ranking import Ranked, Ranker
-from serving.scores import NextPurchase, Reason, Scores
+from serving.scores import COSTS, NextPurchase, Reason, Scores, Worth
+from serving.tiers import Tiers, record_of, records_of
 
 REASONS = 3
 _RECENCY = CONTRACT.names.index("days_since_purchase")
@@ -33,6 +34,7 @@ class Scorer:
         self._models = bundle.models
         self._horizon = bundle.manifest["horizon"]
         self._active = Active(**bundle.manifest["active"])
+        self.tiers = Tiers.read(bundle.manifest)
         self._ranker = Ranker(bundle.models.next_purchase) if bundle.models.next_purchase else None
         self.default = _ranks_only(self._newcomer(), self._models)
 
@@ -71,9 +73,12 @@ class Scorer:
             value_low=low,
             value_high=high,
             value_rank=rank,
+            worth=self._worth(
+                expected, {name: float(one[0]) for name, one in costs(self._models.value, values).items()}
+            ),
             note=None,
         )
-        scores = replace(scores, tier=self.tier(scores.worth))
+        scores = replace(scores, tier=self.tiers.of(scores.standing, record_of(events)))
         return (self._whole(scores, row, events) if whole else scores), row
 
     def _whole(self, scores: Scores, row: FeatureRow, events: CustomerEvents) -> Scores:
@@ -87,22 +92,21 @@ class Scorer:
     def _ranked(self, scores: Scores, events: CustomerEvents, as_of: datetime) -> Scores:
         return _with(scores, self._ranker.rank(events, as_of)) if self._ranker else scores
 
-    def tier(self, expected: float) -> str:
-        """Name the tier of an expected value."""
-        for tier in self.bundle.manifest["tiers"]:
-            if expected >= tier["floor"]:
-                return str(tier["name"])
-        return str(self.bundle.manifest["tiers"][-1]["name"])
+    def _worth(self, expected: float | None, costs: Mapping[str, float]) -> Worth | None:
+        value = self.bundle.manifest["value"]
+        if expected is None:
+            return None
+        return Worth(value["said"], expected + sum(costs.values()), costs, value["assumed"])
 
     def score_base(self, known: Known) -> Iterator[pl.DataFrame]:
         """Score every customer with a history, a few thousand at a time; the same numbers as one by one."""
-        rows = rows_of(known)
+        rows, records = rows_of(known), records_of(known)
         for start in range(0, len(rows.customers), 5_000):
             chunk = np.zeros(len(rows.customers), dtype=bool)
             chunk[start : start + 5_000] = True
-            yield self._score_rows(known, rows.keep(chunk))
+            yield self._score_rows(known, rows.keep(chunk), records)
 
-    def _score_rows(self, known: Known, rows: FeatureMatrix) -> pl.DataFrame:
+    def _score_rows(self, known: Known, rows: FeatureMatrix, records: Mapping[str, str]) -> pl.DataFrame:
         bought = ~np.isnan(rows.values[:, _RECENCY])
         active = self._active.holds(rows.values)
         risk, risk_rank = (np.where(active, part, np.nan) for part in risks(self._models.churn, rows.values))
@@ -112,7 +116,12 @@ class Scorer:
             np.where(bought, part, np.nan if default is None else default)
             for part, default in zip(worths(self._models.value, rows.values), stand_in, strict=True)
         )
-        worth = rank if "value" in newcomer.ranks_only else expected
+        standing = rank if "value" in newcomer.ranks_only else expected
+        spent = {
+            name: np.where(bought, cost, newcomer.worth.costs[name] if newcomer.worth else 0.0)
+            for name, cost in costs(self._models.value, rows.values).items()
+        }
+        kept = [records.get(name) if had else None for name, had in zip(rows.customers, bought, strict=True)]
         ranked = self._ranker.base(known, rows.customers) if self._ranker else {}
         return pl.DataFrame(
             {
@@ -125,7 +134,9 @@ class Scorer:
                 "value_low": low,
                 "value_high": high,
                 "value_rank": rank,
-                "tier": [self.tier(value) for value in worth.tolist()],
+                "brought": sum(spent.values(), expected),
+                **{name: spent.get(name, np.full(len(expected), np.nan)) for name in COSTS},
+                "tier": [self.tiers.of(*each) for each in zip(standing.tolist(), kept, strict=True)],
                 "next_purchases": [_listed(ranked[one].likely if ranked else ()) for one in rows.customers],
                 "new_purchases": [_listed(ranked[one].new if ranked else ()) for one in rows.customers],
                 "bundle": [self.bundle_hash] * len(rows.customers),
@@ -142,7 +153,8 @@ class Scorer:
             value_low=means["low"],
             value_high=means["high"],
             value_measure=self.bundle.manifest["value_measure"],
-            tier=self.tier(means["expected"]),
+            worth=self._worth(means["expected"], {name: means[name] for name in COSTS if name in means}),
+            tier=self.tiers.plain(means["expected"]),
             next_purchases=(),
             horizon_days=self._horizon["days"],
             active_days=self._horizon["active_days"],
@@ -173,7 +185,7 @@ def _ranks_only(newcomer: Scores, models: Models) -> Scores:
         return replace(newcomer, ranks_only=only)
     rank = newcomer.expected_value
     return replace(
-        newcomer, ranks_only=only, value_rank=rank, expected_value=None, value_low=None, value_high=None
+        newcomer, ranks_only=only, value_rank=rank, expected_value=None, value_low=None, value_high=None, worth=None
     )  # fmt: skip
 
 

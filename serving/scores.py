@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+COSTS = ("cost_to_serve", "credit_loss")
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -29,6 +31,25 @@ class NextPurchase:
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """How an expected value is made up, in currency over the horizon: what is brought, less each cost that is held.
+
+    `measure` says it in words. `assumed` are the standard costs, by kind of contact, that the glossary stated where no
+    source told a cost.
+    """
+
+    measure: str
+    brought: float
+    costs: Mapping[str, float] = field(default_factory=dict)
+    assumed: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def cost(self) -> float:
+        """All costs together."""
+        return sum(self.costs.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """Churn risk, value and next likely purchases of one customer, and what they rest on.
 
@@ -36,7 +57,8 @@ class Scores:
     active (nothing bought within `active_days`), whom the churn model doesn't speak of. Where too little has happened
     for probabilities, or for amounts, `ranks_only` names "churn", or "value": those are then None, and `churn_rank` is
     the share of the active base with less risk, `value_rank` the share of the base with less value. `expected_value` is
-    currency over the horizon, in `value_measure` ("margin" or "revenue"); `value_low` and `value_high` bound
+    currency over the horizon: what is brought, in `value_measure` ("margin" or "revenue"), less the costs that are
+    held, as `worth` breaks it down; `value_low` and `value_high` bound
     it with 80 % probability. `next_purchases` are the likeliest candidates; `chances` holds the probability of every
     candidate, and `population` the share of all customers who lately bought an item, for items that are no
     candidates of this customer; `new_purchases` are the likeliest of what the customer hasn't bought before, and
@@ -49,6 +71,7 @@ class Scores:
     value_low: float | None
     value_high: float | None
     value_measure: str
+    worth: Worth | None
     tier: str
     next_purchases: tuple[NextPurchase, ...]
     horizon_days: int
@@ -65,7 +88,7 @@ class Scores:
     ranks_only: tuple[str, ...] = ()
 
     @property
-    def worth(self) -> float:
+    def standing(self) -> float:
         """What customers are ordered by: the expected value, or where there is none the rank by it."""
         return (self.value_rank or 0.0) if self.expected_value is None else self.expected_value
 

@@ -94,12 +94,13 @@ def ages(
     seconds, None where nothing is ranked. The bundle's age counts from the moment whose history it was trained on, in
     days.
     """
-    now = microseconds(as_of)
+    # A tier of record is our own word of the customer, and no news.
+    now, told = microseconds(as_of), events.kind != _CODES["tier"]
     return {
         "features_as_of": as_of.isoformat(),
-        "events": len(events),
-        "newest_event_seconds": (now - int(events.occurred_at.max())) / 1e6 if len(events) else None,
-        "newest_record_seconds": (now - int(events.recorded_at.max())) / 1e6 if len(events) else None,
+        "events": int(told.sum()),
+        "newest_event_seconds": (now - int(events.occurred_at[told].max())) / 1e6 if told.any() else None,
+        "newest_record_seconds": (now - int(events.recorded_at[told].max())) / 1e6 if told.any() else None,
         "next_purchases_seconds": (as_of - ranked_as_of).total_seconds() if ranked_as_of else None,
         "bundle_days": round((now - microseconds(trained_at)) / DAY, 3),
     }

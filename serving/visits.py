@@ -24,7 +24,7 @@ def in_order(valued: Iterable[Valued], now: datetime) -> list[Valued]:
     """Order visits by predicted value or its rank, then by the longest wait (none without a moment), then by id."""
 
     def place(one: Valued) -> tuple[float, datetime, str]:
-        return -one.scores.worth, one.visit.requested_at or now, one.visit.visit_id
+        return -one.scores.standing, one.visit.requested_at or now, one.visit.visit_id
 
     return sorted(valued, key=place)
 
@@ -57,7 +57,7 @@ def why(one: Valued, language: str, currency: str) -> str:
     said = sentences.say(
         sentences.VISIT_RANKED if ranked else sentences.VISIT,
         language,
-        value=f"{scores.worth:.0%}" if ranked else f"{scores.worth:,.2f}",
+        value=f"{scores.standing:.0%}" if ranked else f"{scores.standing:,.2f}",
         currency=currency,
         days=scores.horizon_days,
         risk=_risk(scores, language),

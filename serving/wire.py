@@ -154,7 +154,7 @@ class InteractionRequest(_Shape):
     amount: Money = Field(default=0.0, examples=[5.98])
     """The amount in the playbook's currency; negative when given back."""
     margin: Money | None = Field(default=None, examples=[1.5])
-    """The margin in the same currency, where it is known."""
+    """The margin in the same currency, where it is known; of what isn't sold, minus what it cost."""
     discount: Money = Field(default=0.0, examples=[0.4])
     """The discount in the same currency."""
     body: Words = Field(default={}, examples=[{"value": "35-44"}])

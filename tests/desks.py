@@ -17,7 +17,7 @@ from models.basis import Basis
 from models.population import Active
 from serving.desk import Desk
 from serving.offers import Playbook, load_playbook
-from serving.scores import NextPurchase, Reason, Scores
+from serving.scores import NextPurchase, Reason, Scores, Worth
 
 NOW = datetime(2018, 1, 2, 9, 30, tzinfo=UTC)
 SCORES = Scores(
@@ -26,6 +26,7 @@ SCORES = Scores(
     value_low=60.0,
     value_high=200.0,
     value_measure="revenue",
+    worth=Worth("revenue", 120.0),
     tier="high",
     next_purchases=(
         NextPurchase("FLUID MILK WHITE ONLY", "type", 0.5, True),

@@ -33,7 +33,8 @@ def _manifest() -> dict[str, Any]:
             "choose_days": 28,
             "test": "2024-02-02T00:00:00",
         },
-        "value_measure": "revenue",
+        "value": {"said": "revenue", "told": {}, "assumed": {}},
+        "tier_band": 0.1,
         "level": "type",
         "currency": "EUR",
         "seed": 7,
@@ -68,7 +69,7 @@ def test_a_card_says_what_a_reader_must_know(figures: list[Figure]):
         "**B**\n\n- Churn ties with recency.\n\nNo alarm.",
         "It isn't meant for decisions on credit",
         "| horizon | 28 days (90 % of gaps end within 27 days) |",
-        "| tiers, by expected value | top from 310.00, base from 0.00 |",
+        "| tiers, by expected value | top from 310.00, base from 0.00; kept within 10 % of a floor |",
         "| learned from | 2 cutoffs, 2023-11-01 to 2024-01-05 |",
         "| chosen on | 28 days each from 2023-12-22 and 2024-01-05 |",
         "| lapsed | active, and buys nothing for the next 28 days |",
@@ -145,7 +146,17 @@ def test_a_card_shows_groups_and_how_value_is_spread(figures: list[Figure]):
     assert "### Value, by tenure" in text
     assert "| 90 to 364 days | 10 | normalised Gini | 1.0000 |" in text
     assert "| 20 % | 37.8 % | 20 % | 37.8 % |" in text
-    assert "2 customers enter the top 20 % of 10 and as many leave it. Those who enter hold 37.8 % of" in text
+    assert "2 customers enter the top 20 % of 10, and as many of the 2 in the top tier by revenue aren't in" in text
+    assert "Those who enter hold 37.8 % of the value, those who leave 2.2 %. movers.csv lists" in text
+
+
+def test_a_card_says_what_value_counts_how_far_it_is_told_and_what_is_assumed(figures: list[Figure]):
+    value = {"said": "margin − cost to serve", "told": {"cost_to_serve": 0.75}, "assumed": {"visit": 60.0}}
+    text = card(_manifest() | {"value": value}, figures)
+    assert (
+        "| value | margin − cost to serve over 28 days, in EUR; 75 % of events tell their cost to serve; a visit is"
+        " assumed to cost 60.00 EUR |"
+    ) in text
 
 
 def test_a_leaderboard_ranks_the_model_among_the_rules(figures: list[Figure]):

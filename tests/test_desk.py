@@ -71,7 +71,10 @@ def test_a_decision_says_what_it_rests_on(desk: Desk) -> None:
     assert body["row"]["values"][CONTRACT.names.index("days_since_purchase")] == 3.0
     assert None in body["row"]["values"]
     assert (body["ages"]["newest_event_seconds"], body["ages"]["bundle_days"]) == (3 * 86_400.0, 2.0)
-    assert body["assumptions"] == {"margin_rate": 0.25, "retention_horizons": 6.0}
+    assert body["scores"]["value_breakdown"] == {
+        "measure": "revenue", "brought": 120.0, "cost_to_serve": None, "credit_loss": None
+    }  # fmt: skip
+    assert body["assumptions"] == {"margin_rate": 0.25, "retention_horizons": 6.0, "cost_to_serve": {}}
     assert (body["effects"], body["chosen_probability"]) == ("stated priors", 1.0)
     assert body["tier"] == "high"
     assert [one["spoken"] for one in body["next_purchases"]] == ["milk", "ground coffee"]

@@ -76,6 +76,19 @@ def test_a_glossary_says_its_assumptions(tmp_path: Path) -> None:
     assert (glossary.horizon_days, glossary.active_days) == (None, None)
 
 
+def test_standard_costs_and_the_band_of_tiers_may_be_stated(tmp_path: Path) -> None:
+    plain = loaded(tmp_path, SMALL)
+    assert (plain.assumptions.cost_to_serve, plain.tier_band) == ({}, 0.1)
+    stated = loaded(tmp_path, "tier_band = 0.2\n" + SMALL + "[assumptions.cost_to_serve]\nvisit = 60\n")
+    assert (stated.assumptions.cost_to_serve, stated.tier_band) == ({"visit": 60.0}, 0.2)
+    with pytest.raises(PlaybookError) as refused:
+        loaded(tmp_path, SMALL + "[assumptions.cost_to_serve]\ncall = 4\n")
+    assert str(refused.value) == (
+        "glossary.toml, assumptions, cost_to_serve: expected only inquiry, complaint, contact, visit, campaign; found"
+        " 'call'"
+    )
+
+
 def test_the_horizon_can_be_set(tmp_path: Path) -> None:
     glossary = loaded(tmp_path, SMALL + "[horizon]\ndays = 14\nactive_days = 40\n")
     assert (glossary.horizon_days, glossary.active_days) == (14, 40)
@@ -159,7 +172,7 @@ def test_an_item_without_a_spoken_name_is_said_in_small_letters(tmp_path: Path) 
         (
             ('region = "KR"', 'region = "KR"\nlanguage = "en"'),
             "glossary.toml: expected only languages, tiers, terms, churn, horizon, next_purchase, currency, "
-            "region, assumptions, items; found 'language'; did you mean languages?",
+            "region, assumptions, tier_band, items; found 'language'; did you mean languages?",
         ),
         (
             ('["en", "ko"]', '["en", "jp"]'),

@@ -19,7 +19,7 @@ from models.bundle import Models, load, write
 from models.calibration import Calibration
 from models.next_purchase import NextPurchaseModel
 from models.trees import Trees
-from models.value import Interval, ValueModel
+from models.value import Expense, Interval, ValueModel
 from tests.making import AS_OF, filled, happened
 from tests.properties.test_model_laws import booster, parts, rows_at_random
 from training.boosting import Fit, boost
@@ -65,6 +65,36 @@ def test_what_is_loaded_predicts_what_was_written_bit_by_bit(tmp_path: Path, of_
         assert np.array_equal(loaded, before)
     assert [type(part) for part in bundle.models.churn.parts] == [type(part) for part in EVERY.parts]
     assert (bundle.models.value.interval.trees is not None) == of_trees
+
+
+def test_costs_come_back_and_a_bundle_without_them_holds_none(tmp_path: Path):
+    models = {
+        "cost_to_serve": Additive("log", (booster("gamma"),), (1.0,)),
+        "credit_loss": Additive("log", (), (), -1.0),
+    }
+    costly = replace(value(True), expense=Expense(models, Interval(2.0, *SHARES, None), 0.4))
+    write(tmp_path / "costly", Models(EVERY, costly, None), MANIFEST)
+    loaded = load(tmp_path / "costly").models.value
+    for one, before in zip(loaded.predict(ROWS), costly.predict(ROWS), strict=True):
+        assert np.array_equal(one, before)
+    for name, cost in costly.costs(ROWS).items():
+        assert np.array_equal(loaded.costs(ROWS)[name], cost)
+    write(tmp_path / "plain", Models(EVERY, value(True), None), MANIFEST)
+    plain = load(tmp_path / "plain")
+    assert plain.models.value.expense is None
+    assert plain.models.value.costs(ROWS) == {}
+    assert not [name for name in plain.manifest["files"] if "cost" in name]
+
+
+def test_a_value_is_what_is_brought_less_every_cost_and_lies_within_its_bounds():
+    models = {name: Additive("log", (), (), float(np.log(cost))) for name, cost in (("a", 3.0), ("b", 4.0))}
+    brought, low, _ = value(False).predict(ROWS)
+    costly = replace(value(False), expense=Expense(models, Interval(2.0, *SHARES, None), 0.4))
+    net, net_low, net_high = costly.predict(ROWS)
+    np.testing.assert_allclose(net, brought - 7)
+    assert (net_low <= net).all()
+    assert (net <= net_high).all()
+    assert (net_low <= low).all()
 
 
 @pytest.mark.parametrize("kind", list(parts()))

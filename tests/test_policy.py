@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from features.expressions import Vocabulary, compile_rule
 from serving.offers import LAYERS, NEXT, Lever, Offer, Prior, Rule, Weight
 from serving.policy import Ruling, Situation, arbitrate
-from serving.scores import Scores
+from serving.scores import Scores, Worth
 from tests.desks import NOW, SCORES, playbook
 
 ASSUMPTIONS = playbook().glossary.assumptions
@@ -75,6 +75,15 @@ def test_a_retention_offer_is_worth_the_customers_it_keeps_less_what_it_costs() 
 def test_a_value_that_counts_margin_is_not_reduced_again() -> None:
     (one,) = ruled(VOUCHER, at=situation(replace(SCORES, value_measure="margin"))).ranked
     assert one.breakdown.margin == 120.0
+
+
+def test_costs_are_taken_from_the_margin_of_what_is_brought() -> None:
+    costly = Worth("revenue − cost to serve", 120.0, {"cost_to_serve": 20.0})
+    (one,) = ruled(VOUCHER, at=situation(replace(SCORES, expected_value=100.0, worth=costly))).ranked
+    # A quarter of 120 is margin, and 20 go to serving.
+    assert one.breakdown.margin == 10.0
+    lost = replace(SCORES, expected_value=-10.0, worth=replace(costly, costs={"cost_to_serve": 130.0}))
+    assert [one.offer for one in ruled(VOUCHER, at=situation(lost)).withheld] == [VOUCHER]
 
 
 def test_where_the_chance_of_buying_anyway_comes_from_is_said() -> None:

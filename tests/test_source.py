@@ -68,7 +68,7 @@ def test_a_missing_key_is_named(tmp_path):
 def test_an_unknown_field_names_the_nearest(tmp_path):
     assert complaint(tmp_path, SALES.replace("amount =", "amounts =")) == (
         "shop.toml, table sales: expected only the fields reference, occurred_at, kind, recorded_at, time_zone, "
-        "channel, product, place, quantity, amount, unit_price, margin, discount; found amounts (nearest: amount)"
+        "channel, product, place, quantity, amount, unit_price, margin, cost, discount; found amounts (nearest: amount)"
     )
 
 
@@ -139,7 +139,7 @@ def test_a_constant_that_cannot_stand_is_refused(tmp_path, constants, expected):
 
 def test_a_translation_into_an_unknown_word_is_refused(tmp_path):
     tables = SALES.replace("constants", 'kinds = { sold = "bought" }\n#')
-    assert complaint(tmp_path, tables).endswith("offer_returned, void; found bought")
+    assert complaint(tmp_path, tables).endswith("offer_returned, void, write_off, tier; found bought")
     assert complaint(tmp_path, SALES + 'channels = { shop = "stores" }').endswith("found stores (nearest: store)")
 
 

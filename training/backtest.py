@@ -13,6 +13,8 @@ from models.population import Active
 from training.baselines import churn_baselines, value_baselines
 from training.boosting import Fit
 from training.churn import train_churn
+from training.costing import train_costs
+from training.costs import Costs
 from training.cutoffs import Cutoffs, plan_cutoffs
 from training.dataset import Progress, Window, Windows
 from training.evaluation import Figure, interval_figures, judge
@@ -104,15 +106,17 @@ def past_moments(horizon: Horizon, months: int) -> list[datetime]:
 def _judged(known: Known, horizon: Horizon, moment: datetime, manifest: Mapping[str, Any], fit: Fit) -> Past:
     cutoffs, then = _planned(horizon, moment)
     active, measure, days = Active(**manifest["active"]), manifest["value_measure"], horizon.days
+    costs = Costs.read(manifest)
     # What was recorded after the moment is in nothing that is learned from.
-    windows = Windows(known.at(moment), active, measure)
-    test = Windows(known, active, measure).at(moment, days)
+    windows = Windows(known.at(moment), active, measure, costs)
+    test = Windows(known, active, measure, costs).at(moment, days)
     made = [*(windows.at(one, days) for one in cutoffs.learn), test]
     fits = windows.fits(cutoffs.moments[:-1]) and test.process is not None
     enough, now = allowed(made, fits, cutoffs, then), (test.rows, test.process)
     chosen = {model: _only(enough, manifest["chosen"][model]["candidate"]) for model in ("churn", "value")}
     churn = train_churn(windows, made, cutoffs, now, chosen["churn"], fit)
-    value = train_value(windows, made, cutoffs, now, chosen["value"], fit)
+    costings = train_costs(windows, made, cutoffs, now, enough, fit)
+    value = train_value(windows, made, cutoffs, now, chosen["value"], fit, costings)
     return _past(made, churn.tested[test.active], value.tested, fit.seed)
 
 
@@ -134,11 +138,11 @@ def _only(enough: Allowed, candidate: str) -> _Only:
 def _past(made: Sequence[Window], risk: Array, tested: tuple[Array, Array, Array], seed: int) -> Past:
     *learn, test = made
     expected, low, high = tested
-    lapsed, came = test.of_active.lapsed, test.brought
+    lapsed, came = test.of_active.lapsed, test.net
     figures = (
         *judge("churn", CHURN, lapsed, risk, churn_baselines(learn, test), seed),
         *judge("value", VALUE, came, expected, value_baselines(learn, test), seed),
-        *interval_figures(test.value, low, high, seed, expected),
+        *interval_figures(test.value - test.cost, low, high, seed, expected),
     )
     rates = (len(lapsed), float(risk.mean()), float(lapsed.mean()))
     return Past(test.cutoff, *rates, len(came), float(expected.sum()), float(came.sum()), figures)

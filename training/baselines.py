@@ -38,7 +38,7 @@ def churn_baselines(windows: Sequence[Window], test: Window) -> dict[str, Array]
 
 def value_baselines(windows: Sequence[Window], test: Window) -> dict[str, Array]:
     """Predict the test's customers by past spend, times the factor that makes past totals right."""
-    total = sum(window.value.sum() for window in windows)
+    total = sum((window.value - window.cost).sum() for window in windows)
     found = {}
     for name, column in _VALUE.items():
         past = sum(window.rows.column(column).sum() for window in windows)

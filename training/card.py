@@ -28,11 +28,11 @@ def card(
     """Write a bundle's card as Markdown.
 
     Of the manifest it reads `as_of`, `customers`, `active` (`kind`, `days`), `horizon` (`days`, `why`), `cutoffs`
-    (`learn`, `choose`, `choose_days`, `test`), `value_measure`, `level` ("" without products), `currency`, `seed`,
-    `git_commit`, `tiers`, `grade`, `grade_reasons`, `alarms`, `chosen` (by model: `candidate`, `ladder`),
-    `totals_claimed`, `minimum` and `ranks_only`; all must be there, but `chosen` may lack a model, and `tuned` is there
-    only if trees were searched. `lorenz` is the table of the test window; `moved` is None unless both revenue and
-    profit are known.
+    (`learn`, `choose`, `choose_days`, `test`), `level` ("" without products), `currency`, `seed`,
+    `git_commit`, `value` (`said`, `told`, `assumed`), `tiers`, `tier_band`, `grade`, `grade_reasons`, `alarms`,
+    `chosen` (by model: `candidate`, `ladder`), `totals_claimed`, `minimum` and `ranks_only`; all must be there, but
+    `chosen` may lack a model, and `tuned` is there only if trees were searched. `lorenz` is the table of the test
+    window; `moved` is None unless both revenue and profit are known.
     """
     sections = (
         ("Grade", _grade(manifest)),
@@ -43,7 +43,7 @@ def card(
         ("Figures on the test window", _figures(figures)),
         ("By group", _groups(groups)),
         ("Calibration", _calibration(figures)),
-        ("How value is spread", _spread(lorenz, moved)),
+        ("How value is spread", _spread(lorenz, moved, manifest["value"]["said"])),
         ("Limits", _limits(manifest)),
         ("How to make it again", _again(manifest)),
     )
@@ -72,9 +72,12 @@ def _data(manifest: Mapping[str, Any]) -> Iterator[str]:
             ("horizon", f"{horizon['days']} days ({horizon['why']})"),
             ("active", active),
             ("lapsed", lapsed),
-            ("value", f"{manifest['value_measure']} over {horizon['days']} days, in {manifest['currency']}"),
+            ("value", _value(manifest)),
             *((f"{TITLES[model].lower()} gives", why) for model, why in manifest["ranks_only"].items()),
-            ("tiers, by rank" if "value" in manifest["ranks_only"] else "tiers, by expected value", tiers),
+            (
+                "tiers, by rank" if "value" in manifest["ranks_only"] else "tiers, by expected value",
+                f"{tiers}; kept within {_percent(manifest['tier_band'])} of a floor",
+            ),
             ("next purchase", f"by {manifest['level']}" if manifest["level"] else "none: purchases name no product"),
             ("learned from", f"{len(learn)} cutoffs, {learn[0][:10]} to {learn[-1][:10]}"),
             ("chosen on", _choosing(manifest["cutoffs"])),
@@ -82,6 +85,14 @@ def _data(manifest: Mapping[str, Any]) -> Iterator[str]:
         ],
         texts=2,
     )  # fmt: skip
+
+
+def _value(manifest: Mapping[str, Any]) -> str:
+    """Say what value counts, how far the sources tell its costs, and what is assumed."""
+    value, currency = manifest["value"], manifest["currency"]
+    told = [f"{_percent(share)} of events tell their {name.replace('_', ' ')}" for name, share in value["told"].items()]
+    assumed = [f"a {kind} is assumed to cost {cost:,.2f} {currency}" for kind, cost in value["assumed"].items()]
+    return "; ".join([f"{value['said']} over {manifest['horizon']['days']} days, in {currency}", *told, *assumed])
 
 
 def _churn(manifest: Mapping[str, Any]) -> tuple[str, str]:
@@ -173,17 +184,22 @@ def _calibration(figures: Sequence[Figure]) -> Iterator[str]:
             )
 
 
-def _spread(lorenz: tuple[str, Sequence[Captured]] | None, moved: Movers | None) -> Iterator[str]:
+def _spread(
+    lorenz: tuple[str, Sequence[Captured]] | None, moved: Movers | None, said: str
+) -> Iterator[str]:  # fmt: skip
     if lorenz is not None:
         rule, rows = lorenz
         columns = ("customers, from the top", "ours", f"best simple rule ({rule})", "perfect order")
         cells = [(row.customers, row.ours, row.best_rule, row.perfect) for row in rows]
         yield table(columns, [tuple(_percent(cell) for cell in row) for row in cells])
     if moved is not None:
+        top = max(1, round(moved.top * moved.customers))
         yield (
-            f"Ranked by profit in place of revenue, {moved.entering:,} customers enter the top {_percent(moved.top)} of"
-            f" {moved.customers:,} and as many leave it. Those who enter hold {_percent(moved.profit_of_entering)} of"
-            f" expected profit, those who leave {_percent(moved.profit_of_leaving)}."
+            f"Ranked by {said} in place of revenue, as both came in the test window, {moved.entering:,} customers enter"
+            f" the top {_percent(moved.top)} of {moved.customers:,}, and as many of the {top:,} in the top tier by"
+            " revenue aren't in the top tier by value."
+            f" Those who enter hold {_percent(moved.profit_of_entering)} of the value, those who leave"
+            f" {_percent(moved.profit_of_leaving)}. movers.csv lists who is in another tier."
         )
 
 

@@ -1,8 +1,8 @@
 """Rows and labels at every cutoff, stacked."""
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -18,17 +18,22 @@ from features.history import Known
 from models.lifetime import Process
 from models.population import Active
 from training import labels
+from training.costs import Costs
 from training.horizon import Horizon
 from training.lifetime import fit_process
 
 Moment = tuple[FeatureMatrix, Process | None]
 Progress = Callable[[str, int, int], None]
+NO_COSTS = Costs()
 _MOST_CUSTOMERS = 3_000
 
 
 @dataclass(frozen=True)
 class Window:
-    """One cutoff: everybody's row, who is active, what happened next, and how customers bought and left until then."""
+    """One cutoff: everybody's row, who is active, what happened next, and how customers bought and left until then.
+
+    `value` is the margin or the revenue that came, `costs` what came of each cost that is held, all of one shape.
+    """
 
     cutoff: datetime
     rows: FeatureMatrix
@@ -36,16 +41,28 @@ class Window:
     active: npt.NDArray[np.bool_]
     lapsed: Array
     value: Array
+    costs: Mapping[str, Array] = field(default_factory=dict)
 
     def keep(self, which: npt.NDArray[np.bool_]) -> "Window":
         """Keep some customers; `which` is boolean, of their number."""
         parts = (self.active[which], self.lapsed[which], self.value[which])
-        return Window(self.cutoff, self.rows.keep(which), self.process, *parts)
+        costs = {name: cost[which] for name, cost in self.costs.items()}
+        return Window(self.cutoff, self.rows.keep(which), self.process, *parts, costs)
 
     @property
     def brought(self) -> Array:
         """What each customer brought; what was given back beyond what was bought counts as zero."""
         return np.asarray(np.maximum(self.value, 0.0))
+
+    @property
+    def cost(self) -> Array:
+        """What each customer cost in all."""
+        return np.asarray(sum(self.costs.values(), np.zeros(len(self.value))))
+
+    @property
+    def net(self) -> Array:
+        """What each customer brought less what it cost: the value."""
+        return self.brought - self.cost
 
     @property
     def of_active(self) -> "Window":
@@ -73,8 +90,8 @@ def value_measure(known: Known) -> str:
 class Windows:
     """The windows of a history, each computed once; labels are over a number of days."""
 
-    def __init__(self, known: Known, active: Active, measure: str) -> None:
-        self._known, self.active = known, active
+    def __init__(self, known: Known, active: Active, measure: str, costs: Costs = NO_COSTS) -> None:
+        self._known, self.active, self._costs = known, active, costs
         self._column = "margin" if measure == "margin" else "amount"
         self._made: dict[datetime, Moment] = {}
         self._labelled: dict[tuple[datetime, int, Active], Window] = {}
@@ -107,6 +124,7 @@ class Windows:
             self.active.holds(rows.values),
             labels.left(self._known, self.active.kind, rows.customers, cutoff, span),
             labels.value(self._known, rows.customers, cutoff, span, self._column),
+            self._costs.came(self._known, rows.customers, cutoff, span),
         )
 
 

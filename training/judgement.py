@@ -19,10 +19,10 @@ from training.evaluation import Figure, interval_figures, judge
 from training.grading import Verdict, alarms, grade, grade_ranks
 from training.groups import TENURES, GroupFigure, by_group, tenure_bands
 from training.leaderboard import leaderboard
-from training.lorenz import lorenz_table
+from training.lorenz import lorenz_table, movers, moving
 from training.metrics import CHURN_METRICS, VALUE_METRICS, Campaign
 from training.ranks import orders
-from training.tiers import tier_floors
+from training.tiers import tiers_of
 
 _OF_ORDERS = ("AUC", "average precision", "lift of the top fifth")
 _GROUPED = {"churn": ("AUC", "log loss", "ECE"), "value": ("normalised Gini", "bias of the total")}
@@ -32,7 +32,8 @@ _GROUPED = {"churn": ("AUC", "log loss", "ECE"), "value": ("normalised Gini", "b
 class Tested:
     """What the twins that hadn't seen the test window said of it, shape (n,) each; risk is NaN for who isn't active.
 
-    `ranks` says of the models that only rank why they do: risk is then a rank, and of value nothing can be judged.
+    `expected`, `low` and `high` are of the net value: what is brought less what it costs. `ranks` says of the models
+    that only rank why they do: risk is then a rank, and of value nothing can be judged.
     """
 
     window: Window
@@ -50,7 +51,7 @@ class Judgement:
         self.tested, self._seed = tested, seed
         self._active = tested.window.active
         self._lapsed = tested.window.lapsed[self._active]
-        self._value = tested.window.brought
+        self._value = tested.window.net
         self._orders = "churn" in tested.ranks
         self._metrics = {name: CHURN_METRICS[name] for name in _OF_ORDERS} if self._orders else CHURN_METRICS
         self._churn_rules = orders(tested.window) if self._orders else churn_baselines(learned, tested.window)
@@ -65,7 +66,8 @@ class Judgement:
         churn = self._churn(self._metrics, everyone) if not self._orders or _differs(self._lapsed) else []
         if "value" in tested.ranks:
             return churn
-        bounds = interval_figures(tested.window.value, tested.low, tested.high, self._seed, tested.expected)
+        came = tested.window.value - tested.window.cost
+        bounds = interval_figures(came, tested.low, tested.high, self._seed, tested.expected)
         return [*churn, *self._worth(VALUE_METRICS, everyone), *bounds]
 
     def verdict(self, figures: Sequence[Figure]) -> tuple[Verdict, list[str]]:
@@ -76,14 +78,24 @@ class Judgement:
         warned = alarms(figures, active.rows.values, CONTRACT.names, active.lapsed)
         return grade(figures, warned), warned
 
-    def documents(self, manifest: Mapping[str, Any], figures: Sequence[Figure]) -> dict[str, str]:
-        """Write the leaderboard and the model card, as Markdown by file name."""
+    def documents(
+        self, manifest: Mapping[str, Any], figures: Sequence[Figure], revenue: Array | None
+    ) -> dict[str, str]:  # fmt: skip
+        """Write the leaderboard, the model card, and who moves between rankings, by file name.
+
+        `revenue` is what came of it in the test window, None where value is that revenue; then nobody moves.
+        """
         board = leaderboard(figures, manifest["chosen"])
         if "value" in self.tested.ranks:
             return {"leaderboard.md": board, "model_card.md": card(manifest, figures)}
         spread = lorenz_table(self._value, self.tested.expected, self._value_rules)
         shares = {tier["name"]: tier["share"] for tier in manifest["tiers"]}
-        return {"leaderboard.md": board, "model_card.md": card(manifest, figures, self._groups(shares), spread)}
+        moved = None if revenue is None else movers(revenue, self._value, next(iter(shares.values())))
+        written = card(manifest, figures, self._groups(shares), spread, moved)
+        told = {"leaderboard.md": board, "model_card.md": written}
+        if revenue is not None:
+            told["movers.csv"] = moving(self.tested.window.rows.customers, revenue, self._value, shares)
+        return told
 
     def drawn(self, churn: Additive | Ranks) -> dict[str, str]:
         """Draw what the churn model reads, its reliability, its profit, and the value captured; SVG by name.
@@ -106,8 +118,7 @@ class Judgement:
 
     def _groups(self, shares: Mapping[str, float]) -> list[GroupFigure]:
         expected = self.tested.expected
-        floors = np.array([*tier_floors(expected, list(shares.values())), -np.inf])
-        tiers = np.array(list(shares))[(expected[:, None] >= floors).argmax(axis=1)]
+        tiers = tiers_of(expected, shares)
         tenures = tenure_bands(self.tested.window.rows.column("tenure_days"))
         return [
             *by_group("tier", shares, tiers, self._of_group),

@@ -1,12 +1,13 @@
 """What happened next: the only module that may look past a cutoff."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 
 from features.clock import microseconds
-from features.events import SCALE
+from features.events import SCALE, scaled
 from features.feature import Array
 from features.history import Known
 
@@ -31,16 +32,33 @@ def left(known: Known, kind: str, customers: tuple[str, ...], cutoff: datetime, 
 
 def value(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta, measure: str) -> Array:
     """Sum each customer's `measure` ("amount" or "margin") over purchases less returns, in currency."""
-    following = _following(known, cutoff, horizon, ("purchase", "return"))
-    totals = following.group_by("customer").agg(pl.col(measure).sum())
-    found = dict(zip(totals["customer"], totals[measure], strict=True))
-    return np.array([found.get(customer, 0) / SCALE for customer in customers], dtype=np.float64)
+    return _summed(_following(known, cutoff, horizon, ("purchase", "return")), pl.col(measure), customers)
+
+
+def cost(
+    known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta,
+    kinds: tuple[str, ...], standard: Mapping[str, float],
+) -> Array:  # fmt: skip
+    """Sum what each customer cost by events of some kinds, in currency; what was won back beyond that counts as zero.
+
+    `standard` costs, by kind, stand in for the events that don't tell theirs.
+    """
+    following = _following(known, cutoff, horizon, kinds)
+    stated = {kind: scaled(standard.get(kind, 0.0)) for kind in kinds}
+    each = (-pl.col("margin")).fill_null(pl.col("kind").replace_strict(stated, return_dtype=pl.Int64))
+    return np.asarray(np.maximum(_summed(following, each, customers), 0.0))
 
 
 def bought(known: Known, cutoff: datetime, horizon: timedelta, level: str) -> set[tuple[str, str]]:
     """List the (customer, item) pairs bought in `[cutoff, cutoff + horizon)`."""
     following = _following(known, cutoff, horizon, ("purchase",)).filter(pl.col(level) != "")
     return set(following.select("customer", level).unique().iter_rows())
+
+
+def _summed(following: pl.DataFrame, what: pl.Expr, customers: tuple[str, ...]) -> Array:
+    totals = following.group_by("customer").agg(total=what.sum())
+    found = dict(zip(totals["customer"], totals["total"], strict=True))
+    return np.array([found.get(customer, 0) / SCALE for customer in customers], dtype=np.float64)
 
 
 def _following(known: Known, cutoff: datetime, horizon: timedelta, kinds: tuple[str, ...]) -> pl.DataFrame:

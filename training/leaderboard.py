@@ -7,7 +7,10 @@ from training.evaluation import CHURN_METRICS, VALUE_METRICS, Figure
 from training.grading import HEADLINES
 from training.markdown import between, number, table
 
-TITLES = {"churn": "Churn", "value": "Value", "next_purchase": "Next purchase"}
+TITLES = {
+    "churn": "Churn", "value": "Value", "cost_to_serve": "Cost to serve", "credit_loss": "Credit loss",
+    "next_purchase": "Next purchase",
+}  # fmt: skip
 _OURS, _ALIKE = "**this model**", "everyone alike, at the true mean"
 _SIGNS = {name: sign for name, (_, sign) in (CHURN_METRICS | VALUE_METRICS).items()}
 

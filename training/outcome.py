@@ -16,6 +16,7 @@ from models.bundle import Bundle
 from models.population import Active
 from models.ranks import risks, worths
 from training import labels
+from training.costs import Costs
 from training.dataset import Windows
 from training.evaluation import CHURN_METRICS, VALUE_METRICS, Figure, interval_figures, judge
 from training.horizon import Horizon, choose_horizon
@@ -56,7 +57,8 @@ def compare(known: Known, ours: Bundle, other: Bundle) -> Comparison:
     rules = [Active(**one.manifest["active"]) for one in bundles]
     cutoff = from_microseconds(horizon.end) - timedelta(days=horizon.days)
     # Both speak of whoever is active under the narrower rule.
-    windows = Windows(known, min(rules, key=lambda rule: rule.days), ours.manifest["value_measure"])
+    narrower, costs = min(rules, key=lambda rule: rule.days), Costs.read(ours.manifest)
+    windows = Windows(known, narrower, ours.manifest["value_measure"], costs)
     window = windows.at(cutoff, horizon.days)
     active, rows = window.of_active, window.rows.values
     check_lapses(active.lapsed, cutoff)
@@ -64,7 +66,7 @@ def compare(known: Known, ours: Bundle, other: Bundle) -> Comparison:
     risk, their_risk = (risks(one.models.churn, active.rows.values)[0] for one in bundles)
     worth, their_worth = (worths(one.models.value, rows)[0] for one in bundles)
     figures = judge("churn", CHURN, active.lapsed, risk, {beside: their_risk}, seed)
-    figures += judge("value", VALUE, window.brought, worth, {beside: their_worth}, seed)
+    figures += judge("value", VALUE, window.net, worth, {beside: their_worth}, seed)
     unfair = tuple(_seen(one, cutoff) for one in bundles if one.as_of > cutoff)
     return Comparison(cutoff, horizon.days, len(rows), len(active.lapsed), tuple(figures), unfair)
 
@@ -114,7 +116,7 @@ def _check_alike(ours: Bundle, other: Bundle) -> None:
 def question(manifest: Mapping[str, Any]) -> str:
     """Say what a bundle answers; only bundles of one question can be compared."""
     kind = manifest["active"]["kind"]
-    return f"churn by {kind} and {manifest['value_measure']} over {manifest['horizon']['days']} days"
+    return f"churn by {kind} and {manifest['value']['said']} over {manifest['horizon']['days']} days"
 
 
 def _seen(bundle: Bundle, cutoff: datetime) -> str:
@@ -137,17 +139,21 @@ def judge_since(known: Known, scored: Iterable[pl.DataFrame], manifest: Mapping[
     lapsed = labels.left(known, manifest["active"]["kind"], tuple(active["customer"]), cutoff, span)
     check_lapses(lapsed, cutoff)
     column = "margin" if manifest["value_measure"] == "margin" else "amount"
-    value = labels.value(known, tuple(base["customer"]), cutoff, span, column)
     ranks, seed = manifest.get("ranks_only", {}), manifest["seed"]
     if "churn" in ranks:
         figures = judge("churn", {"AUC": CHURN["AUC"]}, lapsed, active["churn_rank"].to_numpy(), {}, seed)
     else:
         alike = {"everyone alike": np.full(len(lapsed), lapsed.mean())}
         figures = judge("churn", CHURN, lapsed, active["churn_risk"].to_numpy(), alike, seed)
-    return figures if "value" in ranks else figures + _value_since(base, value, seed)
+    if "value" in ranks:
+        return figures
+    brought = labels.value(known, tuple(base["customer"]), cutoff, span, column)
+    costs = Costs.read(manifest).came(known, tuple(base["customer"]), cutoff, span)
+    return figures + _value_since(base, brought, sum(costs.values(), np.zeros(len(brought))), seed)
 
 
-def _value_since(base: pl.DataFrame, value: Array, seed: int) -> list[Figure]:
+def _value_since(base: pl.DataFrame, brought: Array, cost: Array, seed: int) -> list[Figure]:
+    value, net = brought - cost, np.maximum(brought, 0.0) - cost
     same = {"everyone alike": np.full(len(value), value.mean())}
-    figures = judge("value", VALUE, np.maximum(value, 0.0), base["expected_value"].to_numpy(), same, seed)
+    figures = judge("value", VALUE, net, base["expected_value"].to_numpy(), same, seed)
     return figures + interval_figures(value, base["value_low"].to_numpy(), base["value_high"].to_numpy(), seed)

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
 from pathlib import Path
@@ -14,13 +14,18 @@ from features.clock import from_microseconds
 from features.contract import CONTRACT, FeatureMatrix
 from features.errors import NotEnoughData
 from features.feature import Array
+from features.glossary import TIER_BAND
 from features.history import LEVELS, Known
 from models.bundle import Models, write
 from models.population import Active
 from models.ranks import Ranks, worths
+from models.ranks import costs as held
 from models.value import ValueModel
+from training import labels
 from training.boosting import Fit
 from training.churn import train_churn
+from training.costing import train_costs
+from training.costs import Costs
 from training.cutoffs import Cutoffs
 from training.dataset import Progress, Windows, value_measure
 from training.evaluation import Figure
@@ -36,7 +41,7 @@ from training.value import ValueTrained, train_value
 
 @dataclass(frozen=True)
 class Plan:
-    """What the business decides of a training: words and shares from the glossary."""
+    """What the business decides of a training: words, shares and standard costs from the glossary."""
 
     churn: str
     horizon_days: int | None
@@ -45,6 +50,8 @@ class Plan:
     level: str
     currency: str
     glossary: str
+    tier_band: float = TIER_BAND
+    cost_to_serve: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,8 @@ def train(
     """
     horizon = choose_horizon(known, plan.horizon_days, plan.active_days)
     check_fresh(known, horizon)
-    measure = value_measure(known)
-    windows = Windows(known, Active(plan.churn, horizon.active_days), measure)
+    measure, costs = value_measure(known), Costs.of(known, plan.cost_to_serve)
+    windows = Windows(known, Active(plan.churn, horizon.active_days), measure, costs)
     horizon, cutoffs, moved = place_cutoffs(windows, horizon, plan.horizon_days, plan.active_days, progress)
     made = [windows.at(moment, horizon.days) for moment in (*cutoffs.learn, cutoffs.test)]
     base, process = windows.rows(known.as_of)
@@ -86,7 +93,8 @@ def train(
         rank_risk(made[-1], windows.active, base, ranks["churn"]) if "churn" in ranks else train_churn(*learned)
     )  # fmt: skip
     progress("Churn, value and next purchase", 1, 3)
-    value = rank_value(made[-1], base, ranks["value"]) if "value" in ranks else train_value(*learned)
+    costings = () if "value" in ranks else train_costs(*learned)
+    value = rank_value(made[-1], base, ranks["value"]) if "value" in ranks else train_value(*learned, costings)
     progress("Churn, value and next purchase", 2, 3)
     level = usable_level(known, plan.level)
     ranker, ranked = train_next_purchase(known, level, cutoffs, horizon, fit)
@@ -100,6 +108,7 @@ def train(
         "chosen": {
             "churn": churn.choice.as_dict(),
             "value": {**value.choice.as_dict(), "interval": _interval_said(value)},
+            **{costing.name: costing.choice.as_dict() for costing in costings},
         },
         "figures": [figure.as_dict() for figure in figures],
         "grade": verdict.grade,
@@ -108,11 +117,12 @@ def train(
         "minimum": [*moved, *enough.said],
         "ranks_only": dict(ranks),
         "totals_claimed": enough.totals,
+        "value": costs.as_dict(measure),
         "value_measure": measure,
         **({"tuned": dict(tuned)} if tuned else {}),
     }
     models = Models(churn.served, value.served, ranker)
-    documents = judgement.documents(manifest, figures)
+    documents = judgement.documents(manifest, figures, _revenue(known, cutoffs, tested, manifest))
     return Trained(models, tested, figures, manifest, documents, judgement.drawn(churn.served))
 
 
@@ -135,6 +145,13 @@ def check_fresh(known: Known, horizon: Horizon) -> None:
             f"expected purchases up to about {known.as_of:%Y-%m-%d}, found the last by {ended:%Y-%m-%d}; to live in"
             " an old data set as if its last day were today: HOLDFAST_CLOCK=history holdfast train"
         )
+
+
+def _revenue(known: Known, cutoffs: Cutoffs, tested: Tested, manifest: Mapping[str, Any]) -> Array | None:
+    """What each customer brought in the test window, before margin and costs; None where value is just that."""
+    if manifest["value"]["said"] == "revenue":
+        return None
+    return labels.value(known, tested.window.rows.customers, cutoffs.test, cutoffs.horizon, "amount")
 
 
 def usable_level(known: Known, wanted: str) -> str:
@@ -172,21 +189,24 @@ def _manifest(
         "git_commit": _commit(),
         "glossary": plan.glossary,
         "horizon": {"days": horizon.days, "active_days": horizon.active_days, "why": horizon.why},
-        "newcomer": _newcomer(base, expected, low, high, horizon),
+        "newcomer": _newcomer(base, expected, low, high, value, horizon),
         "seed": fit.seed,
+        "tier_band": plan.tier_band,
         "tiers": [
             {"name": name, "share": share, "floor": floor}
-            for (name, share), floor in zip(plan.tiers, (*floors, 0.0), strict=True)
+            for (name, share), floor in zip(plan.tiers, (*floors, min(0.0, float(expected.min()))), strict=True)
         ],
     }
 
 
-def _newcomer(base: FeatureMatrix, expected: Array, low: Array, high: Array, horizon: Horizon) -> dict[str, float]:
+def _newcomer(
+    base: FeatureMatrix, expected: Array, low: Array, high: Array, value: ValueModel | Ranks, horizon: Horizon
+) -> dict[str, float]:
     """What a customer without history is taken to be: the average of those who began within the last horizon."""
     new = base.column("tenure_days") <= horizon.days
     which = new if new.any() else np.ones(len(new), dtype=bool)
-    means = (float(part[which].mean()) for part in (expected, low, high))
-    return dict(zip(("expected", "low", "high"), means, strict=True))
+    parts = {"expected": expected, "low": low, "high": high, **held(value, base.values)}
+    return {name: float(part[which].mean()) for name, part in parts.items()}
 
 
 def _commit() -> str:

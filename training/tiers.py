@@ -1,8 +1,9 @@
 """Tiers of value: shares of the base, from the top."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from features.feature import Array
 
@@ -16,3 +17,13 @@ def tier_floors(expected: Array, shares: Sequence[float]) -> tuple[float, ...]:
     ordered = np.sort(expected)[::-1]
     counts = np.cumsum(np.round(np.array(shares[:-1]) * len(ordered))).astype(int)
     return tuple(float(ordered[max(count - 1, 0)]) for count in counts)
+
+
+def tiers_of(value: Array, shares: Mapping[str, float]) -> npt.NDArray[np.str_]:
+    """Name each customer's tier, given the tiers' shares from the top; equal values are in one tier, the higher.
+
+    >>> tiers_of(np.array([1.0, 2.0, 3.0, 4.0]), {"top": 0.25, "base": 0.75}).tolist()
+    ['base', 'base', 'base', 'top']
+    """
+    floors = np.array([*tier_floors(value, list(shares.values())), -np.inf])
+    return np.asarray(np.array(list(shares))[(value[:, None] >= floors).argmax(axis=1)])

@@ -1,7 +1,7 @@
 """Value: what a customer is expected to bring within the horizon, with its interval; chosen, tested, refitted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from features.feature import Array
@@ -9,6 +9,7 @@ from models.additive import Additive
 from models.value import Interval, ValueModel
 from training.boosting import Fit
 from training.choosing import Choice, Round, choose, rounds, value_loss
+from training.costing import Costing, Tried, expenses
 from training.cutoffs import Cutoffs
 from training.dataset import Moment, Window, Windows
 from training.interval import Bounds, choose_interval, conform, fit_bounds, spread_alike
@@ -18,7 +19,10 @@ from training.minimum import Allowed
 
 @dataclass(frozen=True)
 class ValueTrained:
-    """What serves, how it was chosen, and its twin's expectation, low and high in the test window, shape (n,) each."""
+    """What serves, how it was chosen, and its twin's expectation, low and high in the test window, shape (n,) each.
+
+    The last three are of the net value: what is brought less the costs that are held.
+    """
 
     served: ValueModel
     choice: Choice
@@ -27,7 +31,8 @@ class ValueTrained:
 
 
 def train_value(
-    windows: Windows, made: Sequence[Window], cutoffs: Cutoffs, now: Moment, enough: Allowed, fit: Fit
+    windows: Windows, made: Sequence[Window], cutoffs: Cutoffs, now: Moment, enough: Allowed, fit: Fit,
+    costings: Sequence[Costing] = (),
 ) -> ValueTrained:  # fmt: skip
     """Choose on later windows, fit a twin for the test (the last window), and fit again with the test for now."""
     days, names = cutoffs.horizon.days, enough.among(ValueLadder.needs)
@@ -38,8 +43,13 @@ def train_value(
     served = choice.fitted(ValueLadder(made, *now, days, fit))
     bounding = _Bounding(windows, cutoffs, choice, played, fit)
     use, said = bounding.choose(enough)
-    expected, low, high = ValueModel(twin, bounding.interval(twin, learn, use)).predict(test.rows.values)
-    return ValueTrained(ValueModel(served, bounding.interval(served, made, use)), choice, said, (expected, low, high))
+    tested = ValueModel(twin, bounding.interval(twin, learn, use))
+    serves = ValueModel(served, bounding.interval(served, made, use))
+    if costings:
+        tried = bounding.tried(use) or [Tried.of(learn[-1], tested)]
+        costs, serving_costs = expenses(costings, tried)
+        tested, serves = replace(tested, expense=costs), replace(serves, expense=serving_costs)
+    return ValueTrained(serves, choice, said, tested.predict(test.rows.values))
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,15 @@ class _Bounding:
             return spread_alike(model, learned)
         bounds: Sequence[Bounds | None] = self._bounds if use else [None] * len(self.played)
         return conform(self.played, self._expected, bounds, fit_bounds(learned, self.fit) if use else None)
+
+    def tried(self, use: bool) -> list[Tried]:
+        """What was expected at each later window, within bounds of its own."""
+        bounds: Sequence[Bounds | None] = self._bounds if use else [None] * len(self.played)
+        found = []
+        for played, expected, bound in zip(self.played, self._expected, bounds, strict=True):
+            interval = conform(self.played, self._expected, bounds, bound)
+            found.append(Tried(played.window, expected, *interval.around(expected, played.window.rows.values)))
+        return found
 
     @cached_property
     def _expected(self) -> list[Array]:

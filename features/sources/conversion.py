@@ -64,6 +64,8 @@ def _measures(fields: Fields, kind: pl.Series) -> dict[str, Field]:
     found = {name: fields.number(name) for name in NUMBERS}
     if fields.table.has("unit_price"):
         found["amount"] = fields.priced()
+    if fields.table.has("cost"):
+        found["margin"] = _margin(found, kind.is_in(SALES))
     # An empty cell in a sale, taken as nothing, would lower every sum unseen.
     sales = kind.is_in(SALES)
     for name, price in (("quantity", "quantity"), ("amount", "unit_price"), ("amount", "amount")):
@@ -76,6 +78,16 @@ def _is_return(fields: Fields, kind: pl.Series) -> pl.Series:
         return kind == "return"
     sign = fields.number(fields.table.returns.removeprefix("negative_")).value.fill_null(0)
     return (kind == "return") | ((kind == "purchase") & (sign < 0))
+
+
+def _margin(measures: dict[str, Field], sale: pl.Series) -> Field:
+    """Make a margin of a cost: in a sale the amount less the cost, elsewhere minus the cost."""
+    amount, cost = (measures[name].value for name in ("amount", "cost"))
+    # A sale that is given back may name its cost below 0, as its amount.
+    back = where(sale, amount < 0).fill_null(False)
+    below = Fault((cost < 0) & ~back, "cost of 0 or more", cost / SCALE)
+    brought = where(sale, amount).fill_null(0)
+    return measures["cost"].having(brought - where(back, -cost.abs(), cost), below)
 
 
 def _signed(measures: dict[str, Field], back: pl.Series) -> dict[str, Field]:

@@ -8,7 +8,7 @@ from features.events import CHANNELS, KINDS, LARGEST
 from features.sources.moments import EARLIEST, constant
 from features.sources.shape import nearest
 
-NUMBERS = ("quantity", "amount", "unit_price", "margin", "discount")
+NUMBERS = ("quantity", "amount", "unit_price", "margin", "cost", "discount")
 TIMES = ("occurred_at", "recorded_at")
 # What a table may hold, in the order that a folder is taken in: the fields it must have, and those it may have.
 HOLDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -48,10 +48,11 @@ class Attribute:
 class Table:
     """One kind of file in a source.
 
-    `columns` maps a field to the file's columns: several are added up if the field is a number, and joined by a
-    space if not. `constants` gives a field one value for every row. `kinds` and `channels` translate the file's
-    words (the empty word stands for an empty cell), `prefixes` go before a product or a place. A negative
-    quantity or amount makes a purchase a return, as `returns` says.
+    `columns` maps a field to the file's columns: several are added up if the field is a number, and joined by a space
+    if not. `constants` gives a field one value for every row. A `cost` is kept as a margin: in a sale the amount less
+    the cost, elsewhere minus the cost. `kinds` and `channels` translate the file's words (the empty word stands for an
+    empty cell), `prefixes` go before a product or a place. A negative quantity or amount makes a purchase a return, as
+    `returns` says.
 
     Without a `recorded_at` column a row was known when it happened (`recorded = "occurred"`), or from the moment
     of its ingest on (`"ingested"`). `time_format` is as in strptime, or "seconds" or "milliseconds" since 1970;
@@ -144,6 +145,7 @@ def _of_measures(table: Table) -> Iterator[Demand]:
     priced = table.has("unit_price")
     yield not (priced and table.has("amount")), "an amount or a unit_price", "both"
     yield not priced or table.has("quantity"), "a quantity beside the unit_price", "none"
+    yield not (table.has("cost") and table.has("margin")), "a margin or a cost", "both"
     measure = table.returns.removeprefix("negative_")
     yield measure == "none" or table.has(measure), f"a field {measure}, for returns", "none"
 
