@@ -2,7 +2,7 @@
 
 manifest.json                     what it is, what it needs, how it was judged, and the hash of every other file
 churn.json                        a sum of parts on the scale of log-odds; parts that are trees name their folder
-value.json                        the same on the scale of logs, and the interval
+value.json                        the same on the scale of logs, and the interval with what its bounds start from
 next_purchase.json, items.json    calibration and the population's items; absent when the history names no products
 trees/NAME/model.lgb, MLmodel     a booster as LightGBM's text, in the form that MLflow's LightGBM flavour loads
 
@@ -28,10 +28,11 @@ from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
 from models.linear import Linear
 from models.next_purchase import NextPurchaseModel
+from models.simulation import Simulation
 from models.trees import Trees
-from models.value import Interval, ValueModel
+from models.value import Interval, QuantileTrees, ValueModel
 
-FORMAT = 2
+FORMAT = 3
 _INTERVAL = ("typical", "knots", "below", "above")
 _LINEAR = ("names", "means", "spreads", "weights")
 _FLAVOUR = f"""\
@@ -76,16 +77,14 @@ def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
     writer = _Writer(folder)
     writer.json("churn.json", writer.additive("churn", models.churn))
     value = models.value
-    bounds = value.interval.trees
     writer.json(
         "value.json",
         {
             "expected": writer.additive("value", value.expected),
             "interval": {name: getattr(value.interval, name) for name in _INTERVAL},
-            "bounds": bounds
-            and [writer.trees("value-low", bounds[0]), writer.trees("value-high", bounds[1])],
+            "start": writer.start(value.interval.start),
         },
-    )  # fmt: skip
+    )
     if models.next_purchase is not None:
         ranker = models.next_purchase
         said = {"trees": writer.trees("next-purchase", ranker.trees), "calibration": asdict(ranker.calibration)}
@@ -111,6 +110,11 @@ class _Writer:
         self.text(f"trees/{name}/model.lgb", trees.booster.model_to_string())
         self.text(f"trees/{name}/MLmodel", _FLAVOUR)
         return name
+
+    def start(self, start: QuantileTrees | Simulation | None) -> dict[str, Any] | None:
+        if isinstance(start, QuantileTrees):
+            return {"trees": [self.trees("value-low", start.low), self.trees("value-high", start.high)]}
+        return {"simulation": asdict(start)} if start else None
 
     def json(self, name: str, value: object) -> None:
         self.text(name, json.dumps(value, ensure_ascii=False, indent=1))
@@ -140,9 +144,8 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
     CONTRACT.check(FeatureContract.from_dict(manifest["contract"]))
     reader = _Reader(folder, threads)
     told = _read(folder / "value.json")
-    bounds = told["bounds"] and tuple(reader.trees(name, CONTRACT.names) for name in told["bounds"])
     typical, knots, below, above = (told["interval"][name] for name in _INTERVAL)
-    interval = Interval(typical, tuple(knots), tuple(below), tuple(above), bounds)
+    interval = Interval(typical, tuple(knots), tuple(below), tuple(above), reader.start(told["start"]))
     value = ValueModel(reader.additive(told["expected"]), interval)
     ranker = reader.ranker() if "next_purchase.json" in manifest["files"] else None
     models = Models(reader.additive(_read(folder / "churn.json")), value, ranker)
@@ -167,6 +170,14 @@ class _Reader:
                 "expected the models' columns in the contract's order, found another; train again: holdfast train"
             )
         return Trees(booster, self.threads)
+
+    def start(self, told: Mapping[str, Any] | None) -> QuantileTrees | Simulation | None:
+        if told is None:
+            return None
+        [(kind, value)] = told.items()
+        if kind == "trees":
+            return QuantileTrees(*(self.trees(name, CONTRACT.names) for name in value))
+        return Simulation(Process(**value["process"]), value["days"], tuple(value["levels"]))
 
     def ranker(self) -> NextPurchaseModel:
         told = _read(self.folder / "next_purchase.json")

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from features.feature import Array
-from models.additive import Additive
-from models.value import Interval, ValueModel
+from models.value import ValueModel
 from training.boosting import Fit
-from training.choosing import Choice, Round, choose, rounds, value_loss
+from training.bounding import Bounding
+from training.choosing import Choice, choose, rounds, value_loss
 from training.cutoffs import Cutoffs
 from training.dataset import Moment, Window, Windows
-from training.interval import Bounds, choose_interval, conform, fit_bounds, spread_alike
 from training.ladder import ValueLadder
 from training.minimum import Allowed
 
@@ -36,52 +34,12 @@ def train_value(
     *learn, test = made
     twin = choice.fitted(ValueLadder(learn, test.rows, test.process, days, fit))
     served = choice.fitted(ValueLadder(made, *now, days, fit))
-    bounding = _Bounding(windows, cutoffs, choice, played, fit)
-    use, said = bounding.choose(enough)
-    expected, low, high = ValueModel(twin, bounding.interval(twin, learn, use)).predict(test.rows.values)
-    return ValueTrained(ValueModel(served, bounding.interval(served, made, use)), choice, said, (expected, low, high))
-
-
-@dataclass(frozen=True)
-class _Bounding:
-    """Finds intervals from the later windows, or from those learned from where there are none."""
-
-    windows: Windows
-    cutoffs: Cutoffs
-    choice: Choice
-    played: Sequence[Round]
-    fit: Fit
-
-    def choose(self, enough: Allowed) -> tuple[bool, str]:
-        if not self.played:
-            return False, "bounds are shares of the expectation: no later window to compare on"
-        if not enough.trees:
-            return False, "bounds are shares of the expectation: too little data for quantile trees"
-        return choose_interval(self.played, self._expected, self._bounds)
-
-    def interval(self, model: Additive, learned: Sequence[Window], use: bool) -> Interval:
-        if not self.played:
-            return spread_alike(model, learned)
-        bounds: Sequence[Bounds | None] = self._bounds if use else [None] * len(self.played)
-        return conform(self.played, self._expected, bounds, fit_bounds(learned, self.fit) if use else None)
-
-    @cached_property
-    def _expected(self) -> list[Array]:
-        return [
-            self.choice.adjustment.of(played.models[self.choice.level][self.choice.candidate]).predict(
-                played.window.rows.values
-            )
-            for played in self.played
-        ]
-
-    @cached_property
-    def _bounds(self) -> list[Bounds]:
-        assert self.cutoffs.rehearsal is not None
-        days = self.cutoffs.rehearsal.days
-        return [
-            fit_bounds([self.windows.at(moment, days) for moment in earlier], self.fit)
-            for _, earlier in self.cutoffs.rehearsal.rounds
-        ]
+    bounding = Bounding(windows, cutoffs, choice, played, fit)
+    method, said = bounding.choose(enough)
+    around_twin = bounding.interval(twin, learn, test.process, method)
+    around_served = bounding.interval(served, made, now[1], method)
+    expected, low, high = ValueModel(twin, around_twin).predict(test.rows.values)
+    return ValueTrained(ValueModel(served, around_served), choice, said, (expected, low, high))
 
 
 def _everyone(window: Window) -> Window:
