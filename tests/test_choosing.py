@@ -257,6 +257,11 @@ def zeros(seed: int, share: float, scale: float = 1.0) -> Round:
     return Round(window(np.zeros((4_000, WIDTH)), np.zeros(4_000), value), value, {})
 
 
+def about(mean: float) -> Array:
+    """Expectations for 4,000 customers that hardly differ."""
+    return mean + np.linspace(-0.01, 0.01, 4_000)
+
+
 def held(interval: Interval, round: Round, expected: Array) -> tuple[float, float]:
     """How often an interval holds, and how wide it is."""
     low, high = interval.around(expected, round.window.rows.values)
@@ -264,7 +269,7 @@ def held(interval: Interval, round: Round, expected: Array) -> tuple[float, floa
 
 
 def test_where_many_bring_nothing_the_interval_starts_at_nothing_and_still_holds_four_in_five():
-    expected = np.full(4_000, 60.0)
+    expected = about(60.0)
     interval = conform([zeros(1, 0.4)], [expected], [None], None)
     low, high = interval.around(expected, np.zeros((4_000, WIDTH)))
     assert low.max() == 0
@@ -273,14 +278,14 @@ def test_where_many_bring_nothing_the_interval_starts_at_nothing_and_still_holds
 
 
 def test_the_narrowest_is_narrower_than_one_that_leaves_as_many_on_either_side():
-    later, expected = zeros(2, 0.0), np.full(4_000, 100.0)
+    later, expected = zeros(2, 0.0), about(100.0)
     covered, width = held(conform([zeros(1, 0.0)], [expected], [None], None), later, expected)
     assert covered == pytest.approx(COVERAGE, abs=0.02)
     assert width < np.subtract(*np.quantile(later.truth, LEVELS[::-1]))
 
 
 def test_what_swings_between_windows_widens_the_bounds_until_each_is_kept():
-    expected = np.full(4_000, 100.0)
+    expected = about(100.0)
 
     def bounds(*scales: float) -> Interval:
         rounds = [zeros(seed, 0.0, scale) for seed, scale in enumerate(scales, 1)]
