@@ -22,12 +22,13 @@ from benchmarks.models import Bars, against_bars
 from benchmarks.report import Row, options, say
 from benchmarks.tifuknn import Best, ByCount, ByTime, Past
 from benchmarks.timing import seconds, within
-from features.affinity import PAIR_FEATURES, Pairs, item_table, pairs_of
+from features.affinity import PAIR_FEATURES, ItemTable, Pairs, item_table, pairs_of
 from features.aggregates import DAY
 from features.clock import after_history, from_microseconds, live, microseconds
 from features.feature import Array
 from features.history import History, Known
 from features.home import ROOT
+from features.items import Links
 from features.packed import CustomerEvents, pack_all
 from features.segments import segments_of
 from features.sources.ingest import ingest
@@ -126,8 +127,10 @@ def _window(known: Known, level: str, question: Question) -> PairWindow:
 
 def _slim(window: PairWindow) -> PairWindow:
     """Keep what trees are fitted on, in half the room: there are a hundred of these."""
-    nobody = window.pairs.customers[:0]
-    return replace(window, pairs=Pairs(nobody, nobody, window.pairs.values.astype(np.float32)), bought=set())
+    nobody, nothing = window.pairs.customers[:0], Links(np.zeros((0, 0), np.int64), np.zeros((0, 0)))
+    empty = ItemTable(window.table.level, (), window.table.statistics[:0], np.zeros(0, np.int64), nothing, nothing)
+    pairs = Pairs(nobody, nobody, window.pairs.values.astype(np.float32))
+    return PairWindow(window.cutoff, empty, pairs, window.taken, set())
 
 
 def _best(known: Known, level: str, trees: Trees, tests: Sequence[Question]) -> Best:

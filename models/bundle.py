@@ -2,8 +2,8 @@
 
 manifest.json                     what it is, what it needs, how it was judged, and the hash of every other file
 churn.json                        a sum of parts on the scale of log-odds; parts that are trees name their folder
-value.json                        the same on the scale of logs, the interval, and each cost that is held; in place of
-                                  either, an order alone
+value.json                        the same on the scale of logs, the interval with what its bounds start from, and each
+                                  cost that is held; in place of it all, an order alone
 next_purchase.json                calibration of next purchases; absent, as the next two, without named products
 items.json, segments.json         the population's items, and what is popular among people alike
 trees/NAME/model.lgb, MLmodel     a booster as LightGBM's text, in the form that MLflow's LightGBM flavour loads
@@ -33,8 +33,9 @@ from models.lifetime import Lifetime, Process
 from models.linear import Linear
 from models.next_purchase import NextPurchaseModel
 from models.ranks import Ranks
+from models.simulation import Simulation
 from models.trees import Trees
-from models.value import Expense, Interval, ValueModel
+from models.value import Expense, Interval, QuantileTrees, ValueModel
 
 FORMAT = 3
 _INTERVAL = ("typical", "knots", "below", "above")
@@ -110,11 +111,10 @@ class _Writer:
         return {"link": model.link, "intercept": model.intercept, "weights": model.weights, "parts": parts}
 
     def value(self, value: ValueModel) -> dict[str, Any]:
-        bounds = value.interval.trees
         return {
             "expected": self.additive("value", value.expected),
             "interval": _told(value.interval),
-            "bounds": bounds and [self.trees("value-low", bounds[0]), self.trees("value-high", bounds[1])],
+            "start": self.start(value.interval.start),
             "expense": value.expense and self.expense(value.expense),
         }
 
@@ -126,6 +126,11 @@ class _Writer:
         self.text(f"trees/{name}/model.lgb", trees.booster.model_to_string())
         self.text(f"trees/{name}/MLmodel", _FLAVOUR)
         return name
+
+    def start(self, start: QuantileTrees | Simulation | None) -> dict[str, Any] | None:
+        if isinstance(start, QuantileTrees):
+            return {"trees": [self.trees("value-low", start.low), self.trees("value-high", start.high)]}
+        return {"simulation": asdict(start)} if start else None
 
     def json(self, name: str, value: object) -> None:
         self.text(name, json.dumps(value, ensure_ascii=False, indent=1))
@@ -180,9 +185,8 @@ class _Reader:
         return Additive(told["link"], parts, tuple(told["weights"]), told["intercept"])
 
     def value(self, told: Mapping[str, Any]) -> ValueModel:
-        bounds = told["bounds"] and tuple(self.trees(name, CONTRACT.names) for name in told["bounds"])
-        expense = told["expense"] and self.expense(told["expense"])
-        return ValueModel(self.additive(told["expected"]), _interval(told["interval"], bounds), expense)
+        interval = _interval(told["interval"], self.start(told["start"]))
+        return ValueModel(self.additive(told["expected"]), interval, told["expense"] and self.expense(told["expense"]))
 
     def expense(self, told: Mapping[str, Any]) -> Expense:
         models = {name: self.additive(one) for name, one in told["models"].items()}
@@ -199,6 +203,14 @@ class _Reader:
                 "expected the models' columns in the contract's order, found another; train again: holdfast train"
             )
         return Trees(booster, self.threads)
+
+    def start(self, told: Mapping[str, Any] | None) -> QuantileTrees | Simulation | None:
+        if told is None:
+            return None
+        [(kind, value)] = told.items()
+        if kind == "trees":
+            return QuantileTrees(*(self.trees(name, CONTRACT.names) for name in value))
+        return Simulation(Process(**value["process"]), value["days"], tuple(value["levels"]))
 
     def ranker(self) -> NextPurchaseModel:
         told = _read(self.folder / "next_purchase.json")
@@ -224,9 +236,9 @@ def _told(interval: Interval) -> dict[str, Any]:
     return {name: getattr(interval, name) for name in _INTERVAL}
 
 
-def _interval(told: Mapping[str, Any], trees: tuple[Trees, Trees] | None) -> Interval:
+def _interval(told: Mapping[str, Any], start: QuantileTrees | Simulation | None) -> Interval:
     typical, knots, below, above = (told[name] for name in _INTERVAL)
-    return Interval(typical, tuple(knots), tuple(below), tuple(above), trees)
+    return Interval(typical, tuple(knots), tuple(below), tuple(above), start)
 
 
 def _linear(told: Mapping[str, Any]) -> Linear:

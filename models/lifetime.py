@@ -35,7 +35,7 @@ class Process:
 
         Given are repeat purchase days, and the days from the first to the last and to now; shape (n,) each.
         """
-        return np.asarray(1 - self._alive(repeats, last, age) * (1 - self._silent(repeats, age, days)))
+        return np.asarray(1 - self.alive(repeats, last, age) * (1 - self._silent(repeats, age, days)))
 
     def purchases(self, repeats: Array, last: Array, age: Array, days: float) -> Array:
         """Expected purchase days within `days`; arguments and shapes as of `lapses`."""
@@ -45,14 +45,15 @@ class Process:
         passing = days / (self.alpha + age + days)
         share = hyp2f1(leaving + self.b - self.r, leaving - 1, among, passing)
         bought = among / (leaving - 1) * (1 - (1 - passing) ** (leaving - 1) * share)
-        return np.asarray(np.maximum(self._alive(repeats, last, age) * bought, 0.0))
+        return np.asarray(np.maximum(self.alive(repeats, last, age) * bought, 0.0))
 
     def spend(self, purchase_days: Array, mean: Array) -> Array:
         """Expected money of a purchase day, given how many there were and their mean; shape (n,) each."""
         weight = np.maximum(self.p * purchase_days + self.q - 1, _SAFE)
         return np.asarray(self.p * (self.gamma + purchase_days * mean) / weight)
 
-    def _alive(self, repeats: Array, last: Array, age: Array) -> Array:
+    def alive(self, repeats: Array, last: Array, age: Array) -> Array:
+        """Probability of still being there; arguments and shapes as of `lapses`."""
         odds = np.log(self.a / (self.b + repeats)) + (self.r + repeats) * np.log(
             (self.alpha + age) / (self.alpha + last)
         )

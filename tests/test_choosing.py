@@ -23,7 +23,7 @@ from training.choosing import Choice, Round, choose, churn_loss, paired, value_l
 from training.cutoffs import Cutoffs
 from training.dataset import Window, Windows
 from training.horizon import Horizon
-from training.interval import LEVELS, choose_interval, conform, fit_bounds, pinball
+from training.interval import LEVELS, Start, choose_interval, conform, fit_bounds, pinball
 from training.ladder import ChurnLadder, ValueLadder
 from training.metrics import COVERAGE
 from training.minimum import Allowed, allowed
@@ -74,7 +74,7 @@ def as_said(truth: Array, scores: Array) -> Array:
 
 
 def chosen(rounds: Sequence[Round], count: int) -> Choice:
-    return choose(rounds, CANDIDATES[:count], as_said, adjust=False)
+    return choose(rounds, CANDIDATES[:count], as_said, whole=len(rounds) > 1)
 
 
 def spread(mean: float) -> Array:
@@ -106,7 +106,7 @@ def test_each_candidate_must_beat_the_one_that_stands_and_not_the_simplest():
 
 
 def test_without_later_windows_the_most_complex_is_taken_and_nothing_adjusted():
-    choice = choose([], CANDIDATES, churn_loss, adjust=True)
+    choice = choose([], CANDIDATES, churn_loss, whole=True)
     assert (choice.candidate, choice.level, choice.ladder) == ("complex", "learned", ())
     assert (choice.adjustment.slope, choice.adjustment.shift) == (1.0, 0.0)
     assert choice.adjustment.said == "the history is too short for later windows to choose on"
@@ -119,6 +119,26 @@ def test_the_process_gives_the_level_only_if_it_is_better(gain: float, level: st
     # Two windows of the same customers count each customer once: no surer than one window.
     assert choice.level == level
     assert choice.level_said.endswith("taken" if level == "process" else "left")
+
+
+def test_of_two_levels_that_are_better_the_best_is_taken():
+    levels = ("learned", "halfway", "process")
+    for halfway, process, taken in ((3.0, 2.0, "halfway"), (2.0, 3.0, "process"), (0.5, 0.9, "learned")):
+        parts = [np.full(100, 5.0), 5.0 - spread(halfway), 5.0 - spread(process)]
+        assert chosen([played(parts, levels)] * 2, 1).level == taken
+
+
+def test_where_no_window_of_the_real_horizon_tells_the_level_is_halfway_to_the_process():
+    levels = ("learned", "halfway", "process")
+    best_learned = played([np.full(100, 1.0), np.full(100, 5.0), np.full(100, 9.0)], levels)
+    choice = choose([best_learned] * 2, ("simple",), as_said, whole=False)
+    assert (choice.level, choice.candidate) == ("halfway", "simple")
+    assert choice.level_said.startswith("the later windows have a shorter horizon: halfway")
+    unseen = choose([], ("BG/NBD", "complex"), as_said, whole=True)
+    assert (unseen.level, unseen.candidate) == ("halfway", "complex")
+    alone = choose([played([np.full(100, 1.0)])], ("simple",), as_said, whole=False)
+    assert alone.level == "learned"
+    assert alone.level_said.endswith("no process to take a level from")
 
 
 def test_a_level_that_one_window_lacks_is_not_taken():
@@ -137,7 +157,7 @@ def lapses(seed: int, stretch: float) -> Round:
 
 
 def test_recalibration_is_kept_when_it_wins_on_both_windows():
-    choice = choose([lapses(1, 2.0), lapses(2, 2.0)], ("simple",), churn_loss, adjust=True)
+    choice = choose([lapses(1, 2.0), lapses(2, 2.0)], ("simple",), churn_loss, whole=True)
     assert choice.adjustment.slope == pytest.approx(0.5, abs=0.05)
     assert choice.adjustment.said.endswith("kept")
 
@@ -145,13 +165,13 @@ def test_recalibration_is_kept_when_it_wins_on_both_windows():
 @pytest.mark.parametrize("stretches", [(1.0, 1.0), (2.0, 1.0), (1.0, 2.0), (2.0, 0.5)])
 def test_recalibration_that_does_not_win_on_both_windows_is_left_out(stretches: tuple[float, float]):
     rounds = [lapses(place, stretch) for place, stretch in enumerate(stretches, 1)]
-    adjustment = choose(rounds, ("simple",), churn_loss, adjust=True).adjustment
+    adjustment = choose(rounds, ("simple",), churn_loss, whole=True).adjustment
     assert (adjustment.slope, adjustment.shift) == (1.0, 0.0)
     assert adjustment.said.endswith("left out")
 
 
 def test_nothing_is_recalibrated_on_a_shorter_horizon():
-    adjustment = choose([lapses(1, 2.0), lapses(2, 2.0)], ("simple",), churn_loss, adjust=False).adjustment
+    adjustment = choose([lapses(1, 2.0), lapses(2, 2.0)], ("simple",), churn_loss, whole=False).adjustment
     assert (adjustment.slope, adjustment.shift) == (1.0, 0.0)
     assert adjustment.said == "no recalibration: the later windows have a shorter horizon"
 
@@ -215,13 +235,66 @@ def restless(seed: int, matters: bool) -> Round:
 
 
 @pytest.mark.parametrize("matters", [True, False])
-def test_quantile_trees_bound_only_where_they_bound_better(matters: bool):
+def test_the_method_with_the_least_pinball_loss_on_later_windows_bounds(matters: bool):
     rounds = [restless(seed, matters) for seed in (1, 2)]
     fit = Fit(trees=40, parameters={"learning_rate": 0.2, "num_leaves": 4})
-    bounds = [fit_bounds([restless(seed, matters).window], fit) for seed in (3, 4)]
-    use, said = choose_interval(rounds, [np.full(1_200, 100.0)] * 2, bounds)
-    assert use is matters
-    assert said.startswith("pinball loss ")
+    methods: dict[str, list[Start]] = {
+        "shares": [None] * 2,
+        "trees": [fit_bounds([restless(seed, matters).window], fit) for seed in (3, 4)],
+    }
+    method, said = choose_interval(rounds, [np.full(1_200, 100.0)] * 2, methods)
+    assert method == ("trees" if matters else "shares")
+    shares, trees = (float(part.split()[0]) for part in said.removeprefix("pinball loss ").split(", "))
+    assert (trees < shares) == matters
+    assert said.endswith(" with trees")
+
+
+def zeros(seed: int, share: float, scale: float = 1.0) -> Round:
+    """A window of 4,000 of whom a share bring nothing, and the others 100 on average, times a scale."""
+    rng = np.random.default_rng(seed)
+    value = scale * np.where(rng.random(4_000) < share, 0.0, rng.gamma(4, 25, 4_000))
+    return Round(window(np.zeros((4_000, WIDTH)), np.zeros(4_000), value), value, {})
+
+
+def about(mean: float) -> Array:
+    """Expectations for 4,000 customers that hardly differ."""
+    return mean + np.linspace(-0.01, 0.01, 4_000)
+
+
+def held(interval: Interval, round: Round, expected: Array) -> tuple[float, float]:
+    """How often an interval holds, and how wide it is."""
+    low, high = interval.around(expected, round.window.rows.values)
+    return float(((round.truth >= low) & (round.truth <= high)).mean()), float((high - low).mean())
+
+
+def test_where_many_bring_nothing_the_interval_starts_at_nothing_and_still_holds_four_in_five():
+    expected = about(60.0)
+    interval = conform([zeros(1, 0.4)], [expected], [None], None)
+    low, high = interval.around(expected, np.zeros((4_000, WIDTH)))
+    assert low.max() == 0
+    assert high.mean() == pytest.approx(np.quantile(zeros(3, 0.4).truth, COVERAGE), rel=0.03)
+    assert held(interval, zeros(2, 0.4), expected)[0] == pytest.approx(COVERAGE, abs=0.02)
+
+
+def test_the_narrowest_is_narrower_than_one_that_leaves_as_many_on_either_side():
+    later, expected = zeros(2, 0.0), about(100.0)
+    covered, width = held(conform([zeros(1, 0.0)], [expected], [None], None), later, expected)
+    assert covered == pytest.approx(COVERAGE, abs=0.02)
+    assert width < np.subtract(*np.quantile(later.truth, LEVELS[::-1]))
+
+
+def test_what_swings_between_windows_widens_the_bounds_until_each_is_kept():
+    expected = about(100.0)
+
+    def bounds(*scales: float) -> Interval:
+        rounds = [zeros(seed, 0.0, scale) for seed, scale in enumerate(scales, 1)]
+        return conform(rounds, [expected] * len(rounds), [None] * len(rounds), None)
+
+    calm, restless = bounds(1.0, 1.0), bounds(0.8, 1.25)
+    for scale in (0.8, 1.25):
+        assert held(restless, zeros(5, 0.0, scale), expected)[0] > COVERAGE - 0.02
+    assert held(calm, zeros(5, 0.0, 1.25), expected)[0] < COVERAGE - 0.1
+    assert held(calm, zeros(5, 0.0, 1.0), expected)[0] == pytest.approx(COVERAGE, abs=0.03)
 
 
 @pytest.mark.parametrize("level", LEVELS)

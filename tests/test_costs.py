@@ -219,7 +219,7 @@ def test_costs_survive_the_bundle(road: Road):
     bundle = load(*fetch(road.home))
     assert bundle.models.value.expense is not None
     assert list(bundle.models.value.expense.models) == ["cost_to_serve", "credit_loss"]
-    assert bundle.models.value.expense.interval.trees is None
+    assert bundle.models.value.expense.interval.start is None
 
 
 def test_evaluate_and_backtest_judge_the_net_value(road: Road):
@@ -305,7 +305,7 @@ def test_a_cost_is_learned_by_trees_and_by_a_regression_and_its_mean_is_kept():
 
 
 def test_few_customers_who_cost_anything_allow_simple_candidates_only():
-    enough = Allowed(True, True, True, ())
+    enough = Allowed(True, True, True, (), {})
     assert costing.candidates(priced(600, 400), enough) == tuple(CostLadder.needs)
     assert costing.candidates(priced(600, 100), enough) == ("mean", "regression on contacts")
     assert costing.candidates(priced(600, 10), enough) == ("mean",)

@@ -18,10 +18,11 @@ from models.additive import Additive
 from models.bundle import Models, load, write
 from models.calibration import Calibration
 from models.next_purchase import NextPurchaseModel
+from models.simulation import Simulation
 from models.trees import Trees
-from models.value import Expense, Interval, ValueModel
+from models.value import Expense, Interval, QuantileTrees, ValueModel
 from tests.making import AS_OF, filled, happened
-from tests.properties.test_model_laws import booster, parts, rows_at_random
+from tests.properties.test_model_laws import TRUE, booster, parts, rows_at_random
 from training.boosting import Fit, boost
 
 MANIFEST = {"contract": CONTRACT.as_dict(), "as_of": AS_OF.isoformat()}
@@ -31,9 +32,15 @@ LOGS = Additive("log", (parts()["spend"], parts()["hurdle"]), (0.7, 0.3), 1 / 3)
 SHARES = ((1 / 3, 2.0, 5.0), (-1 / 7, -0.3, -0.2), (0.1, 0.9, 4.0))
 
 
-def value(of_trees: bool) -> ValueModel:
-    bounds = (booster("gamma"), booster("gamma", seed=2)) if of_trees else None
-    return ValueModel(LOGS, Interval(12.3, *SHARES, bounds))
+STARTS: dict[str, QuantileTrees | Simulation | None] = {
+    "shares": None,
+    "trees": QuantileTrees(booster("gamma"), booster("gamma", seed=2)),
+    "simulation": Simulation(TRUE, 28.0, (0.1, 0.9)),
+}
+
+
+def value(start: str) -> ValueModel:
+    return ValueModel(LOGS, Interval(12.3, *SHARES, STARTS[start]))
 
 
 @pytest.fixture
@@ -53,9 +60,9 @@ def renamed(trees: Trees, names: tuple[str, ...]) -> Trees:
     return Trees(importlib.import_module("lightgbm").Booster(model_str=text))
 
 
-@pytest.mark.parametrize("of_trees", [True, False])
-def test_what_is_loaded_predicts_what_was_written_bit_by_bit(tmp_path: Path, of_trees: bool):
-    written = Models(EVERY, value(of_trees), None)
+@pytest.mark.parametrize("start", list(STARTS))
+def test_what_is_loaded_predicts_what_was_written_bit_by_bit(tmp_path: Path, start: str):
+    written = Models(EVERY, value(start), None)
     digest = write(tmp_path, written, MANIFEST)
     bundle = load(tmp_path, "3")
     assert (bundle.hash, bundle.version, bundle.as_of) == (digest, "3", AS_OF)
@@ -64,7 +71,7 @@ def test_what_is_loaded_predicts_what_was_written_bit_by_bit(tmp_path: Path, of_
     for loaded, before in zip(bundle.models.value.predict(ROWS), written.value.predict(ROWS), strict=True):
         assert np.array_equal(loaded, before)
     assert [type(part) for part in bundle.models.churn.parts] == [type(part) for part in EVERY.parts]
-    assert (bundle.models.value.interval.trees is not None) == of_trees
+    assert type(bundle.models.value.interval.start) is type(STARTS[start])
 
 
 def test_costs_come_back_and_a_bundle_without_them_holds_none(tmp_path: Path):
@@ -72,14 +79,14 @@ def test_costs_come_back_and_a_bundle_without_them_holds_none(tmp_path: Path):
         "cost_to_serve": Additive("log", (booster("gamma"),), (1.0,)),
         "credit_loss": Additive("log", (), (), -1.0),
     }
-    costly = replace(value(True), expense=Expense(models, Interval(2.0, *SHARES, None), 0.4))
+    costly = replace(value("trees"), expense=Expense(models, Interval(2.0, *SHARES, None), 0.4))
     write(tmp_path / "costly", Models(EVERY, costly, None), MANIFEST)
     loaded = load(tmp_path / "costly").models.value
     for one, before in zip(loaded.predict(ROWS), costly.predict(ROWS), strict=True):
         assert np.array_equal(one, before)
     for name, cost in costly.costs(ROWS).items():
         assert np.array_equal(loaded.costs(ROWS)[name], cost)
-    write(tmp_path / "plain", Models(EVERY, value(True), None), MANIFEST)
+    write(tmp_path / "plain", Models(EVERY, value("trees"), None), MANIFEST)
     plain = load(tmp_path / "plain")
     assert plain.models.value.expense is None
     assert plain.models.value.costs(ROWS) == {}
@@ -88,8 +95,8 @@ def test_costs_come_back_and_a_bundle_without_them_holds_none(tmp_path: Path):
 
 def test_a_value_is_what_is_brought_less_every_cost_and_lies_within_its_bounds():
     models = {name: Additive("log", (), (), float(np.log(cost))) for name, cost in (("a", 3.0), ("b", 4.0))}
-    brought, low, _ = value(False).predict(ROWS)
-    costly = replace(value(False), expense=Expense(models, Interval(2.0, *SHARES, None), 0.4))
+    brought, low, _ = value("shares").predict(ROWS)
+    costly = replace(value("shares"), expense=Expense(models, Interval(2.0, *SHARES, None), 0.4))
     net, net_low, net_high = costly.predict(ROWS)
     np.testing.assert_allclose(net, brought - 7)
     assert (net_low <= net).all()
@@ -100,7 +107,7 @@ def test_a_value_is_what_is_brought_less_every_cost_and_lies_within_its_bounds()
 @pytest.mark.parametrize("kind", list(parts()))
 def test_every_kind_of_part_comes_back_with_its_scores_and_its_shares(tmp_path: Path, kind: str):
     alone = Additive("logit", (parts()[kind],), (1.0,))
-    write(tmp_path, Models(alone, value(False), None), MANIFEST)
+    write(tmp_path, Models(alone, value("shares"), None), MANIFEST)
     loaded = load(tmp_path).models.churn
     assert np.array_equal(loaded.scores(ROWS), alone.scores(ROWS))
     # A booster's text holds what a split expects to fewer digits than its leaves; the sum is exact all the same.
@@ -109,7 +116,7 @@ def test_every_kind_of_part_comes_back_with_its_scores_and_its_shares(tmp_path: 
 
 
 def test_a_ranker_comes_back_with_its_calibration_and_its_items(tmp_path: Path, ranker: NextPurchaseModel):
-    write(tmp_path, Models(EVERY, value(False), ranker), MANIFEST)
+    write(tmp_path, Models(EVERY, value("shares"), ranker), MANIFEST)
     loaded = load(tmp_path).models.next_purchase
     assert loaded is not None
     pairs = np.random.default_rng(4).normal(0, 1, (50, len(PAIR_FEATURES)))
@@ -120,9 +127,9 @@ def test_a_ranker_comes_back_with_its_calibration_and_its_items(tmp_path: Path, 
 
 
 def test_writing_the_same_models_again_gives_the_same_hash(tmp_path: Path):
-    models = Models(EVERY, value(True), None)
+    models = Models(EVERY, value("trees"), None)
     assert write(tmp_path / "one", models, MANIFEST) == write(tmp_path / "two", models, MANIFEST)
-    other = Models(EVERY.adjusted(1.0, 1e-12), value(True), None)
+    other = Models(EVERY.adjusted(1.0, 1e-12), value("trees"), None)
     assert write(tmp_path / "three", other, MANIFEST) != write(tmp_path / "four", models, MANIFEST)
 
 
@@ -135,7 +142,7 @@ def test_a_booster_of_other_columns_is_refused(tmp_path: Path, ranker: NextPurch
     if place == "value":
         expected = Additive("log", (odd,), (1.0,))
     if place == "bounds":
-        bounds = (booster("gamma"), odd)
+        bounds = QuantileTrees(booster("gamma"), odd)
     if place == "next purchase":
         ranker = replace(ranker, trees=renamed(ranker.trees, PAIR_FEATURES[::-1]))
     write(tmp_path, Models(churn, ValueModel(expected, Interval(1.0, *SHARES, bounds)), ranker), MANIFEST)
@@ -148,7 +155,7 @@ def test_a_booster_of_other_columns_is_refused(tmp_path: Path, ranker: NextPurch
 
 def test_every_file_of_a_bundle_is_checked(tmp_path: Path, ranker: NextPurchaseModel):
     folder = tmp_path / "bundle"
-    write(folder, Models(EVERY, value(True), ranker), MANIFEST)
+    write(folder, Models(EVERY, value("trees"), ranker), MANIFEST)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json"]
     assert {path.relative_to(folder).parts[0] for path in files} == {
         "churn.json", "value.json", "next_purchase.json", "items.json", "segments.json", "trees",
@@ -163,8 +170,8 @@ def test_every_file_of_a_bundle_is_checked(tmp_path: Path, ranker: NextPurchaseM
 
 
 def test_a_ranker_that_the_manifest_does_not_know_is_not_served(tmp_path: Path, ranker: NextPurchaseModel):
-    write(tmp_path / "with", Models(EVERY, value(False), ranker), MANIFEST)
-    write(tmp_path / "without", Models(EVERY, value(False), None), MANIFEST)
+    write(tmp_path / "with", Models(EVERY, value("shares"), ranker), MANIFEST)
+    write(tmp_path / "without", Models(EVERY, value("shares"), None), MANIFEST)
     for path in (tmp_path / "with").rglob("*"):
         laid = tmp_path / "without" / path.relative_to(tmp_path / "with")
         if path.is_file() and not laid.exists():
@@ -174,7 +181,7 @@ def test_a_ranker_that_the_manifest_does_not_know_is_not_served(tmp_path: Path, 
 
 
 def test_a_bundle_of_an_older_format_is_refused_with_the_way_out(tmp_path: Path):
-    write(tmp_path, Models(EVERY, value(False), None), MANIFEST)
+    write(tmp_path, Models(EVERY, value("shares"), None), MANIFEST)
     told: dict[str, Any] = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     (tmp_path / "manifest.json").write_text(json.dumps(told | {"format": 1}), encoding="utf-8")
     with pytest.raises(RegistryError, match=r"expected a bundle of format \d, found 1; train again: holdfast train"):
@@ -185,7 +192,7 @@ def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
     tmp_path: Path, ranker: NextPurchaseModel
 ):  # fmt: skip
     mlflow_lightgbm = importlib.import_module("mlflow.lightgbm")
-    write(tmp_path, Models(EVERY, value(True), ranker), MANIFEST)
+    write(tmp_path, Models(EVERY, value("trees"), ranker), MANIFEST)
     pairs = np.random.default_rng(4).normal(0, 1, (50, len(PAIR_FEATURES)))
     binary, gamma, leaf = booster("binary"), booster("gamma"), booster("binary", leaves=1)
     ours = {

@@ -320,7 +320,7 @@ def test_of_a_large_base_a_rank_is_right_to_a_thousandth_and_its_knots_are_few()
 @pytest.mark.parametrize("both", [True, False])
 def test_ranks_that_are_loaded_are_those_that_were_written(tmp_path: Path, both: bool):
     ranks = ranks_among(ORDER, rows([0.1, 1 / 3, 2.0, 2.0]))
-    write(tmp_path, Models(ranks, ranks if both else value(True), None), MANIFEST)
+    write(tmp_path, Models(ranks, ranks if both else value("trees"), None), MANIFEST)
     loaded = load(tmp_path).models
     assert loaded.churn == ranks
     assert isinstance(loaded.value, Ranks) is both

@@ -22,6 +22,7 @@ from tests.making import AS_OF, filled, happened
 from training import labels, registry
 from training.baselines import churn_baselines, value_baselines
 from training.boosting import Fit
+from training.choosing import LEVELS
 from training.cutoffs import plan_cutoffs
 from training.dataset import Window, Windows, is_odd, value_measure
 from training.horizon import STEPS, Horizon, choose_horizon
@@ -175,9 +176,10 @@ def test_the_manifest_says_what_was_chosen_from_what_and_why(trained: Trained):
         compared = [rung["candidate"] for rung in chosen["ladder"]]
         assert chosen["candidate"] in compared
         assert compared == [one for one in ladder.needs if one in compared]
-        assert chosen["level"] in ("learned", "process")
+        assert chosen["level"] in LEVELS
         assert chosen["adjustment"]["said"].startswith(("recalibration changes", "no recalibration"))
-    assert made["chosen"]["value"]["interval"].startswith("bounds are shares of the expectation: too little data")
+    assert made["chosen"]["value"]["interval"].startswith("pinball loss ")
+    assert "quantile trees" not in made["chosen"]["value"]["interval"]
     # 120 households are too few for trees, and the cut of two years is long enough for totals.
     assert {rung["candidate"] for rung in made["chosen"]["churn"]["ladder"]} == {
         "decayed count", "RFM logistic", "logistic",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,8 @@ class Adjustment:
 class Choice:
     """The candidate taken, all that were compared, whose level it has, and the adjustment of its scores.
 
-    `level` is "learned", from the windows learned from, or "process": the mean prediction is that of BG/NBD.
+    `level` is "learned", from the windows learned from, "process", where the mean prediction is that of BG/NBD, or
+    "halfway" between them.
     """
 
     candidate: str
@@ -59,8 +61,7 @@ class Choice:
 
     def fitted(self, ladder: Ladder) -> Additive:
         """Fit the chosen candidate on a ladder of its own, adjusted."""
-        model = ladder.levelled(self.candidate) if self.level == PROCESS else ladder.model(self.candidate)
-        return self.adjustment.of(model)
+        return self.adjustment.of(ladder.levelled(self.candidate, LEVELS[self.level]))
 
     def as_dict(self) -> dict[str, Any]:
         """The choice as JSON values."""
@@ -76,7 +77,8 @@ class Round:
     models: Mapping[str, Mapping[str, Additive]]
 
 
-LEARNED, PROCESS = "learned", "process"
+LEARNED, HALFWAY, PROCESS = "learned", "halfway", "process"
+LEVELS: Mapping[str, float] = MappingProxyType({LEARNED: 0.0, HALFWAY: 0.5, PROCESS: 1.0})
 Loss = Callable[[Array, Array], Array]
 
 
@@ -96,9 +98,8 @@ def rounds(
         if not (_differs([judged], truth) and _differs(learned, truth)):
             return []
         fitted = ladder(learned, judged.rows, judged.process, days, fit)
-        models = {LEARNED: {name: fitted.model(name) for name in candidates}}
-        if "BG/NBD" in candidates:
-            models[PROCESS] = {name: fitted.levelled(name) for name in candidates}
+        levels = LEVELS if "BG/NBD" in candidates else {LEARNED: LEVELS[LEARNED]}
+        models = {level: {name: fitted.levelled(name, share) for name in candidates} for level, share in levels.items()}
         found.append(Round(judged, truth(judged), models))
     return found
 
@@ -108,23 +109,31 @@ def _differs(windows: Sequence[Window], truth: Callable[[Window], Array]) -> boo
     return bool(len(happened) and happened.min() < happened.max())
 
 
-def choose(played: Sequence[Round], candidates: Sequence[str], loss: Loss, adjust: bool) -> Choice:
+def choose(played: Sequence[Round], candidates: Sequence[str], loss: Loss, whole: bool) -> Choice:
     """Choose among candidates, simplest first; without later windows the most complex one that the data allow.
 
-    `adjust` says whether the later windows' horizon is the real one, so that levels carry over.
+    `whole` says whether the later windows' horizon is the real one, so that levels carry over.
     """
     if not played:
         said = "the history is too short for later windows to choose on"
-        return Choice(candidates[-1], (), LEARNED, said, Adjustment(1.0, 0.0, said))
-    climbed = {level: _climb(played, level, candidates, loss) for level in _levels(played)}
-    level, level_said = _level(played, {level: standing for level, (standing, _) in climbed.items()}, loss)
-    standing, rungs = climbed[level]
+        return Choice(candidates[-1], (), *_unseen(said, "BG/NBD" in candidates), Adjustment(1.0, 0.0, said))
+    levels = [level for level in LEVELS if all(level in round.models for round in played)]
+    if not whole:
+        level, level_said = _unseen("the later windows have a shorter horizon", HALFWAY in levels)
+        standing, rungs = _climb(played, level, candidates, loss)
+    else:
+        climbed = {level: _climb(played, level, candidates, loss) for level in levels}
+        level, level_said = _level(played, {level: standing for level, (standing, _) in climbed.items()}, loss)
+        standing, rungs = climbed[level]
     chosen = [(round.truth, round.models[level][standing], round.window) for round in played]
-    return Choice(standing, rungs, level, level_said, _adjustment(chosen, loss, adjust))
+    return Choice(standing, rungs, level, level_said, _adjustment(chosen, loss, whole))
 
 
-def _levels(played: Sequence[Round]) -> tuple[str, ...]:
-    return (LEARNED, PROCESS) if all(PROCESS in round.models for round in played) else (LEARNED,)
+def _unseen(why: str, process: bool) -> tuple[str, str]:
+    """Meet halfway where nothing tells which level is nearer: a mean of forecasts (Bates and Granger 1969)."""
+    if not process:
+        return LEARNED, f"{why}, and there is no process to take a level from"
+    return HALFWAY, f"{why}: halfway between what was learned and the process"
 
 
 def _climb(
@@ -143,13 +152,16 @@ def _climb(
 
 
 def _level(played: Sequence[Round], standing: Mapping[str, str], loss: Loss) -> tuple[str, str]:
-    """Take the process's mean prediction if what stands then is better by more than a standard error."""
-    if PROCESS not in standing:
+    """Leave the level learned only for one under which what stands is better by more than a standard error."""
+    lost = {level: _lost(played, level, name, loss) for level, name in standing.items()}
+    learned = lost.pop(LEARNED)
+    if not lost:
         return LEARNED, "no process to take a level from"
-    learned, process = (_lost(played, level, name, loss) for level, name in standing.items())
-    gain, error = paired(learned - process, _customers(played))
-    said = f"the process's mean changes the loss on the later windows by {-gain:+.4f} ± {error:.4f}"
-    return (PROCESS, f"{said}: taken") if gain > error else (LEARNED, f"{said}: left")
+    best = min(lost, key=lambda level: float(lost[level].mean()))
+    gain, error = paired(learned - lost[best], _customers(played))
+    to = "halfway to the process's mean" if best == HALFWAY else "to the process's mean"
+    said = f"moving {to} changes the loss on the later windows by {-gain:+.4f} ± {error:.4f}"
+    return (best, f"{said}: taken") if gain > error else (LEARNED, f"{said}: left")
 
 
 def _lost(played: Sequence[Round], level: str, name: str, loss: Loss) -> Array:
@@ -186,9 +198,9 @@ def value_loss(value: Array, scores: Array) -> Array:
     return np.asarray(expected ** (2 - POWER) / (2 - POWER) - value * expected ** (1 - POWER) / (1 - POWER))
 
 
-def _adjustment(played: Sequence[tuple[Array, Additive, Window]], loss: Loss, adjust: bool) -> Adjustment:
+def _adjustment(played: Sequence[tuple[Array, Additive, Window]], loss: Loss, whole: bool) -> Adjustment:
     """Stretch and shift if, learned on each later window, it lowers the loss on the other, each time."""
-    if not adjust:
+    if not whole:
         return Adjustment(1.0, 0.0, "no recalibration: the later windows have a shorter horizon")
     scored = [(truth, model.scores(window.rows.values)) for truth, model, window in played]
     gains = []

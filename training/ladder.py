@@ -53,9 +53,15 @@ class Ladder:
         assert isinstance(model, Additive)
         return model
 
-    def levelled(self, name: str) -> Additive:
-        """Fit a candidate and move it so that its mean prediction, of everyone at the moment, is BG/NBD's."""
-        model, process = self.model(name), self.model("BG/NBD")
+    def levelled(self, name: str, share: float) -> Additive:
+        """Fit a candidate and move it, on the link's scale, a share of the way to where its mean is BG/NBD's.
+
+        The mean prediction is that of everyone at the moment.
+        """
+        model = self.model(name)
+        if not share:
+            return model
+        process = self.model("BG/NBD")
         scores, wanted = model.scores(self._rows.values), float(process.predict(self._rows.values).mean())
 
         def short(shift: float) -> float:
@@ -63,7 +69,7 @@ class Ladder:
 
         # Beyond the farthest move either way there is nothing to find.
         ends = [shift for shift, misses in ((-_MOST, short(-_MOST) >= 0), (_MOST, short(_MOST) <= 0)) if misses]
-        return model.adjusted(1.0, ends[0] if ends else float(brentq(short, -_MOST, _MOST)))
+        return model.adjusted(1.0, share * (ends[0] if ends else float(brentq(short, -_MOST, _MOST))))
 
     @cached_property
     def _values(self) -> Array:

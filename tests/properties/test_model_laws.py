@@ -15,10 +15,14 @@ from models.additive import Additive, Part, mean_of
 from models.hurdle import Hurdle
 from models.lifetime import INPUTS, Lifetime, Process, history_of
 from models.linear import Linear
+from models.simulation import Simulation
 from models.trees import Trees
-from models.value import Interval
+from models.value import Interval, QuantileTrees
 from tests.making import AS_OF
 from training.boosting import Fit, boost
+from training.choosing import LEVELS
+from training.dataset import Window
+from training.ladder import ChurnLadder
 from training.lifetime import FEWEST_REPEATERS, fit_process, lifetime
 
 WIDTH = len(CONTRACT.names)
@@ -217,6 +221,30 @@ def test_what_the_process_says_is_what_simulated_customers_do(days: float):
         assert abs(off(after[group], purchases[group])) < 4
 
 
+def test_what_a_customer_may_bring_is_spread_as_simulated_customers_bring():
+    rows, after, size = simulated()
+    rng = np.random.default_rng(4)
+    brought = rng.gamma(TRUE.p * after) * size / TRUE.p
+    repeats = rows[:, PLACES[0]] - 1
+    for level in (0.3, 0.6, 0.8, 0.9):
+        ends = Simulation(TRUE, 60.0, (level, level)).ends(rows[:4_000])[0]
+        for group in (repeats[:4_000] >= 0, repeats[:4_000] >= 2):
+            beyond = (brought[:4_000][group] > ends[group]).mean()
+            # Who brings nothing with more than this chance has a quantile of 0, beyond which fewer lie.
+            sure = ends[group] > 0
+            held = (brought[:4_000][group] <= ends[group])[sure].mean() if sure.any() else level
+            assert held == pytest.approx(level, abs=0.035)
+            assert beyond <= 1 - level + 0.03
+
+
+def test_nobodys_simulated_bounds_depend_on_who_stands_beside():
+    rows = simulated()[0][:50]
+    together = np.array(Simulation(TRUE, 60.0, (0.1, 0.9)).ends(rows))
+    alone = np.array([np.concatenate(Simulation(TRUE, 60.0, (0.1, 0.9)).ends(rows[at : at + 1])) for at in range(50)])
+    assert np.array_equal(together.T, alone)
+    assert (together[1] > 0).any()
+
+
 def test_another_process_than_the_true_one_is_caught_by_the_simulation():
     rows, after, _ = simulated()
     repeats, last, age = history_of(rows[:, PLACES])
@@ -243,6 +271,22 @@ def test_fitting_finds_the_process_that_customers_were_made_with():
         assert getattr(found, name) == pytest.approx(getattr(TRUE, name), rel=0.2), name
 
 
+def test_a_level_is_moved_by_its_share_of_the_way_to_the_process():
+    rows, after, _ = simulated()
+    rows, value = rows[:2_000], np.zeros(2_000)
+    # Every other lapse is left out, so that what is learned is far below the process.
+    lapsed = (after[:2_000] == 0) * (np.arange(2_000) % 2.0)
+    learned = Window(AS_OF, matrix(rows), TRUE, np.ones(2_000, dtype=bool), lapsed, value)
+    ladder = ChurnLadder([learned], matrix(rows), TRUE, 60, Fit())
+    moved = [ladder.levelled("RFM logistic", share) for share in LEVELS.values()]
+    means = [float(model.predict(rows).mean()) for model in moved]
+    assert means[0] == pytest.approx(lapsed.mean(), abs=0.01)
+    assert means[0] + 0.1 < means[1] < means[2] - 0.1
+    assert means[2] == pytest.approx(float(ladder.model("BG/NBD").predict(rows).mean()), abs=1e-6)
+    scores = [model.scores(rows) for model in moved]
+    np.testing.assert_allclose(scores[1], (scores[0] + scores[2]) / 2, rtol=1e-9, atol=1e-9)
+
+
 def test_under_200_repeat_buyers_no_process_is_fitted():
     rows = simulated()[0]
     often = np.flatnonzero(rows[:, PLACES[0]] > 1)
@@ -266,14 +310,18 @@ def test_shares_are_measured_from_the_customer_in_the_middle():
 _SHARES = st.lists(st.floats(-3, 5), min_size=3, max_size=3).map(tuple)
 
 
-@given(st.integers(0, 10**6), _SHARES, _SHARES, st.floats(1e-6, 100), st.booleans())
+_STARTS = ("shares", "trees", "simulation")
+
+
+@given(st.integers(0, 10**6), _SHARES, _SHARES, st.floats(1e-6, 100), st.sampled_from(_STARTS))
 def test_an_interval_lies_around_its_expectation_and_above_zero(
-    seed: int, below: tuple[float, ...], above: tuple[float, ...], typical: float, of_trees: bool
+    seed: int, below: tuple[float, ...], above: tuple[float, ...], typical: float, kind: str
 ):
     rows = rows_at_random(seed, 30)
     expected = np.random.default_rng(seed).gamma(0.3, 100, 30)
-    bounds = (booster("gamma"), booster("gamma", seed=2)) if of_trees else None
-    low, high = Interval(typical, (0.0, 2.0, 5.0), below, above, bounds).around(expected, rows)
+    starts = (None, QuantileTrees(booster("gamma"), booster("gamma", seed=2)), Simulation(TRUE, 28.0, (0.1, 0.9)))
+    start = starts[_STARTS.index(kind)]
+    low, high = Interval(typical, (0.0, 2.0, 5.0), below, above, start).around(expected, rows)
     assert ((low >= 0) & (low <= expected) & (expected <= high)).all()
 
 
