@@ -21,6 +21,12 @@ settings.register_profile(
 settings.load_profile("holdfast")
 
 
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow leaves the address of the last registry in the environment, where the next home would take it from."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
 @pytest.fixture(scope="session")
 def small_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of 120 real households."""

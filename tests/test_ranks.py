@@ -89,7 +89,6 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     def run(home: Home, *words: str) -> Result:
         monkeypatch.setenv("HOLDFAST_HOME", str(home.folder))
         monkeypatch.setenv("HOLDFAST_CLOCK", "history")
-        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
         return CliRunner().invoke(app, words)
 
     return run

@@ -166,7 +166,6 @@ def test_a_training_that_fails_leaves_the_champion(twice: Made, again, monkeypat
 
 def test_two_trainings_at_once_are_refused_with_who_is_at_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], **pipes) as other:
         assert other.stdout.readline() == "held\n"

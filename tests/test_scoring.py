@@ -28,8 +28,6 @@ FEW = 15_000  # events a part, so that 120 households lie in several
 def ran(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.setenv("HOLDFAST_HOME", str(trained[0].folder))
     monkeypatch.setenv("HOLDFAST_CLOCK", "history")
-    # MLflow leaves the address that it used last in the environment.
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return lambda *words: CliRunner().invoke(app, ["score", *words])
 
 

@@ -335,8 +335,6 @@ def test_evaluate_says_from_when_on_predictions_can_be_judged(trained: Trained, 
     place, _, made = trained
     monkeypatch.setenv("HOLDFAST_HOME", str(place.folder))
     monkeypatch.setenv("HOLDFAST_CLOCK", "history")
-    # MLflow writes the address that it was last given into the environment, where it would win.
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     done = CliRunner().invoke(app, ["evaluate", "--json"])
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
