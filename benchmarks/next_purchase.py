@@ -34,6 +34,7 @@ from features.segments import segments_of
 from features.sources.ingest import ingest
 from features.sources.source import find_source
 from holdfast.sample import SOURCE, wheel
+from models.calibration import IDENTITY
 from models.next_purchase import NextPurchaseModel
 from models.trees import Trees
 from serving.ranking import Ranker
@@ -42,7 +43,7 @@ from training.cutoffs import plan_cutoffs
 from training.dataset import PairWindow
 from training.evaluation import means
 from training.horizon import Horizon
-from training.next_purchase import calibrate_pairs, fit_pairs, spaced
+from training.next_purchase import fit_pairs, fit_visits, spaced
 
 BEST, LEARNING_TURNS, LEARNING_DAYS = 10, (2, 3, 4), 45
 MILLISECONDS, TIMED = 5.0, 200
@@ -154,8 +155,8 @@ def _listed(pairs: Pairs, scores: Array) -> Best:
 
 def _timed(known: Known, trees: Trees, window: PairWindow, timed: Sequence[CustomerEvents]) -> float:
     """Time rankings of customers one by one, of histories not ranked before; the median in milliseconds."""
-    calibration, segments = calibrate_pairs(trees, window), segments_of(known, window.table)
-    ranker = Ranker(NextPurchaseModel(trees, calibration, window.table, segments))
+    segments = segments_of(known, window.table)
+    ranker = Ranker(NextPurchaseModel(trees, fit_visits([window], Fit()), IDENTITY, window.table, segments))
     return 1_000 * median(seconds(partial(ranker.rank, events, known.as_of)) for events in timed)
 
 

@@ -221,7 +221,7 @@ def _group(own: _Own, owner: Whole, item: Whole, table: ItemTable, as_of: int) -
     mine, wanted = parents[np.minimum(own.item, strange)], parents[np.minimum(item, strange)]
     kept = np.flatnonzero(mine >= 0)
     keys, inside = np.unique(own.owner[kept] * groups + mine[kept], return_inverse=True)
-    newest = np.zeros(len(keys), dtype=np.int64)
+    newest = np.full(len(keys), own.last.min(initial=0))
     np.maximum.at(newest, inside, own.last[kept])
     place = _found(keys, np.where(wanted >= 0, owner * groups + wanted, -2))
     decayed = np.append(_sums(inside, own.sums[kept, _DECAYED_28], len(keys)), 0.0)[place]

@@ -36,6 +36,8 @@ KINDS = {
 }
 # What it takes to keep in touch; the margin of such an event is minus what it cost.
 SERVICE = ("inquiry", "complaint", "contact", "visit", "campaign")
+# What a source or another system may tell; a tier of record is our own word.
+TOLD = tuple(kind for kind in KINDS if kind != "tier")
 CHANNELS = ("store", "web", "app", "phone", "email", "mail", "chat", "field", "partner", "other")
 SCALE = 10_000
 LARGEST = 1_000_000_000

@@ -61,11 +61,11 @@ def _context(text: str) -> dict[str, Any]:
 def _costs(answer: Mapping[str, Any]) -> Iterator[str]:
     """Say what a value is made up of, where costs are held, and what of it is assumed."""
     scores = answer["scores"]
-    parts = scores["value_breakdown"]
+    parts = scores["value_breakdown"] or {}
     costs = [
-        f"− {parts[name]:,.2f} {name.replace('_', ' ')}"
-        for name in ("cost_to_serve", "credit_loss")
-        if parts[name] is not None
+        f"− {cost:,.2f} {name.replace('_', ' ')}"
+        for name, cost in parts.items()
+        if name not in ("measure", "brought") and cost is not None
     ]
     if costs:
         yield f"{parts['brought']:,.2f} {scores['value_measure']} {' '.join(costs)}"

@@ -109,9 +109,9 @@ def _record(target: Path, at: datetime) -> int:
     """Make the tiers of a file the tiers of record; returns how many were set or changed."""
     from serving.tiers import changes
 
-    with opened() as (_, history, _):
+    with opened() as (_, history, clock):
         scored = pl.read_parquet(target, columns=["customer", "tier"])
-        return history.append(changes(history.known_by(at), scored), None).new
+        return history.append(changes(history.known_by(at), scored, max(at, clock())), None).new
 
 
 def _default(at: datetime, ending: str) -> Path:

@@ -31,7 +31,7 @@ from models.calibration import Calibration
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
 from models.linear import Linear
-from models.next_purchase import NextPurchaseModel
+from models.next_purchase import VISIT_FEATURES, NextPurchaseModel
 from models.ranks import Ranks
 from models.simulation import Simulation
 from models.trees import Trees
@@ -90,7 +90,9 @@ def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
     writer.json("value.json", _ranks(value) if isinstance(value, Ranks) else writer.value(value))
     if models.next_purchase is not None:
         ranker = models.next_purchase
-        said = {"trees": writer.trees("next-purchase", ranker.trees), "calibration": asdict(ranker.calibration)}
+        trees = {"trees": ranker.trees, "visits": ranker.visits}
+        said: dict[str, Any] = {name: writer.trees(f"next-purchase-{name}", one) for name, one in trees.items()}
+        said |= {"calibration": asdict(ranker.calibration)}
         writer.json("next_purchase.json", said)
         writer.text("items.json", ranker.table.as_json())
         writer.text("segments.json", ranker.segments.as_json())
@@ -218,7 +220,8 @@ class _Reader:
         calibration = Calibration(tuple(points["scores"]), tuple(points["probabilities"]))
         table = ItemTable.from_json((self.folder / "items.json").read_text(encoding="utf-8"))
         segments = Segments.from_json((self.folder / "segments.json").read_text(encoding="utf-8"))
-        return NextPurchaseModel(self.trees(told["trees"], PAIR_FEATURES), calibration, table, segments)
+        trees, visits = self.trees(told["trees"], PAIR_FEATURES), self.trees(told["visits"], VISIT_FEATURES)
+        return NextPurchaseModel(trees, visits, calibration, table, segments)
 
     def _part(self, told: Mapping[str, Any]) -> Part:
         [(kind, value)] = told.items()

@@ -2,22 +2,30 @@
 
 from dataclasses import dataclass
 
-from features.affinity import ItemTable
+import numpy as np
+
+from features.affinity import PAIR_FEATURES, ItemTable
 from features.feature import Array
 from features.segments import Segments
+from models.additive import inverse
 from models.calibration import Calibration
 from models.trees import Trees
+
+VISIT_FEATURES = ("own_days_28", "own_days_91", "own_days_since")
+VISIT_COLUMNS = [PAIR_FEATURES.index(name) for name in VISIT_FEATURES]
 
 
 @dataclass(frozen=True)
 class NextPurchaseModel:
-    """A booster over (customer, item) pairs, its calibration, and the population's side to serve with.
+    """Boosters for whether a customer comes, and for what is bought then, and the population's side to serve with.
 
-    `table` says what is popular and what goes together, `segments` what is popular among people alike, for customers
-    who haven't bought yet.
+    `trees` score (customer, item) pairs given that the customer comes within the horizon, `visits` whether they do; the
+    product of both probabilities is calibrated. `table` says what is popular and what goes together, `segments` what
+    is popular among people alike, for customers who haven't bought yet.
     """
 
     trees: Trees
+    visits: Trees
     calibration: Calibration
     table: ItemTable
     segments: Segments
@@ -25,3 +33,8 @@ class NextPurchaseModel:
     def rank(self, pairs: Array) -> Array:
         """Score pairs of shape (n, `PAIR_FEATURES`) for ranking; finer than probabilities, which have ties."""
         return self.trees.scores(pairs)
+
+    def probabilities(self, pairs: Array, scores: Array) -> Array:
+        """Turn the scores of pairs into probabilities, shape (n,); none is above that of coming at all."""
+        comes = inverse("logit", self.visits.scores(pairs[:, VISIT_COLUMNS]))
+        return np.minimum(self.calibration.apply(comes * inverse("logit", scores)), comes)

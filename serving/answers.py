@@ -84,7 +84,8 @@ class NextPurchaseAnswer(_Shape):
     level: str
     """The catalogue's level."""
     probability: float
-    """The calibrated probability of buying it."""
+    """The calibrated probability of buying it within the horizon; for a customer who hasn't bought anything yet, the
+    share of people alike who bought it in the last 28 days."""
     bought_before: bool
     """Whether the customer has bought it before."""
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from features.history import Known
 from models.basis import Basis
 from serving.scorer import Scorer
+from serving.scores import COSTS
 
 _MOMENT = pa.timestamp("us", tz="UTC")
 _ITEM = pa.struct([("item", pa.string()), ("probability", pa.float64())])
@@ -35,8 +36,7 @@ SCHEMA = pa.schema(
         ("value_high", pa.float64()),
         ("value_rank", pa.float64()),
         ("brought", pa.float64()),
-        ("cost_to_serve", pa.float64()),
-        ("credit_loss", pa.float64()),
+        *((name, pa.float64()) for name in COSTS),
         ("tier", pa.string()),
         ("next_purchases", pa.list_(_ITEM)),
         ("new_purchases", pa.list_(_ITEM)),

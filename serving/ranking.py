@@ -79,7 +79,7 @@ class Ranker:
         return self._of(np.array(items, dtype=object), values, self._model.rank(values), as_of)
 
     def _of(self, items: npt.NDArray[np.object_], values: Array, scores: Array, as_of: datetime) -> Ranked:
-        probability, days = self._model.calibration.apply(scores), values[:, _DAYS]
+        probability, days = self._model.probabilities(values, scores), values[:, _DAYS]
         fresh = np.flatnonzero(days == 0)
         new = fresh[_best(items[fresh], scores[fresh], NEW_PURCHASES)]
         likely = self._listed(_best(items, scores, NEXT_PURCHASES), items, probability, days)

@@ -47,6 +47,10 @@ def interaction_of(happening: Happening, reference: Reference, now: datetime) ->
 
     Raises InputError when it can't be taken.
     """
+    if happening.kind == "tier":
+        raise InputError(
+            "expected an interaction that somebody tells, found a tier of record: holdfast score sets those"
+        )
     if happening.kind.startswith("offer_"):
         raise InputError(
             f"expected the outcome of an offer at /v1/outcomes, found an interaction of kind {happening.kind}"

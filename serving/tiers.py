@@ -68,16 +68,19 @@ def records_of(known: Known) -> dict[str, str]:
     return dict(newest.select("customer", "product").iter_rows())
 
 
-def changes(known: Known, scored: pl.DataFrame) -> Iterator[Interaction]:
-    """Set the tier of record of whoever has bought and was scored into another; `scored` has customers and tiers."""
+def changes(known: Known, scored: pl.DataFrame, recorded_at: datetime) -> Iterator[Interaction]:
+    """Set the tier of record of whoever has bought and was scored into another; `scored` has customers and tiers.
+
+    The tiers are those of the moment of what is known, and known from `recorded_at` on.
+    """
     records, bought = records_of(known), known.events.filter(pl.col("kind") == "purchase")["customer"]
     buyers = scored.filter(pl.col("customer").is_in(bought.unique().implode()))
     for customer, tier in buyers.select("customer", "tier").iter_rows():
         if records.get(customer) != tier:
-            yield _record(customer, tier, known.as_of)
+            yield _record(customer, tier, known.as_of, recorded_at)
 
 
-def _record(customer: str, tier: str, moment: datetime) -> Interaction:
+def _record(customer: str, tier: str, moment: datetime, recorded_at: datetime) -> Interaction:
     kind, _, value = customer.partition(":")
     return Interaction(
         id=event_id("tier", customer, moment.isoformat()),
@@ -86,6 +89,6 @@ def _record(customer: str, tier: str, moment: datetime) -> Interaction:
         reference=Reference(kind, value),
         kind="tier",
         occurred_at=moment,
-        recorded_at=moment,
+        recorded_at=recorded_at,
         product=tier,
     )

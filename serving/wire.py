@@ -14,14 +14,14 @@ from pydantic import (
     model_validator,
 )
 
-from features.events import CHANNELS, KINDS, LARGEST
+from features.events import CHANNELS, LARGEST, TOLD
 from serving.desk import MOST_INTERACTIONS, MOST_OFFERS, MOST_VISITS
 from serving.requests import LADDER, Ask, Happening, Report, Visit
 
 _PRINTED = r"^[^\x00-\x1f\x7f]*$"
 _LONGEST_TEXT = 500
 # What becomes of an offer is told as an outcome, which names its decision.
-_TOLD = tuple(kind for kind in KINDS if not kind.startswith("offer_"))
+_TOLD = tuple(kind for kind in TOLD if not kind.startswith("offer_"))
 
 Channel = Literal[CHANNELS]  # type: ignore[valid-type]
 Kind = Literal[_TOLD]  # type: ignore[valid-type]

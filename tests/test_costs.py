@@ -260,7 +260,7 @@ def test_scoring_sets_the_tiers_of_record_once_and_decisions_keep_them(road: Roa
     lowered = base.filter(pl.col("customer").is_in([*above, *far])).with_columns(tier=pl.lit("base"))
     with closing(History(road.home.database_url)) as history:
         now = after_history(history.newest)()
-        history.append(changes(replace(known, as_of=now), lowered), None)
+        history.append(changes(replace(known, as_of=now), lowered, now), None)
     later = (now + timedelta(seconds=1)).isoformat()
     scored = pl.read_parquet(road.run("score", "--as-of", later)["file"])
     tiers = dict(scored.select("customer", "tier").iter_rows())

@@ -267,16 +267,20 @@ def test_one_bad_interaction_keeps_all_of_them_out_and_each_fault_is_told(desk: 
         happening(3, occurred_at=NOW + timedelta(hours=1)),
         happening(4, kind="offer_accepted"),
         happening(5, occurred_at=datetime(1, 1, 1, tzinfo=UTC)),
+        happening(6, kind="tier", product="top"),
     ]
     with pytest.raises(InputError) as told:
         desk.interactions(bad)
     said = str(told.value).split("; [")
-    assert said[0].startswith("expected 5 good interactions, found 4 bad, so none was written: [1] expected kind to be")
+    assert said[0].startswith("expected 6 good interactions, found 5 bad, so none was written: [1] expected kind to be")
     assert said[1] == (
         "2] expected occurred_at from 1900 on and at most 5 minutes after 2018-01-02T09:30:00+00:00, "
         "found 2018-01-02T10:30:00+00:00"
     )
     assert said[2] == "3] expected the outcome of an offer at /v1/outcomes, found an interaction of kind offer_accepted"
+    assert said[-1] == (
+        "5] expected an interaction that somebody tells, found a tier of record: holdfast score sets those"
+    )
     assert desk.history.counts() == before
 
 

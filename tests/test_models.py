@@ -17,7 +17,7 @@ from features.segments import Segments
 from models.additive import Additive
 from models.bundle import Models, load, write
 from models.calibration import Calibration
-from models.next_purchase import NextPurchaseModel
+from models.next_purchase import VISIT_COLUMNS, VISIT_FEATURES, NextPurchaseModel
 from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
@@ -50,7 +50,9 @@ def ranker(history: History) -> NextPurchaseModel:
     pairs = np.random.default_rng(3).normal(0, 1, (300, len(PAIR_FEATURES)))
     fitted = boost({"objective": "binary"}, pairs, (pairs[:, 0] > 0).astype(np.float64), PAIR_FEATURES, Fit(trees=5))
     segments = Segments((("age", 20_000),), np.array([[0.3, 0.1, 1 / 7]]), table.statistics[:, 0])
-    return NextPurchaseModel(fitted, Calibration((-1.0, 0.1, 1.0), (0.1, 1 / 3, 0.9)), table, segments)
+    days = pairs[:, VISIT_COLUMNS]
+    visits = boost({"objective": "binary"}, days, days[:, 0] > 0, VISIT_FEATURES, Fit(trees=5))
+    return NextPurchaseModel(fitted, visits, Calibration((-1.0, 0.1, 1.0), (0.1, 1 / 3, 0.9)), table, segments)
 
 
 def renamed(trees: Trees, names: tuple[str, ...]) -> Trees:
@@ -122,6 +124,8 @@ def test_a_ranker_comes_back_with_its_calibration_and_its_items(tmp_path: Path, 
     pairs = np.random.default_rng(4).normal(0, 1, (50, len(PAIR_FEATURES)))
     assert np.array_equal(loaded.rank(pairs), ranker.rank(pairs))
     assert loaded.calibration == ranker.calibration
+    scores = ranker.rank(pairs)
+    assert np.array_equal(loaded.probabilities(pairs, scores), ranker.probabilities(pairs, scores))
     assert loaded.table.as_json() == ranker.table.as_json()
     assert loaded.segments.as_json() == ranker.segments.as_json()
 
@@ -198,11 +202,13 @@ def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
     ours = {
         "churn-1": binary, "churn-2": leaf, "churn-6-comes": binary, "churn-6-amount": gamma, "churn-7-comes": leaf,
         "churn-7-amount": booster("gamma", leaves=1), "value-2-comes": binary, "value-2-amount": gamma,
-        "value-low": gamma, "value-high": booster("gamma", seed=2), "next-purchase": ranker.trees,
+        "value-low": gamma, "value-high": booster("gamma", seed=2),
+        "next-purchase-trees": ranker.trees, "next-purchase-visits": ranker.visits,
     }  # fmt: skip
     folders = {path.name: path for path in (tmp_path / "trees").iterdir()}
     assert set(folders) == set(ours)
     for name, folder in folders.items():
-        rows = pairs if name == "next-purchase" else ROWS
+        read = {"next-purchase-trees": pairs, "next-purchase-visits": pairs[:, VISIT_COLUMNS]}
+        rows = read.get(name, ROWS)
         loaded = mlflow_lightgbm.load_model(str(folder))
         assert np.array_equal(loaded.predict(rows, raw_score=True, num_threads=1), ours[name].scores(rows)), name

@@ -11,7 +11,7 @@ from features.history import History
 from features.identity import Reference
 from features.segments import Segments
 from models.calibration import Calibration
-from models.next_purchase import NextPurchaseModel
+from models.next_purchase import VISIT_COLUMNS, VISIT_FEATURES, NextPurchaseModel
 from serving.ranking import KEPT, NEW_PURCHASES, Ranker
 from tests.making import AS_OF, filled, happened
 from training.boosting import Fit, boost
@@ -40,9 +40,11 @@ def ranker(shop: History) -> Ranker:
     table = item_table(shop.known_by(AS_OF), "product")
     rows = np.random.default_rng(5).poisson(1.0, (400, len(PAIR_FEATURES))).astype(np.float64)
     trees = boost({"objective": "binary"}, rows, rows[:, BY_DAYS] > 1, PAIR_FEATURES, Fit(trees=30))
+    days = rows[:, VISIT_COLUMNS]
+    visits = boost({"objective": "binary"}, days, days[:, 0] > 0, VISIT_FEATURES, Fit(trees=30))
     everyone = table.statistics[:, 0]
     segments = Segments((("age", 20_000),), everyone[None, ::-1] + np.arange(6) / 100, everyone)
-    return Ranker(NextPurchaseModel(trees, Calibration((-3.0, 3.0), (0.05, 0.95)), table, segments))
+    return Ranker(NextPurchaseModel(trees, visits, Calibration((0.0, 1.0), (0.05, 0.95)), table, segments))
 
 
 def ranked(history: History, ranker: Ranker, customer: str, at: datetime):
@@ -109,3 +111,12 @@ def test_cutoffs_to_rank_from_lie_a_horizon_apart_and_the_newest_is_among_them()
     found = spaced(weeks, timedelta(days=28))
     assert found == [weeks[11], weeks[15], weeks[19]]
     assert spaced(weeks[:2], timedelta(days=28)) == [weeks[1]]
+
+
+def test_nothing_is_likelier_to_be_bought_than_the_customer_to_come(ranker: Ranker):
+    model = ranker._model
+    pairs = np.random.default_rng(9).poisson(1.0, (500, len(PAIR_FEATURES))).astype(np.float64)
+    comes = 1 / (1 + np.exp(-model.visits.scores(pairs[:, VISIT_COLUMNS])))
+    probability = model.probabilities(pairs, np.full(500, 9.0))
+    assert (probability <= comes).all()
+    assert (probability > 0.9 * comes).all()

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 from features.clock import after_history
 from features.contract import CONTRACT, rows_of
-from features.errors import InputError, NotEnoughData, RegistryError
+from features.errors import HoldfastError, InputError, NotEnoughData, RegistryError
 from features.history import History
 from features.home import ROOT, Home
 from features.identity import Reference
@@ -89,7 +89,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     def run(home: Home, *words: str) -> Result:
         monkeypatch.setenv("HOLDFAST_HOME", str(home.folder))
         monkeypatch.setenv("HOLDFAST_CLOCK", "history")
-        return CliRunner().invoke(app, words)
+        done = CliRunner().invoke(app, words)
+        assert done.exception is None or isinstance(done.exception, HoldfastError | SystemExit), done.exception
+        return done
 
     return run
 

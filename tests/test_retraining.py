@@ -205,6 +205,18 @@ def test_a_champion_with_another_question_is_not_compared(twice: Made):
     assert "| horizon | 365 days | 14 days |" in text
 
 
+@pytest.mark.parametrize("gained", [True, False])
+def test_a_cost_that_one_of_them_lacks_is_told_as_none(twice: Made, gained: bool):
+    place, _, _, last = twice
+    bundle = load(*fetch(place, "1"))
+    costly = {"chosen": last.manifest["chosen"] | {"cost_to_serve": {"candidate": "mean", "level": "learned"}}}
+    mine, theirs = (costly, {}) if gained else ({}, costly)
+    trained = replace(last, manifest=last.manifest | mine)
+    text = comparison(trained, Champion("1", bundle.manifest | theirs, bundle.models))
+    told = "| none | mean |" if gained else "| mean | none |"
+    assert f"| cost_to_serve candidate {told}" in text
+
+
 def test_a_champion_that_only_ranks_is_not_compared(twice: Made):
     place, _, _, last = twice
     bundle = load(*fetch(place, "1"))

@@ -236,7 +236,7 @@ def test_every_candidate_of_the_base_has_a_probability(trained: Trained, bundle:
     ranker = bundle.models.next_purchase
     assert ranker is not None
     pairs = pairs_of(history.known_by(history.newest() or AS_OF), ranker.table)
-    chances = ranker.calibration.apply(ranker.rank(pairs.values))
+    chances = ranker.probabilities(pairs.values, ranker.rank(pairs.values))
     assert ((chances > 0) & (chances < 1)).all()
     assert len(np.unique(chances)) > 10
 

@@ -34,7 +34,7 @@ class Champion:
 def comparison(trained: Trained, champion: Champion | None) -> str:
     """Write down, as Markdown, how a bundle differs from the champion, and which is better."""
     if champion is None:
-        return "# Beside the champion\n\nThere was no champion to compare with when this bundle was registered.\n"
+        return "# Beside the champion\n\nThere was no champion that could be read when this bundle was registered.\n"
     ours, theirs = trained.manifest, champion.manifest
     sections = (
         ("Which is better", _better(trained, champion)),
@@ -85,7 +85,7 @@ def beside(tested: Tested, champion: Champion, seed: int) -> list[Figure]:
     risk, worth = risks(champion.models.churn, active.rows.values)[0], worths(champion.models.value, rows)[0]
     return [
         *judge("churn", CHURN, active.lapsed, tested.risk[window.active], {name: risk}, seed),
-        *judge("value", VALUE, window.brought, tested.expected, {name: worth}, seed),
+        *judge("value", VALUE, window.net, tested.expected, {name: worth}, seed),
     ]
 
 
@@ -137,11 +137,12 @@ def _fairness(champion: Champion, cutoff: datetime) -> str:
 
 def _changed(ours: Mapping[str, Any], theirs: Mapping[str, Any], version: str) -> Iterator[str]:
     mine, other = dict(told(ours)), dict(told(theirs))
-    differing = [name for name in mine if mine[name] != other[name]]
+    names = [*mine, *(name for name in other if name not in mine)]
+    differing = [name for name in names if mine.get(name) != other.get(name)]
     if differing:
-        rows = [(name, other[name], mine[name]) for name in differing]
+        rows = [(name, other.get(name, "none"), mine.get(name, "none")) for name in differing]
         yield table(("", f"version {version}", "this bundle"), rows, texts=3)
-    yield f"The same in both: {', '.join(name for name in mine if name not in differing) or 'nothing'}."
+    yield f"The same in both: {', '.join(name for name in names if name not in differing) or 'nothing'}."
 
 
 def told(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -151,7 +152,7 @@ def told(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "customers", f"{manifest['customers']:,}"
     yield "horizon", f"{manifest['horizon']['days']} days"
     yield "churn", f"by {manifest['active']['kind']}"
-    yield "value", f"{manifest['value_measure']} in {manifest['currency']}"
+    yield "value", f"{manifest['value']['said']} in {manifest['currency']}"
     yield "next purchase", f"by {manifest['level']}" if manifest["level"] else "none"
     yield "learned from", f"{len(cutoffs['learn'])} cutoffs, {cutoffs['learn'][0][:10]} to {cutoffs['learn'][-1][:10]}"
     yield "tested from", cutoffs["test"][:10]

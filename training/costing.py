@@ -134,7 +134,10 @@ def expenses(costings: Sequence[Costing], tried: Sequence[Tried]) -> tuple[Expen
 
     Where no window is left, the last one learned from stands in; such bounds are a little narrow.
     """
-    models = [[one.later[place] if one.later else one.twin for one in costings] for place in range(len(tried))]
+    models = [
+        [one.later[place] if len(one.later) == len(tried) else one.twin for one in costings]
+        for place in range(len(tried))
+    ]
     costs = [_expected(of, one.window) for of, one in zip(models, tried, strict=True)]
     interval = conform([Round(one.window, one.window.cost, {}) for one in tried], costs, [None] * len(tried), None)
     short = np.concatenate(

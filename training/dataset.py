@@ -80,6 +80,13 @@ class PairWindow:
     taken: Array
     bought: set[tuple[str, str]]
 
+    def of(self, customers: set[str]) -> "PairWindow":
+        """Keep some customers."""
+        which = np.array([customer in customers for customer in self.pairs.customers.tolist()], dtype=bool)
+        pairs = Pairs(self.pairs.customers[which], self.pairs.items[which], self.pairs.values[which])
+        bought = {pair for pair in self.bought if pair[0] in customers}
+        return PairWindow(self.cutoff, self.table, pairs, self.taken[which], bought)
+
 
 def value_measure(known: Known) -> str:
     """Choose "margin" when the sources hold it for nine purchases in ten, else "revenue"."""
@@ -151,11 +158,7 @@ def _sample(then: Known, horizon: Horizon, cutoff: datetime) -> list[str]:
 
 def halved(window: PairWindow, odd: bool) -> PairWindow:
     """Keep the half of a window's customers whose hash is odd, or even."""
-    mine = {customer for customer in window.pairs.customers.tolist() if is_odd(customer) == odd}
-    which = np.array([customer in mine for customer in window.pairs.customers.tolist()], dtype=bool)
-    pairs = Pairs(window.pairs.customers[which], window.pairs.items[which], window.pairs.values[which])
-    bought = {pair for pair in window.bought if pair[0] in mine}
-    return PairWindow(window.cutoff, window.table, pairs, window.taken[which], bought)
+    return window.of({customer for customer in set(window.pairs.customers.tolist()) if is_odd(customer) == odd})
 
 
 def is_odd(customer: str) -> bool:

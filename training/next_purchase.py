@@ -1,18 +1,19 @@
-"""Learning what customers buy next: trees over (customer, item) pairs, and their calibration."""
+"""Learning what customers buy next: who comes at all, what is bought then, and the calibration of both together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
 import numpy as np
 
-from features.affinity import PAIR_FEATURES, item_table
+from features.affinity import PAIR_FEATURES, ItemTable, item_table
 from features.feature import Array
 from features.history import Known
 from features.items import bought
-from features.segments import segments_of
-from models.calibration import Calibration, calibrate
-from models.next_purchase import NextPurchaseModel
+from features.segments import Segments, segments_of
+from models.calibration import IDENTITY, Calibration, calibrate
+from models.next_purchase import VISIT_COLUMNS, VISIT_FEATURES, NextPurchaseModel
 from models.trees import Trees
 from training.baselines import next_purchase_baselines
 from training.boosting import Fit, boost
@@ -25,6 +26,7 @@ from training.ranking import catalogue_coverage, judge_ranking, pair_calibration
 
 _SHAPE = {"learning_rate": 0.1, "num_leaves": 15, "feature_fraction": 0.6}
 _TREES = 100
+_VISIT_SHAPE, _VISIT_TREES = {"learning_rate": 0.05, "num_leaves": 7, "feature_fraction": 1.0}, 60
 _CUTOFFS = 3
 _DAYS = PAIR_FEATURES.index("item_days")
 
@@ -37,9 +39,34 @@ def fit_pairs(windows: Sequence[PairWindow], fit: Fit) -> Trees:
     return boost({"objective": "binary"}, rows, taken, PAIR_FEATURES, shape)
 
 
-def calibrate_pairs(trees: Trees, window: PairWindow) -> Calibration:
-    """Calibrate trees on a window that they weren't fitted on."""
-    return calibrate(trees.scores(window.pairs.values), window.taken)
+def fit_visits(windows: Sequence[PairWindow], fit: Fit) -> Trees:
+    """Fit a booster on whether each customer bought anything within the horizon, a row for each."""
+    rows, came = [], []
+    for window in windows:
+        customers, places = np.unique(window.pairs.customers, return_index=True)
+        visitors = {customer for customer, _ in window.bought}
+        rows.append(window.pairs.values[places][:, VISIT_COLUMNS])
+        came.append(np.array([customer in visitors for customer in customers.tolist()], dtype=np.float64))
+    shape = Fit(fit.seed, fit.threads, _VISIT_TREES, _VISIT_SHAPE)
+    return boost({"objective": "binary"}, np.concatenate(rows), np.concatenate(came), VISIT_FEATURES, shape)
+
+
+def of_visitors(window: PairWindow) -> PairWindow:
+    """Keep the customers who bought anything within the horizon: what is bought is learned from them alone."""
+    return window.of({customer for customer, _ in window.bought})
+
+
+def fit_model(windows: Sequence[PairWindow], fit: Fit, calibration: Calibration, segments: Segments, table: ItemTable,
+) -> NextPurchaseModel:  # fmt: skip
+    """Fit both boosters on several windows."""
+    trees = fit_pairs([of_visitors(window) for window in windows], fit)
+    return NextPurchaseModel(trees, fit_visits(windows, fit), calibration, table, segments)
+
+
+def calibrated_on(model: NextPurchaseModel, window: PairWindow) -> Calibration:
+    """Calibrate a model on a window that it wasn't fitted on."""
+    pairs = window.pairs.values
+    return calibrate(replace(model, calibration=IDENTITY).probabilities(pairs, model.rank(pairs)), window.taken)
 
 
 def train_next_purchase(
@@ -61,14 +88,13 @@ def train_next_purchase(
         seen, chosen = [halved(learn[0], True)], halved(learn[0], False)
     if not all(window.taken.any() for window in (*seen, chosen, test)):
         return None, []
-    calibration = calibrate_pairs(fit_pairs(seen, fit), chosen)
-    then = known.at(cutoffs.test)
-    twin = NextPurchaseModel(fit_pairs(learn, fit), calibration, test.table, segments_of(then, test.table))
+    then, table = known.at(cutoffs.test), item_table(known, level)
+    segments = segments_of(then, test.table)
+    calibration = calibrated_on(fit_model(seen, fit, IDENTITY, segments, test.table), chosen)
+    twin = fit_model(learn, fit, calibration, segments, test.table)
     owned = set(bought(then, level).select("customer", "item").unique().iter_rows())
     figures = [*_judge_pairs(twin, test, owned, fit.seed), *judge_newcomers(twin.segments, then, test, fit.seed)]
-    table = item_table(known, level)
-    served = fit_pairs([*learn[1:], test], fit)
-    return NextPurchaseModel(served, calibration, table, segments_of(known, table)), figures
+    return fit_model([*learn[1:], test], fit, calibration, segments_of(known, table), table), figures
 
 
 def spaced(moments: Sequence[datetime], apart: timedelta, most: int = _CUTOFFS) -> list[datetime]:
@@ -97,7 +123,7 @@ def _judge_pairs(
         _, parts = ranking_parts(pairs.customers, pairs.items, ranked, test.bought, owned=owned)
         for name, part in parts.items():
             rules[name][rule] = part
-    probability = model.calibration.apply(scores)
+    probability = model.probabilities(pairs.values, scores)
     calibrated = pair_calibration(pairs.customers, test.taken, probability, seed)
     shown = catalogue_coverage(pairs.customers, pairs.items, scores, simple, len(test.table.items), seed)
     return [

@@ -5,7 +5,7 @@ from operator import or_
 
 import polars as pl
 
-from features.events import CHANNELS, KINDS, SCALE
+from features.events import CHANNELS, SCALE, TOLD
 from features.identity import ACTIONS
 from features.sources.cells import ROW, where
 from features.sources.fields import Fault, Field, Fields
@@ -29,7 +29,7 @@ def converted(fields: Fields) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _interactions(fields: Fields) -> dict[str, Field]:
-    kind = fields.word("kind", tuple(KINDS), fields.table.kinds)
+    kind = fields.word("kind", TOLD, fields.table.kinds)
     back = _is_return(fields, kind.value)
     return {
         **_common(fields),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import available_timezones
 
-from features.events import CHANNELS, KINDS, LARGEST
+from features.events import CHANNELS, LARGEST, TOLD
 from features.sources.moments import EARLIEST, constant
 from features.sources.shape import nearest
 
@@ -115,7 +115,7 @@ def _of_words(table: Table) -> Iterator[Demand]:
     for name, choices in CHOICES.items():
         found = getattr(table, name)
         yield found in choices, f"{name} to be one of {', '.join(filter(None, choices))}", repr(found)
-    for name, words, known in (("kind", table.kinds, tuple(KINDS)), ("channel", table.channels, CHANNELS)):
+    for name, words, known in (("kind", table.kinds, TOLD), ("channel", table.channels, CHANNELS)):
         always = [table.constants[name]] if name in table.constants else []
         for word in [*words.values(), *always]:
             yield word in known, f"{name} to be one of {', '.join(known)}", f"{word}{nearest(word, known)}"
