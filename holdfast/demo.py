@@ -20,6 +20,9 @@ from holdfast.service import running
 
 # LightGBM, MLflow and httpx take seconds to import: the steps that need them do so when they run.
 
+# What Holdfast itself writes down: outcomes, and tiers of record.
+_OWN = ("outcome", "holdfast")
+
 
 def demo(
     households: Annotated[
@@ -57,7 +60,7 @@ def demo(
 
 
 def _check_home(place: Home, history: History) -> None:
-    others = [source for source in history.sources() if source not in (SOURCE, "holdfast")]
+    others = [source for source in history.sources() if source not in (SOURCE, *_OWN)]
     if others:
         raise InputError(
             f"expected an empty home, or one that holds only Complete Journey; {place.folder} holds events of"
