@@ -391,14 +391,3 @@ def test_without_amounts_value_is_ranked_and_risk_keeps_its_probabilities(part: 
 
 def spoilt(bad: Window, part: str) -> list[Window]:
     return [bad] * 4 + past()[-1:] if part == "past windows" else [*past()[:4], bad]
-
-
-@given(seed=st.integers(0, 10_000), size=st.integers(50, 80), share=st.sampled_from([0.5, 0.9, 0.98]))
-def test_there_is_always_a_narrowest_interval_however_few_and_unlike_the_customers(seed: int, size: int, share: float):
-    rng = np.random.default_rng(seed)
-    judged = [max(1, int(size * part)) for part in (share, 1 - share)]
-    truths, expected = ([rng.gamma(2, 20, count) for count in judged] for _ in range(2))
-    rounds = [Round(window(np.zeros((len(truth), WIDTH)), truth), truth, {}) for truth in truths]
-    low, high = conform(rounds, expected, [None, None], None).around(expected[0], np.zeros((judged[0], WIDTH)))
-    assert np.isfinite(high).all()
-    assert (low <= high).all()
