@@ -110,7 +110,7 @@ def test_the_runs_of_two_trainings_can_be_compared_name_by_name(twice: Made):
 def test_a_second_training_is_written_beside_the_champion_in_words(twice: Made):
     place, _, made, _ = twice
     assert written(place, "1", "comparison.md") == (
-        "# Beside the champion\n\nThere was no champion to compare with when this bundle was registered.\n"
+        "# Beside the champion\n\nThere was no champion that could be read when this bundle was registered.\n"
     )
     text = written(place, "2", "comparison.md")
     assert text.startswith(
