@@ -160,12 +160,13 @@ def _show_moments(bundle: Any, moments: Sequence[Mapping[str, Any]], skipped: Se
             "held",
         )
         out.print(table(f"What version {bundle.version}'s models said, and what came", columns, [*map(_row, moments)]))
-        chosen = ", ".join(f"{choice['candidate']} for {model}" for model, choice in manifest["chosen"].items())
+        chosen = ", ".join(f"{manifest['chosen'][model]['candidate']} for {model}" for model in ("churn", "value"))
+        costs = " Costs are expected by what was best by then." if manifest["value"]["told"] else ""
         out.print(
             f"Each row: {chosen}, fitted anew on what was known then. Risk and value ({manifest['value']['said']}) are"
             f" for the next {manifest['horizon']['days']} days; left is the share that did, held that within the 80 %"
             " interval, rule the best simple rule's figure. That these kinds of model are fitted was chosen on what was"
-            f" known by {manifest['cutoffs']['test'][:10]}: older rows are not a test of that choice."
+            f" known by {manifest['cutoffs']['test'][:10]}: older rows are not a test of that choice.{costs}"
         )
     else:
         out.print("No past moment could be judged.")

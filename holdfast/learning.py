@@ -142,11 +142,17 @@ def show(made: dict[str, Any]) -> None:
     out.print(leaderboard(made["figures"]))
     out.print(
         f"Version {made['version']}, grade [bold]{made['grade']}[/]. Lapsed means: {_LAPSED[made['active']['kind']]}"
-        f" {horizon['days']} days ({horizon['why']}). Value is {made['value']['said']} over {horizon['days']} days."
+        f" {horizon['days']} days ({horizon['why']}). {_value(made)}"
     )
     for sentence in explained(made):
         out.print(f"  • {sentence}")
     out.print("It is the champion now." if made["promoted"] else f"It isn't the champion: {made['why']}")
+
+
+def _value(made: dict[str, Any]) -> str:
+    if "value" in made["ranks_only"]:
+        return "Value is only ranked: no amounts are known."
+    return f"Value is {made['value']['said']} over {made['horizon']['days']} days."
 
 
 def explained(manifest: dict[str, Any]) -> Iterator[str]:

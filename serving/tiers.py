@@ -73,7 +73,8 @@ def changes(known: Known, scored: pl.DataFrame, recorded_at: datetime) -> Iterat
 
     The tiers are those of the moment of what is known, and known from `recorded_at` on.
     """
-    records, bought = records_of(known), known.events.filter(pl.col("kind") == "purchase")["customer"]
+    past = pl.col("occurred_at") < microseconds(known.as_of)
+    records, bought = records_of(known), known.events.filter(past, pl.col("kind") == "purchase")["customer"]
     buyers = scored.filter(pl.col("customer").is_in(bought.unique().implode()))
     for customer, tier in buyers.select("customer", "tier").iter_rows():
         if records.get(customer) != tier:

@@ -76,10 +76,15 @@ def business(folder: Path, costs: bool = True) -> Path:
     return folder
 
 
-def playbook(folder: Path, assumed: str = "") -> Path:
+def without_amounts(source: str) -> str:
+    """Leave out of a source what a sale brought and cost."""
+    return source.replace(', amount = "paid", cost = "cost" }', " }", 1)
+
+
+def playbook(folder: Path, assumed: str = "", source: str = SOURCE) -> Path:
     """Copy the shipped playbook with the business's source, and perhaps with standard costs."""
     shutil.copytree(ROOT / "playbook", folder)
-    (folder / "sources" / "made.toml").write_text(SOURCE, encoding="utf-8")
+    (folder / "sources" / "made.toml").write_text(source, encoding="utf-8")
     glossary = folder / "glossary.toml"
     glossary.write_text(glossary.read_text(encoding="utf-8") + assumed, encoding="utf-8")
     return folder

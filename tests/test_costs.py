@@ -20,11 +20,11 @@ from features.errors import SourceError
 from features.history import History, Known
 from features.home import Home, home
 from holdfast.app import app
-from models.bundle import load
+from models.bundle import load, manifest_of
 from serving.bundle import fetch
 from serving.scorer import Scorer
 from serving.tiers import changes, records_of
-from tests.costly import business, calls_much, pays_late, playbook
+from tests.costly import SOURCE, business, calls_much, pays_late, playbook, without_amounts
 from tests.ingesting import quarantined, rows, shop, taken, written
 from tests.making import AS_OF, filled, happened
 from training import costing, labels
@@ -34,9 +34,10 @@ from training.choosing import value_loss
 from training.costing import CostLadder
 from training.costs import KINDS, Costs
 from training.dataset import Window
+from training.markdown import number
 from training.minimum import Allowed
 from training.outcome import compare
-from training.registry import champion
+from training.registry import champion, versions
 
 PRICED = """
 [[table]]
@@ -53,8 +54,11 @@ WEEK, FOUR_WEEKS = timedelta(days=7), timedelta(days=28)
 class Road:
     """One home in which commands are run, and what each printed as JSON."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, costs: bool, assumed: str = "") -> None:
-        for name, value in (("HOME", folder), ("PLAYBOOK", playbook(folder / "book", assumed)), ("CLOCK", "history")):
+    def __init__(
+        self, folder: Path, patch: pytest.MonkeyPatch, costs: bool, assumed: str = "", source: str = SOURCE
+    ) -> None:  # fmt: skip
+        book = playbook(folder / "book", assumed, source)
+        for name, value in (("HOME", folder), ("PLAYBOOK", book), ("CLOCK", "history")):
             patch.setenv(f"HOLDFAST_{name}", str(value))
         # MLflow leaves the address that it used last in the environment.
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -69,7 +73,9 @@ class Road:
         return json.loads(done.stdout)
 
     def shown(self, *words: str) -> str:
-        return " ".join(CliRunner().invoke(app, list(words)).output.split())
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == 0, done.output
+        return " ".join(done.output.split())
 
     def known(self) -> Known:
         with closing(History(self.home.database_url)) as history:
@@ -80,6 +86,13 @@ class Road:
 
         run = champion(self.home).run_id
         return Path(mlflow.artifacts.download_artifacts(run_id=run, artifact_path=name)).read_text(encoding="utf-8")
+
+
+def version_document(place: Home, version: str, name: str) -> str:
+    import mlflow
+
+    run = next(one for one in versions(place) if str(one.version) == version).run_id
+    return Path(mlflow.artifacts.download_artifacts(run_id=run, artifact_path=name)).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +257,49 @@ def test_assumed_costs_are_said_wherever_the_value_is(tmp_path: Path, patch: pyt
         assert answer["scores"]["value_breakdown"]["credit_loss"] is None
         assert "Assumed: a visit costs 30.00 USD" in road.shown("decide", "0")
         assert "a visit is assumed to cost 30.00 USD" in road.document("model_card.md")
+
+
+def test_a_business_that_learns_of_its_costs_later_is_trained_again_beside_its_champion(tmp_path: Path):
+    with pytest.MonkeyPatch.context() as inner:
+        road = Road(tmp_path, inner, costs=False)
+        assert road.made["value"]["said"] == "margin"
+        told = tmp_path / "told"
+        told.mkdir()
+        header, *talks = (business(told) / "talks.csv").read_text(encoding="utf-8").splitlines()
+        (told / "sales.csv").unlink()
+        (told / "bills.csv").unlink()
+        written(told / "talks.csv", header, *(f"told{talk}" for talk in talks))
+        road.run("ingest", str(told), "--source", "made")
+        made = road.run("train")
+        assert made["value"]["said"] == "margin − cost to serve"
+        text = version_document(road.home, made["version"], "comparison.md")
+        assert f"| cost_to_serve candidate | none | {made['chosen']['cost_to_serve']['candidate']} |" in text
+        # Both answer another question, so that nobody is called better.
+        assert "They answer different questions and can't be compared" in text
+
+
+def test_beside_its_champion_a_bundle_has_the_figures_of_its_own_card(road: Road):
+    made = road.run("train")
+    bundle = manifest_of(fetch(road.home, made["version"])[0])
+    gini = next(one["ours"] for one in bundle["figures"] if one["metric"] == "normalised Gini")
+    text = version_document(road.home, made["version"], "comparison.md")
+    assert f"normalised Gini is {number(gini)} against" in text
+
+
+def test_costs_beside_a_value_that_is_only_ranked_are_taken_from_nothing(tmp_path: Path):
+    with pytest.MonkeyPatch.context() as inner:
+        road = Road(tmp_path, inner, costs=True, source=without_amounts(SOURCE))
+        assert set(road.made["ranks_only"]) == {"value"}
+        assert any("for want of amounts" in reason for reason in road.made["grade_reasons"])
+        answer = road.run("decide", "0")
+        assert answer["scores"]["expected_value"] is None
+        assert answer["scores"]["value_breakdown"] is None
+        said = road.shown("decide", "0")
+        assert "(ranks only: no amount)" in said
+        assert "Decision d-" in said
+        scored = pl.read_parquet(road.run("score")["file"])
+        assert scored.select("expected_value", "cost_to_serve", "brought").null_count().row(0) == (len(scored),) * 3
+        assert "an order of customers alone" in road.document("model_card.md")
 
 
 def test_scoring_sets_the_tiers_of_record_once_and_decisions_keep_them(road: Road):

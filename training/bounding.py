@@ -49,10 +49,12 @@ class Bounding:
         return conform(self.played, self._expected, self._starts(method), serves)
 
     def tried(self, method: str) -> list[Tried]:
-        """What was expected at each later window, within bounds of its own."""
+        """What was expected at each later window, within bounds whose shares the other windows give."""
         starts, found = self._starts(method), []
-        for played, expected, start in zip(self.played, self._expected, starts, strict=True):
-            interval = conform(self.played, self._expected, starts, start)
+        for place, (played, expected) in enumerate(zip(self.played, self._expected, strict=True)):
+            others = [at for at in range(len(self.played)) if at != place]
+            rest = [self.played[at] for at in others], [self._expected[at] for at in others]
+            interval = conform(*rest, [starts[at] for at in others], starts[place])
             found.append(Tried(played.window, expected, *interval.around(expected, played.window.rows.values)))
         return found
 

@@ -89,6 +89,8 @@ def _data(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 def _value(manifest: Mapping[str, Any]) -> str:
     """Say what value counts, how far the sources tell its costs, and what is assumed."""
+    if "value" in manifest["ranks_only"]:
+        return "an order of customers alone, by their purchases; no amount, and no cost taken from any"
     value, currency = manifest["value"], manifest["currency"]
     told = [f"{_percent(share)} of events tell their {name.replace('_', ' ')}" for name, share in value["told"].items()]
     assumed = [f"a {kind} is assumed to cost {cost:,.2f} {currency}" for kind, cost in value["assumed"].items()]

@@ -70,7 +70,9 @@ def grade_ranks(figures: Sequence[Figure], ranks: Collection[str]) -> Verdict:
         f"{_SAID[model]}: ranks only, so that nothing but an order can be judged; it is C at most." for model in ranks
     )
     unjudged = (
-        f"{_SAID[model]}: not even the order can be judged; too little happened in the test window."
+        f"{_SAID[model]}: its order can't be judged, for want of amounts to hold it against."
+        if model == "value"
+        else f"{_SAID[model]}: not even the order can be judged; too little happened in the test window."
         for model in ranks
         if model not in {figure.model for figure in headlines}
     )

@@ -88,9 +88,12 @@ class Judgement:
         board = leaderboard(figures, manifest["chosen"])
         if "value" in self.tested.ranks:
             return {"leaderboard.md": board, "model_card.md": card(manifest, figures)}
-        spread = lorenz_table(self._value, self.tested.expected, self._value_rules)
         shares = {tier["name"]: tier["share"] for tier in manifest["tiers"]}
-        moved = None if revenue is None else movers(revenue, self._value, next(iter(shares.values())))
+        spread = moved = None
+        # Of a total that costs eat up, shares say nothing.
+        if self._value.sum() > 0:
+            spread = lorenz_table(self._value, self.tested.expected, self._value_rules)
+            moved = None if revenue is None else movers(revenue, self._value, next(iter(shares.values())))
         written = card(manifest, figures, self._groups(shares), spread, moved)
         told = {"leaderboard.md": board, "model_card.md": written}
         if revenue is not None:

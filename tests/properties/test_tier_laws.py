@@ -4,14 +4,16 @@ from datetime import timedelta
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.clock import microseconds
 from features.events import Interaction
 from features.history import History
 from features.identity import Reference
 from features.packed import pack
-from serving.tiers import Tiers, record_of, records_of
+from serving.tiers import Tiers, changes, record_of, records_of
 from tests.making import AS_OF, filled, happened, interactions
 
 NAMES = ("top", "high", "middle", "base")
@@ -116,3 +118,38 @@ def test_the_tier_of_record_is_one_online_and_in_batch_whatever_the_order(drawn:
         assert records_of(known) == online
     before = [one for one in drawn if one.kind == "tier" and one.occurred_at < AS_OF and one.recorded_at <= AS_OF]
     assert set(online) == {str(one.reference) for one in before}
+
+
+# Somebody who has only ordered: the purchase is known, and lies ahead.
+ORDERED = happened(
+    10**10,
+    reference=Reference("customer", "orderer"),
+    occurred_at=AS_OF + timedelta(days=1),
+    recorded_at=AS_OF - timedelta(days=1),
+)
+
+
+@given(
+    st.lists(interactions(), max_size=25, unique_by=lambda one: one.id), st.timedeltas(timedelta(0), timedelta(hours=2))
+)
+def test_a_tier_is_set_for_past_buyers_alone_and_known_from_its_writing_on(drawn: list[Interaction], wait: timedelta):
+    with TemporaryDirectory() as folder:
+        history = filled(History(f"sqlite:///{folder}/h.db"), [*(one for one in drawn if one.kind != "tier"), ORDERED])
+        known, written = history.known_by(AS_OF), AS_OF + wait
+        everyone = sorted(set(known.events["customer"]))
+        scored = pl.DataFrame(
+            {"customer": everyone, "tier": ["top"] * len(everyone)}, schema_overrides={"customer": str}
+        )
+        made = list(changes(known, scored, written))
+        history.append(made, None)
+        soon = timedelta(microseconds=1)
+        before, after = (records_of(history.known_by(moment)) for moment in (written - soon, written + soon))
+        # What is set already isn't set again.
+        again = list(changes(history.known_by(written + soon), scored, written + 2 * soon))
+        history.close()
+    past = known.events.filter(pl.col("kind") == "purchase", pl.col("occurred_at") < microseconds(AS_OF))
+    buyers = set(past["customer"])
+    assert {str(one.reference) for one in made} == buyers
+    assert before == {}
+    assert after == dict.fromkeys(buyers, "top")
+    assert {str(one.reference) for one in again} & buyers == set()
