@@ -65,12 +65,7 @@ class Bounding:
 
     @cached_property
     def _expected(self) -> list[Array]:
-        return [
-            self.choice.adjustment.of(played.models[self.choice.level][self.choice.candidate]).predict(
-                played.window.rows.values
-            )
-            for played in self.played
-        ]
+        return [self.choice.model_of(played).predict(played.window.rows.values) for played in self.played]
 
     @cached_property
     def _trees(self) -> list[QuantileTrees]:

@@ -63,6 +63,10 @@ class Choice:
         """Fit the chosen candidate on a ladder of its own, adjusted."""
         return self.adjustment.of(ladder.levelled(self.candidate, LEVELS[self.level]))
 
+    def model_of(self, round: "Round") -> Additive:
+        """The chosen candidate as a later window had it fitted, adjusted."""
+        return self.adjustment.of(round.models[self.level][self.candidate])
+
     def as_dict(self) -> dict[str, Any]:
         """The choice as JSON values."""
         return asdict(self)

@@ -11,12 +11,12 @@ from typing import Any
 from features.contract import FeatureContract
 from models.bundle import Models
 from models.ranks import risks, worths
-from training.evaluation import Figure, judge
+from training.evaluation import Figure
 from training.grading import HEADLINES
 from training.judgement import Tested
 from training.leaderboard import TITLES
 from training.markdown import between, number, table
-from training.outcome import CHURN, VALUE, question
+from training.outcome import judge_beside, question
 from training.pipeline import Trained
 
 _NAMES = 10
@@ -80,13 +80,13 @@ def _better(trained: Trained, champion: Champion) -> Iterator[str]:
 def beside(tested: Tested, champion: Champion, seed: int) -> list[Figure]:
     """Judge both on the test window, each customer by both; the champion stands among the baselines."""
     assert champion.models is not None
-    window, name = tested.window, f"version {champion.version}"
-    active, rows = window.of_active, window.rows.values
-    risk, worth = risks(champion.models.churn, active.rows.values)[0], worths(champion.models.value, rows)[0]
-    return [
-        *judge("churn", CHURN, active.lapsed, tested.risk[window.active], {name: risk}, seed),
-        *judge("value", VALUE, window.net, tested.expected, {name: worth}, seed),
-    ]
+    window, models = tested.window, champion.models
+    ours = tested.risk[window.active], tested.expected
+    theirs = (
+        risks(models.churn, window.of_active.rows.values)[0],
+        worths(models.value, window.rows.values)[0],
+    )
+    return judge_beside(window, ours, theirs, f"version {champion.version}", seed)
 
 
 def _is_headline(figure: Figure) -> bool:

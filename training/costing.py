@@ -6,20 +6,17 @@ from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
-from sklearn.linear_model import TweedieRegressor
-from sklearn.preprocessing import StandardScaler
 
 from features.contract import CONTRACT
 from features.feature import Array
 from models.additive import Additive
-from models.linear import Linear, signed_logs
 from models.value import Expense, ValueModel
 from training.boosting import Fit, boost
 from training.choosing import Choice, Round, choose, rounds, value_loss
 from training.cutoffs import Cutoffs
 from training.dataset import Moment, Window, Windows
 from training.interval import conform
-from training.ladder import POWER, Ladder
+from training.ladder import TWEEDIE, Ladder
 from training.metrics import COVERAGE
 from training.minimum import FEWEST_OF_EACH, OF_EACH, Allowed
 
@@ -81,18 +78,12 @@ class CostLadder(Ladder):
     @cached_property
     def regression_on_contacts(self) -> Additive:
         """A Tweedie regression on contacts and payments, with a log link."""
-        logs = signed_logs(self._values[:, [CONTRACT.places[name] for name in _CONTACTS]])
-        scaler = StandardScaler().fit(logs)
-        fitted = TweedieRegressor(power=POWER, alpha=1e-3, link="log", max_iter=2_000)
-        fitted.fit(scaler.transform(logs), self._cost)
-        means, spreads, weights = (tuple(of.tolist()) for of in (scaler.mean_, scaler.scale_, fitted.coef_))
-        return Additive("log", (Linear(_CONTACTS, means, spreads, weights, float(fitted.intercept_)),), (1.0,))
+        return self._regression(_CONTACTS, self._cost)
 
     @cached_property
     def lightgbm(self) -> Additive:
         """Small trees on every feature."""
-        objective = {"objective": "tweedie", "tweedie_variance_power": POWER}
-        return Additive("log", (boost(objective, self._values, self._cost, CONTRACT.names, self._fit),), (1.0,))
+        return Additive("log", (boost(TWEEDIE, self._values, self._cost, CONTRACT.names, self._fit),), (1.0,))
 
     @cached_property
     def _cost(self) -> Array:
@@ -115,11 +106,7 @@ def _trained(
     played = rounds(windows, cutoffs, CostLadder, names, fit, priced, _brought)
     # Where nothing differs in a later window, none but the simplest is known to be any good.
     choice = choose(played, names if played else names[:1], value_loss, cutoffs.rehearses_whole)
-    later = []
-    for moment, earlier in cutoffs.rehearsal.rounds if cutoffs.rehearsal else ():
-        length = cutoffs.rehearsal.days if cutoffs.rehearsal else days
-        learned = [priced(windows.at(one, length)) for one in earlier]
-        later.append(choice.fitted(CostLadder(learned, *windows.rows(moment), length, fit)))
+    later = [choice.model_of(one) for one in played] or _unplayed(windows, cutoffs, priced, choice, fit)
     return Costing(
         name,
         choice.fitted(CostLadder([*learn, test], *now, days, fit)),
@@ -127,6 +114,19 @@ def _trained(
         tuple(later),
         choice,
     )
+
+
+def _unplayed(
+    windows: Windows, cutoffs: Cutoffs, priced: Callable[[Window], Window], choice: Choice, fit: Fit
+) -> list[Additive]:
+    """Fit the choice for each later window on which nothing differed, so that candidates weren't compared there."""
+    if cutoffs.rehearsal is None:
+        return []
+    days = cutoffs.rehearsal.days
+    return [
+        choice.fitted(CostLadder([priced(windows.at(one, days)) for one in earlier], *windows.rows(moment), days, fit))
+        for moment, earlier in cutoffs.rehearsal.rounds
+    ]
 
 
 def expenses(costings: Sequence[Costing], tried: Sequence[Tried]) -> tuple[Expense, Expense]:

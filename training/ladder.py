@@ -22,7 +22,7 @@ from training.lifetime import lifetime
 POWER = 1.5  # of the Tweedie distribution: between counts (1) and money that always comes (2)
 _PENALTY = 0.01
 _MOST = 10.0  # the farthest that a level is moved, on the link's scale
-_TWEEDIE = {"objective": "tweedie", "tweedie_variance_power": POWER}
+TWEEDIE = {"objective": "tweedie", "tweedie_variance_power": POWER}
 _NOTHING: frozenset[str] = frozenset()
 _TREES, _PROCESS = frozenset({"trees"}), frozenset({"process"})
 _COUNTS = ("days_since_purchase", *(name for name in CONTRACT.names if name.startswith("purchases_decayed_")))
@@ -74,6 +74,13 @@ class Ladder:
     @cached_property
     def _values(self) -> Array:
         return np.concatenate([window.rows.values for window in self._windows])
+
+    def _regression(self, names: tuple[str, ...], amounts: Array) -> Additive:
+        """Fit a Tweedie regression with a log link on some features."""
+        known, means, spreads, standard = _standard(self._values, names)
+        fitted = TweedieRegressor(power=POWER, alpha=1e-3, link="log", max_iter=2_000).fit(standard, amounts)
+        weights = tuple(fitted.coef_.tolist())
+        return Additive("log", (Linear(known, means, spreads, weights, float(fitted.intercept_)),), (1.0,))
 
     def _offset(self, says: str) -> Array:
         """What each window's own process says of its customers, one after the other."""
@@ -177,10 +184,7 @@ class ValueLadder(Ladder):
     @cached_property
     def decayed_spend(self) -> Additive:
         """A Tweedie regression on spend that loses weight as it ages, with a log link."""
-        known, means, spreads, standard = _standard(self._values, _SPENDS)
-        fitted = TweedieRegressor(power=POWER, alpha=1e-3, link="log", max_iter=2_000).fit(standard, self._value)
-        weights = tuple(fitted.coef_.tolist())
-        return Additive("log", (Linear(known, means, spreads, weights, float(fitted.intercept_)),), (1.0,))
+        return self._regression(_SPENDS, self._value)
 
     @cached_property
     def bg_nbd(self) -> Additive:
@@ -190,14 +194,14 @@ class ValueLadder(Ladder):
     @cached_property
     def tweedie(self) -> Additive:
         """Small trees on every feature."""
-        trees = boost(_TWEEDIE, self._values, self._value, CONTRACT.names, self._fit, rising=_SPENDING)
+        trees = boost(TWEEDIE, self._values, self._value, CONTRACT.names, self._fit, rising=_SPENDING)
         return Additive("log", (trees,), (1.0,))
 
     @cached_property
     def tweedie_on_bg_nbd(self) -> Additive:
         """Small trees that correct what process and Gamma-Gamma say."""
         trees = boost(
-            _TWEEDIE, self._values, self._value, CONTRACT.names, self._fit, offset=self._offset("spend")
+            TWEEDIE, self._values, self._value, CONTRACT.names, self._fit, offset=self._offset("spend")
         )  # fmt: skip
         return Additive("log", (*self.bg_nbd.parts, trees), (1.0, 1.0))
 

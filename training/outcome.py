@@ -17,7 +17,7 @@ from models.population import Active
 from models.ranks import risks, worths
 from training import labels
 from training.costs import Costs
-from training.dataset import Windows
+from training.dataset import Window, Windows
 from training.evaluation import CHURN_METRICS, VALUE_METRICS, Figure, interval_figures, judge
 from training.horizon import Horizon, choose_horizon
 
@@ -62,13 +62,26 @@ def compare(known: Known, ours: Bundle, other: Bundle) -> Comparison:
     window = windows.at(cutoff, horizon.days)
     active, rows = window.of_active, window.rows.values
     check_lapses(active.lapsed, cutoff)
-    seed, beside = ours.manifest["seed"], named(other)
-    risk, their_risk = (risks(one.models.churn, active.rows.values)[0] for one in bundles)
-    worth, their_worth = (worths(one.models.value, rows)[0] for one in bundles)
-    figures = judge("churn", CHURN, active.lapsed, risk, {beside: their_risk}, seed)
-    figures += judge("value", VALUE, window.net, worth, {beside: their_worth}, seed)
+    mine, theirs = (
+        (risks(one.models.churn, active.rows.values)[0], worths(one.models.value, rows)[0]) for one in bundles
+    )
+    figures = judge_beside(window, mine, theirs, named(other), ours.manifest["seed"])
     unfair = tuple(_seen(one, cutoff) for one in bundles if one.as_of > cutoff)
     return Comparison(cutoff, horizon.days, len(rows), len(active.lapsed), tuple(figures), unfair)
+
+
+def judge_beside(
+    window: Window, ours: tuple[Array, Array], theirs: tuple[Array, Array], name: str, seed: int
+) -> list[Figure]:
+    """Judge two bundles on one window, in pairs; theirs stands among the baselines under its name.
+
+    Each says the risk of the active, and the value of everyone, which is held against what they brought less what they
+    cost.
+    """
+    return [
+        *judge("churn", CHURN, window.of_active.lapsed, ours[0], {name: theirs[0]}, seed),
+        *judge("value", VALUE, window.net, ours[1], {name: theirs[1]}, seed),
+    ]
 
 
 def named(bundle: Bundle) -> str:
