@@ -33,11 +33,17 @@ KINDS = {
     "void": "an earlier record was withdrawn",
     "write_off": "a bill was given up: the margin is minus what was lost",
     "tier": "the tier of record was set: the product is its name",
+    "consent": "a wish about being contacted was told: the product is the purpose, the quantity 1 (yes) or 0 (no)",
+    "reason": "why an offer was declined was learned: the product is the sort of reason",
 }
 # What it takes to keep in touch; the margin of such an event is minus what it cost.
 SERVICE = ("inquiry", "complaint", "contact", "visit", "campaign")
-# What a source or another system may tell; a tier of record is our own word.
-TOLD = tuple(kind for kind in KINDS if kind != "tier")
+# Our own words: a tier of record, and the sort of a reason that an outcome told.
+OWN = ("tier", "reason")
+# What a source or another system may tell.
+TOLD = tuple(kind for kind in KINDS if kind not in OWN)
+# The sorts of reasons that are counted; a playbook's reason codes each belong to one.
+REASONS = ("price", "need", "timing", "trust", "rival", "service", "other")
 CHANNELS = ("store", "web", "app", "phone", "email", "mail", "chat", "field", "partner", "other")
 SCALE = 10_000
 LARGEST = 1_000_000_000

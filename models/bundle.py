@@ -37,7 +37,7 @@ from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
 
-FORMAT = 3
+FORMAT = 4
 _INTERVAL = ("typical", "knots", "below", "above")
 _LINEAR = ("names", "means", "spreads", "weights")
 _FLAVOUR = f"""\

@@ -51,6 +51,8 @@ def interaction_of(happening: Happening, reference: Reference, now: datetime) ->
         raise InputError(
             "expected an interaction that somebody tells, found a tier of record: holdfast score sets those"
         )
+    if happening.kind == "reason":
+        raise InputError("expected the reason of an outcome as its reason_code at /v1/outcomes, found it by itself")
     if happening.kind.startswith("offer_"):
         raise InputError(
             f"expected the outcome of an offer at /v1/outcomes, found an interaction of kind {happening.kind}"

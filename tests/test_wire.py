@@ -137,7 +137,7 @@ PHONE = {"customer": "7", "channel": "phone"}
             InteractionsRequest,
             HAPPENED | {"kind": "offer_accepted"},
             "[0].kind: expected 'purchase', 'return', 'payment', 'late_payment', 'inquiry', 'complaint', 'contact', "
-            "'visit', 'campaign', 'coupon', 'attribute', 'end', 'void' or 'write_off'; found 'offer_accepted'",
+            "'visit', 'campaign', 'coupon', 'attribute', 'end', 'void', 'write_off' or 'consent'; found 'offer_accepted'",
         ),
         (VisitsRequest, {"visits": [{"visit_id": "v"}]}, "visits[0]: expected customer, found nothing by that name"),
         (
