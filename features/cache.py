@@ -36,6 +36,10 @@ class CustomerCache:
 
     def events(self, references: Iterable[str], as_of: datetime) -> CustomerEvents:
         """Get a customer's events as known at a moment, and that occurred before it."""
+        return self.record(references, as_of)[0]
+
+    def record(self, references: Iterable[str], as_of: datetime) -> tuple[CustomerEvents, State]:
+        """Get a customer's events as `events` does, and how far the record goes that they are of."""
         key, cut = tuple(sorted(references)), microseconds(as_of)
         state = self._history.state_of(key)
         with self._lock:
@@ -47,8 +51,8 @@ class CustomerCache:
             self._keep(key, kept)
         # What became known after the moment asked for is not for that moment: it is fetched apart, and not kept.
         if kept.known_from > cut:
-            return pack(self._history.of_customer(key, as_of), as_of)
-        return kept.events.before(cut)
+            return pack(self._history.of_customer(key, as_of, kept.state.seq), as_of), kept.state
+        return kept.events.before(cut), kept.state
 
     def _fetched(self, key: tuple[str, ...], state: State, kept: _Kept | None) -> _Kept:
         if kept is not None and kept.state.catalogue == state.catalogue:

@@ -97,7 +97,7 @@ def check(
 
     `since` leaves out decisions of earlier moments; `on_progress` is told how many are done, and of how many.
     """
-    ids = history.decision_ids()
+    ids = history.decisions.ids()
     chosen = islice(_logged(history, random.Random(seed).sample(ids, len(ids)), since), sample)
     seen, compared, differing = 0, 0, list[Differing]()
     while together := list(islice(chosen, _READ_TOGETHER)):
@@ -111,7 +111,7 @@ def check(
 
 def _logged(history: History, ids: list[str], since: datetime | None) -> Iterator[_Logged]:
     for decision_id in ids:
-        body = history.decision(decision_id)
+        body = history.decisions.get(decision_id)
         as_of = datetime.fromisoformat(body["as_of"]) if body else None
         if body and as_of and (since is None or as_of >= since):
             values = np.array(body["row"]["values"], dtype=np.float64)

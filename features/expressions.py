@@ -6,8 +6,9 @@ or compares it with `null` takes care of the unknown itself.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import zen
@@ -20,7 +21,7 @@ FUNCTIONS = (
     "abs", "ceil", "contains", "endsWith", "floor", "len", "lower", "matches", "max", "min", "round", "startsWith",
     "sum", "upper",
 )  # fmt: skip
-_KEYWORDS = {"and", "or", "not", "in", "true", "false", "null"}
+KEYWORDS = {"and", "or", "not", "in", "true", "false", "null"}
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD = re.compile(r"(?<![\w.])[^\W\d]\w*(?:\.[^\W\d]\w*)*(\s*\()?")
 _FOREIGN = re.compile(r"[^\w\s.,()\[\]<>=!+\-*/%?:]")
@@ -47,7 +48,7 @@ class Vocabulary:
         return Vocabulary({**self.words, **words})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expression:
     """A rule: its text, the words it uses, and those whose absence it takes care of itself."""
 
@@ -56,21 +57,33 @@ class Expression:
     guarded: frozenset[str]
     _compiled: Any = field(repr=False, compare=False)
 
+    @cached_property
+    def _places(self) -> tuple[tuple[str, str], ...]:
+        return tuple(placed(word) for word in self.words)
+
     def holds(self, known: Mapping[str, Any]) -> bool | None:
         """Tell whether the rule holds; None when it can't be told.
 
         `known` maps words such as `churn.risk` to values; a word that is missing or None is unknown.
         """
+        context = self.context(known)
+        return None if context is None else self.told(context)
+
+    def context(self, known: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Lay the rule's words out for the evaluator; None when one is unknown that it doesn't take care of."""
         context: dict[str, Any] = {}
-        for word in self.words:
+        for word, (group, name) in zip(self.words, self._places, strict=True):
             value = known.get(word)
             if value is None and word not in self.guarded:
                 return None
-            group, dot, name = word.partition(".")
-            if dot:
+            if group:
                 context.setdefault(group, {})[name] = value
             else:
-                context[group] = value
+                context[name] = value
+        return context
+
+    def told(self, context: Mapping[str, Any]) -> bool | None:
+        """Tell whether the rule holds of words laid out by `context`; None when it can't be told."""
         try:
             answer = self._compiled.evaluate(context)
         except RuntimeError:
@@ -80,6 +93,20 @@ class Expression:
     def unknown(self, known: Mapping[str, Any]) -> tuple[str, ...]:
         """List the words that keep the rule from being told."""
         return tuple(word for word in self.words if known.get(word) is None and word not in self.guarded)
+
+
+def placed(word: str) -> tuple[str, str]:
+    """Part a word into its group, or "" where it has none, and its name."""
+    group, dot, name = word.partition(".")
+    return (group, name) if dot else ("", word)
+
+
+def spans(text: str) -> Iterator[tuple[int, int, str]]:
+    """Go through the words of a text that are neither quoted nor functions: start, end, word."""
+    bare = _TEXT.sub(lambda found: " " * len(found.group()), text)
+    for found in _WORD.finditer(bare):
+        if not found.group(1):
+            yield found.start(), found.end(), found.group()
 
 
 def compile_rule(text: str, vocabulary: Vocabulary, place: str) -> Expression:
@@ -117,7 +144,7 @@ def _words(bare: str, vocabulary: Vocabulary, text: str, place: str) -> tuple[st
     words: dict[str, None] = {}
     for found in _WORD.finditer(bare):
         called, word = bool(found.group(1)), found.group().rstrip("( \t\n")
-        if word in _KEYWORDS:
+        if word in KEYWORDS:
             continue
         known = FUNCTIONS if called else vocabulary
         if word not in known:

@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from features.events import CHANNELS, SERVICE
 from features.expressions import Expression, Vocabulary, compile_rule
+from features.sheets import Sheet, inlined
 from features.tables import Table, read
 
 LANGUAGES = ("en", "ko")
@@ -20,11 +22,15 @@ LEVELS = ("product", "type", "category", "department")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word of the business's own, such as "at risk": when it holds of a customer, and how it is said."""
+    """A word of the business's own, such as "at risk": when it holds of a customer, and how it is said.
+
+    `hash` is over what it means, the terms that it rests on included.
+    """
 
     name: str
     when: Expression
     sentence: Mapping[str, str]
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +39,15 @@ class Assumptions:
 
     `margin_rate` is the margin in a unit of revenue; `retention_horizons` how many horizons of value a kept
     customer is worth; `attention_price` the cost, in currency, of asking for a customer's attention, by channel;
-    `cost_to_serve` what a contact costs, by kind, wherever the source of one doesn't say.
+    `cost_to_serve` what a contact costs, by kind, wherever the source of one doesn't say; `credit_loss_rate` the share
+    of what is lent that is lost, wherever the value model doesn't tell.
     """
 
     margin_rate: float
     retention_horizons: float
     attention_price: Mapping[str, float]
     cost_to_serve: Mapping[str, float]
+    credit_loss_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,10 +80,25 @@ class Glossary:
 
         `known` maps words such as `churn.risk` to values.
         """
-        everything = dict(known)
+        everything, told = dict(known), dict[str, bool | None]()
+        for names, sheet in self._floors:
+            answers = dict(zip(names, sheet.tell(everything), strict=True))
+            everything |= answers
+            told |= answers
+        return told
+
+    @cached_property
+    def _floors(self) -> tuple[tuple[tuple[str, ...], Sheet], ...]:
+        """The terms by how many others stand beneath them; each floor is told in one call."""
+        depth: dict[str, int] = {}
         for term in self.terms:
-            everything[term.name] = term.when.holds(everything)
-        return {term.name: everything[term.name] for term in self.terms}
+            depth[term.name] = 1 + max((depth[word] for word in term.when.words if word in depth), default=-1)
+        floors = [[term for term in self.terms if depth[term.name] == floor] for floor in sorted(set(depth.values()))]
+        return tuple((tuple(term.name for term in floor), Sheet(term.when for term in floor)) for floor in floors)
+
+    def plain(self, rule: Expression) -> Expression:
+        """Write a rule without terms: each is replaced by what it means."""
+        return inlined(rule, {term.name: term.when for term in self.terms})
 
     def spoken(self, item: str) -> dict[str, str]:
         """Say a catalogue name aloud in every language; in small letters where the glossary doesn't say how."""
@@ -151,6 +174,7 @@ def _assumptions(table: Table) -> Assumptions:
         retention_horizons=table.number("retention_horizons", 0.0, 120.0),
         attention_price={channel: prices.number(channel, 0.0, 1e6, default) for channel in CHANNELS},
         cost_to_serve={kind: costs.number(kind, 0.0, 1e6) for kind in SERVICE if kind in costs},
+        credit_loss_rate=table.number("credit_loss_rate", 0.0, 1.0, 0.0),
     )
     prices.end()
     costs.end()
@@ -180,7 +204,11 @@ def _terms(table: Table, languages: tuple[str, ...], vocabulary: Vocabulary) -> 
     except CycleError as error:
         circle = " → ".join(reversed(error.args[1]))
         table.refuse(f"expected terms that rest on other terms without a circle, found {circle}")
-    return tuple(terms[name] for name in order), vocabulary
+    hashes: dict[str, str] = {}
+    for name in order:
+        beneath = [hashes[word] for word in terms[name].when.words if word in terms]
+        hashes[name] = fingerprint([name, terms[name].when.text, beneath])
+    return tuple(replace(terms[name], hash=hashes[name]) for name in order), vocabulary
 
 
 def _term(table: Table, name: str, languages: tuple[str, ...], vocabulary: Vocabulary) -> Term:

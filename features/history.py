@@ -1,8 +1,6 @@
 """The history: with two clocks, and every version of what was told; the only reader and writer of the store."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,7 +13,8 @@ import sqlalchemy as sa
 from features import store
 from features.clock import from_microseconds, microseconds
 from features.corrections import correct
-from features.errors import AmbiguousCustomer, StoreError
+from features.decisions import Decisions, settle
+from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
 from features.identity import IdentityLink, canonical, components, reachable, standing
 from features.versions import Row, Written
@@ -26,7 +25,7 @@ COLUMNS = (
 )  # fmt: skip
 _WHOLE = ("quantity", "amount", "margin", "discount", "occurred_at", "recorded_at", "utc_offset", "superseded_at")
 _KIND, _RECORDED_AT = (3 + COLUMNS.index(name) for name in ("kind", "recorded_at"))
-_NEVER = -(2**62)
+_NEVER, _LAST = -(2**62), 2**62
 LEVELS = ("product", "type", "category", "department")
 FETCHED = (*COLUMNS, *LEVELS[1:], "body")
 
@@ -98,30 +97,34 @@ class History:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = store.open_store(url)
+        self._store = store.Store(url)
+        self._writing, self._reading = self._store.writing, self._store.reading
+        self.decisions = Decisions(self._store)
 
     def close(self) -> None:
         """Let go of the store."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        with _store_errors("be written"), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        with _store_errors("be read"), self._engine.connect() as connection:
-            yield connection
+        self._store.close()
 
     # -- writing
 
-    def append(self, interactions: Iterable[Interaction], corrections_from: datetime | None) -> Written:
+    def append(
+        self,
+        interactions: Iterable[Interaction],
+        corrections_from: datetime | None,
+        settled: tuple[str, str, datetime] | None = None,
+    ) -> Written:
         """Append interactions as `append_rows` does."""
-        return self.append_rows([_row(interaction) for interaction in interactions], corrections_from)
+        return self.append_rows([_row(interaction) for interaction in interactions], corrections_from, settled)
 
-    def append_rows(self, rows: Sequence[Row], corrections_from: datetime | None) -> Written:
-        """Append rows in the shape of `store.events`, in one transaction.
+    def append_rows(
+        self,
+        rows: Sequence[Row],
+        corrections_from: datetime | None,
+        settled: tuple[str, str, datetime] | None = None,
+    ) -> Written:
+        """Append rows in the shape of `store.events`, in one transaction, and settle a contact with them.
+
+        `settled` is a contact, its new state, and the moment.
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
@@ -133,6 +136,8 @@ class History:
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)
             corrected = correct(connection, rows, moment) if new < len(rows) else 0
+            if settled is not None:
+                settle(connection, *settled)
         return Written(new, corrected, len(rows) - new - corrected)
 
     def link(self, found: Iterable[IdentityLink]) -> int:
@@ -161,12 +166,6 @@ class History:
             store.insert_new(connection, store.products, [{**row, "revision": revision} for row in differing])
         return Written(new, len(differing), len(rows) - new - len(differing))
 
-    def append_decision(self, decision_id: str, customer: str, made_at: datetime, body: str) -> None:
-        """Write a decision down; when this returns, it is on disk."""
-        row = {"id": decision_id, "customer": customer, "made_at": microseconds(made_at), "body": body}
-        with self._writing() as connection:
-            connection.execute(sa.insert(store.decisions), [row])
-
     # -- reading
 
     def known_by(self, as_of: datetime, references: Iterable[str] | None = None) -> Known:
@@ -193,16 +192,19 @@ class History:
         cut = microseconds(as_of)
 
         def neighbours(at: str) -> set[str]:
-            touching = sa.or_(store.links.c.first == at, store.links.c.second == at)
-            actions = self._links(touching & (store.links.c.recorded_at <= cut))
+            with self._reading() as connection:
+                actions = store.fetched(connection, _TOUCHING, at=at, cut=cut)
             return {name for pair in standing(actions) for name in pair if name != at}
 
         return reachable(reference, neighbours)
 
-    def of_customer(self, references: Iterable[str], as_of: datetime) -> list[tuple[Any, ...]]:
-        """Fetch a customer's events as known at a moment, each as `FETCHED`, in the order they occurred."""
+    def of_customer(self, references: Iterable[str], as_of: datetime, seq: int = _LAST) -> list[tuple[Any, ...]]:
+        """Fetch a customer's events as known at a moment, each as `FETCHED`, in the order they occurred.
+
+        Without what was written after the row numbered `seq`, whatever moment it claims.
+        """
         with self._reading() as connection:
-            return store.fetched(connection, _STANDING, references=list(references), cut=microseconds(as_of))
+            return store.fetched(connection, _STANDING, references=list(references), cut=microseconds(as_of), seq=seq)
 
     def state_of(self, references: Iterable[str]) -> State:
         """Tell how far the record of a customer goes; whatever is written of them moves it on."""
@@ -225,9 +227,8 @@ class History:
 
         Raises AmbiguousCustomer when a value alone names several references.
         """
-        by_value = sa.or_(store.references.c.reference == text, store.references.c.value == text)
         with self._reading() as connection:
-            found = sorted(connection.scalars(sa.select(store.references.c.reference).where(by_value).limit(6)))
+            found = sorted(row[0] for row in store.fetched(connection, _FIND, text=text))
         if text in found or len(found) == 1:
             return text if text in found else found[0]
         if found:
@@ -239,18 +240,6 @@ class History:
     def customer(self, reference: str, as_of: datetime) -> str:
         """Name the customer that a reference belongs to."""
         return canonical(self.references_of(reference, as_of))
-
-    def decision(self, decision_id: str) -> dict[str, Any] | None:
-        """Fetch a decision as it was written, or None."""
-        query = sa.select(store.decisions.c.body).where(store.decisions.c.id == decision_id)
-        with self._reading() as connection:
-            body = connection.scalar(query)
-        return None if body is None else dict(json.loads(body))
-
-    def decision_ids(self) -> list[str]:
-        """List the decisions, in the order in which they were written."""
-        with self._reading() as connection:
-            return list(connection.scalars(sa.select(store.decisions.c.id).order_by(store.decisions.c.seq)))
 
     def occurred_at(self, event_id: str) -> datetime | None:
         """Tell when an event occurred, by the newest that was told of it; None when its id isn't known."""
@@ -320,8 +309,22 @@ def _stands(cut: sa.BindParameter[int]) -> sa.ColumnElement[bool]:
 
 # What is asked in the middle of a call is made ready once: making a statement takes longer than SQLite's answer.
 _MINE = store.events.c.reference.in_(sa.bindparam("references", expanding=True))
-_STANDING = _fetching(*COLUMNS).where(_stands(sa.bindparam("cut", type_=sa.BigInteger)))
+_STANDING = _fetching(*COLUMNS).where(
+    _stands(sa.bindparam("cut", type_=sa.BigInteger)),
+    store.events.c.seq <= sa.bindparam("seq", type_=sa.BigInteger),
+)
 _ADDED = _fetching("seq", "version", "superseded_at", *COLUMNS).where(store.events.c.seq > sa.bindparam("seq"))
+_TEXT: sa.BindParameter[str] = sa.bindparam("text")
+_FIND = (
+    sa.select(store.references.c.reference)
+    .where(sa.or_(store.references.c.reference == _TEXT, store.references.c.value == _TEXT))
+    .limit(6)
+)
+_AT: sa.BindParameter[str] = sa.bindparam("at")
+_TOUCHING = sa.select(*(store.links.c[name] for name in ("first", "second", "recorded_at", "action"))).where(
+    sa.or_(store.links.c.first == _AT, store.links.c.second == _AT),
+    store.links.c.recorded_at <= sa.bindparam("cut", type_=sa.BigInteger),
+)
 _REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
 _STATE = sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0)).where(_MINE)
 
@@ -337,14 +340,6 @@ def _differing(connection: sa.Connection, rows: Sequence[Mapping[str, str]]) -> 
     for part in store.parts([row["product"] for row in rows]):
         stored.update(map(tuple, connection.execute(query.where(store.products.c.product.in_(part)))))
     return [row for row in rows if itemgetter(*names)(row) not in stored]
-
-
-@contextmanager
-def _store_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except sa.exc.SQLAlchemyError as error:
-        raise StoreError(f"expected the store to {what}; found: {error.__cause__ or error}") from error
 
 
 def _ended_by(records: pl.DataFrame, cut: int) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """The tables, and how they are opened: SQLite by default; the URL chooses."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,84 @@ decisions = sa.Table(
     _whole("made_at", index=True),
     _text("body"),
 )
+
+
+# The ledger of contacts: a row whenever a contact is held, confirmed or released; the newest row of a contact holds.
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    _sequence(),
+    _text("contact"),
+    _text("decision", index=True),
+    _text("reference"),
+    _text("offer"),
+    _text("kind"),
+    _text("group"),
+    _text("owner"),
+    _text("channel"),
+    _text("tier"),
+    _text("state"),
+    _whole("held_at"),
+    _whole("recorded_at"),
+    sa.Index("contacts_of_reference", "reference", "seq"),
+)
+# What each owner of offers has spent of its budget on a day (days since 1970, in UTC) with customers of a tier.
+spending = sa.Table(
+    "spending",
+    metadata,
+    _text("owner", primary_key=True),
+    _text("tier", primary_key=True),
+    _whole("day", primary_key=True),
+    _whole("contacts"),
+)
+# Every playbook that a desk was opened with, whole, so that its decisions can be made again.
+playbooks = sa.Table(
+    "playbooks",
+    metadata,
+    _text("hash", primary_key=True),
+    _whole("first_used_at"),
+    _text("files"),
+)
+
+
+class Store:
+    """An open store; whatever goes wrong with it is a StoreError."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = open_store(url)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._engine.dispose()
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Give a transaction; it is on disk when the block ends, and undone when the block raises."""
+        with _errors("be written"), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def alone(self) -> Iterator[sa.Connection]:
+        """Give a transaction that nobody else writes beside, from before its first look."""
+        with self.writing() as connection:
+            # Python's sqlite3 begins a transaction at the first change: what is read before might be outdated by then.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection to look with."""
+        with _errors("be read"), self._engine.connect() as connection:
+            yield connection
+
+
+@contextmanager
+def _errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreError(f"expected the store to {what}; found: {error.__cause__ or error}") from error
 
 
 def open_store(url: str) -> sa.Engine:

@@ -56,6 +56,13 @@ class Table:
             self.refuse(f"expected {name} to be a whole number from {low} to {high}, found {value!r}")
         return value
 
+    def flag(self, name: str) -> bool:
+        """Take a yes or no; an absent one is no."""
+        value = self._take(name, False)
+        if not isinstance(value, bool):
+            self.refuse(f"expected {name} to be true or false, found {value!r}")
+        return value
+
     def day(self, name: str) -> date | None:
         """Take a date, or None when it isn't there."""
         value = self._take(name, None)

@@ -72,6 +72,8 @@ class TermAnswer(_Shape):
     """Its name."""
     sentence: str
     """How it is said."""
+    hash: str
+    """The hash of what it means, the terms that it rests on included."""
 
 
 class NextPurchaseAnswer(_Shape):
@@ -93,14 +95,14 @@ class NextPurchaseAnswer(_Shape):
 class BreakdownAnswer(_Shape):
     """How an offer's priority came about.
 
-    Profit is (p_treated - p_untreated)·value - propensity·incentive - attention_price; priority is profit times the
-    context weight times the lever.
+    Profit is (p_treated - p_untreated)·value - propensity·incentive - credit_loss - attention_price; priority is profit
+    times the context weight times the lever.
     """
 
     propensity: float
     """How likely the offer is taken up."""
     p_treated: float
-    """Probability of what is wished for (bought; stays) with the offer."""
+    """Probability of what is wished for (bought and kept; stays) with the offer."""
     p_untreated: float
     """The same without the offer."""
     untreated_from: str
@@ -111,6 +113,8 @@ class BreakdownAnswer(_Shape):
     """What the wished-for is worth, in the currency."""
     incentive: float
     """What each taker costs."""
+    credit_loss: float
+    """What is expected to be lost of what is lent to takers."""
     attention_price: float
     """What asking for attention costs over this channel."""
     context_weight: float
@@ -121,6 +125,8 @@ class BreakdownAnswer(_Shape):
     """Where the effects come from: `stated priors` until outcomes have been learned from."""
     expected_incremental_profit: float
     """What making the offer brings, over not making it."""
+    priority: float
+    """Profit, weighted by the conversation and the lever."""
 
 
 class RunnerUpAnswer(_Shape):
@@ -136,6 +142,17 @@ class RunnerUpAnswer(_Shape):
     """How the priority came about."""
 
 
+class PartAnswer(_Shape):
+    """One part of an offer's priority; the amounts add up to it."""
+
+    part: Literal["gain", "incentive", "credit_loss", "attention", "context_weight", "lever"]
+    """Which part."""
+    amount: float
+    """What it adds to the priority, or takes from it, in the currency."""
+    sentence: str
+    """The part, said."""
+
+
 class OfferAnswer(RunnerUpAnswer):
     """An offer to make."""
 
@@ -147,6 +164,32 @@ class OfferAnswer(RunnerUpAnswer):
     """Its name on a screen."""
     script: str
     """What the agent may say."""
+    owed: bool
+    """Whether the customer is owed it: it is then made whatever it costs."""
+    reasons: list[PartAnswer]
+    """Why it ranks where it does."""
+    contact: str
+    """The proposal in the ledger of contacts; an outcome confirms or releases it."""
+
+
+class ChangeAnswer(_Shape):
+    """One word as it is, and as it would have to be."""
+
+    word: str
+    """The word, as the playbook's rules use it."""
+    now: Any
+    """Its value; null where unknown."""
+    needed: Any
+    """The value that would do."""
+
+
+class FlipAnswer(_Shape):
+    """The smallest change that would let an offer through what stops it."""
+
+    sentence: str
+    """The change, said."""
+    changes: list[ChangeAnswer]
+    """The change, word by word; empty where no word but money is short."""
 
 
 class WithheldAnswer(_Shape):
@@ -154,12 +197,14 @@ class WithheldAnswer(_Shape):
 
     offer: str
     """The offer's id."""
-    layer: Literal["eligibility", "applicability", "suitability", "arbitration"]
+    layer: Literal["eligibility", "applicability", "suitability", "contact", "arbitration"]
     """What stopped it."""
     reason: str
     """Why, in a sentence."""
     unknown: list[str]
     """The words that were unknown, where that is what stopped it."""
+    flip: FlipAnswer | None
+    """The smallest change that would let it through its rules; null where none of a word or two a rule does."""
     breakdown: BreakdownAnswer | None
     """What it would bring, where that was counted."""
 
@@ -212,6 +257,10 @@ class AssumptionsAnswer(_Shape):
     """How many horizons of value a kept customer is worth."""
     cost_to_serve: dict[str, float]
     """The standard costs, by kind of contact, that the glossary stated and the value rests on where no source tells."""
+    credit_loss_rate: float
+    """The share lost of what is lent to the customer."""
+    credit_loss_from: Literal["value model", "stated prior"]
+    """Where that share is from."""
 
 
 class BundleAnswer(_Shape):
@@ -227,7 +276,7 @@ class PlaybookAnswer(_Shape):
     """Which rules spoke."""
 
     hash: str
-    """The hash over glossary and offers."""
+    """The hash over all of its files."""
     glossary_hash: str
     """The hash of the glossary alone."""
 
@@ -239,6 +288,21 @@ class RowAnswer(_Shape):
     """The hash of the features' names, order and definitions."""
     values: list[float | None]
     """The values in that order; null where unknown."""
+
+
+class InputsAnswer(_Shape):
+    """How far everything went that the decision rests on, so that it can be made again."""
+
+    format: int
+    """The form of this answer."""
+    events: int
+    """The newest row of the customer's record."""
+    catalogue: int
+    """The catalogue's revision."""
+    ledger: int
+    """The newest row of the ledger of contacts."""
+    ranked_as_of: str | None
+    """The moment of the ranking of next purchases."""
 
 
 class DecisionAnswer(_Shape):
@@ -258,6 +322,8 @@ class DecisionAnswer(_Shape):
     """The moment of the decision."""
     channel: str
     """The channel asked for."""
+    outbound: bool
+    """Whether we began the conversation."""
     language: str
     """The language of the sentences."""
     context: dict[str, Any]
@@ -296,6 +362,8 @@ class DecisionAnswer(_Shape):
     """Which rules spoke."""
     row: RowAnswer
     """The features used."""
+    inputs: InputsAnswer
+    """How far everything went that this rests on."""
     chosen_probability: float
     """The probability with which these offers were chosen; 1 for fixed rules."""
 
@@ -315,6 +383,8 @@ class OutcomeAnswer(_Shape):
     """False when it was known already."""
     note: str | None
     """Said when it was known already, or corrected what was told before."""
+    contact: Literal["held", "confirmed", "released"] | None
+    """What became of the contact that the offer held; null where it held none."""
 
 
 class InteractionsAnswer(_Shape):

@@ -2,21 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
 
 from features.contract import CONTRACT, FeatureRow
+from features.decisions import Contact, Ledger
+from features.history import State
 from features.packed import CustomerEvents
 from models.basis import Basis
 from serving import sentences
 from serving.callers import Caller
-from serving.offers import Playbook
-from serving.policy import STATED_PRIORS, Breakdown, Candidate, Ruling, Withheld, arbitrate
+from serving.money import STATED_PRIORS, Breakdown, loss_rate
+from serving.playbook import Playbook
+from serving.policy import Candidate, Policy, Ruling, Withheld
 from serving.requests import Ask
 from serving.scores import COSTS, NextPurchase, Reason, Scores, Worth
-from serving.situation import ages, situation_of
+from serving.situation import Situation, ages, situation_of
+from serving.stops import Flip, Stop
+from serving.why import reasons_of
 
+# What a decision's body looks like; another Holdfast's can't be made again.
+FORMAT = 2
 _DIGITS = 6
 
 
@@ -31,64 +39,101 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was known of a customer when the decision was made."""
+    """What was known of a customer when the decision was made; `state` is how far the record went."""
 
     caller: Caller
     events: CustomerEvents
     row: FeatureRow
     scores: Scores
-
-
-def decide(ask: Ask, language: str, known: Known, bundle: Bundle, playbook: Playbook) -> dict[str, Any]:
-    """Make a decision from what was known; the same inputs always make the same one.
-
-    The result is everything but the decision's id, as JSON values.
-    """
-    glossary, scores = playbook.glossary, known.scores
-    situation = situation_of(known.events, known.row, scores, ask.channel, ask.context, glossary)
-    ruling = arbitrate(playbook.offers, situation, glossary.assumptions)
-    write = _Writer(language, playbook)
-    return {
-        "customer": known.caller.customer,
-        "reference": known.caller.reference,
-        "found": known.caller.known,
-        "note": write.note(known),
-        "as_of": known.row.as_of.isoformat(),
-        "channel": ask.channel,
-        "language": language,
-        "context": dict(ask.context),
-        "requested_offers": ask.offers,
-        "scores": write.scores(scores) | bundle.basis.as_dict(),
-        "tier": scores.tier,
-        "terms": [
-            {"term": term.name, "sentence": term.sentence[language]}
-            for term in glossary.terms
-            if situation.known[term.name]
-        ],
-        "next_purchases": [write.purchase(purchase) for purchase in scores.next_purchases],
-        "new_purchases": [write.purchase(purchase) for purchase in scores.new_purchases],
-        "offers": [write.offer(rank, one) for rank, one in enumerate(ruling.ranked[: ask.offers], start=1)],
-        "runners_up": [write.runner_up(one) for one in ruling.ranked[ask.offers :]],
-        "withheld": [write.withheld(one) for one in ruling.withheld],
-        "silence": write.silence(ruling),
-        "reasons": {"churn": write.reasons(scores.churn_reasons), "value": write.reasons(scores.value_reasons)},
-        "ages": ages(known.events, known.row.as_of, bundle.basis.learned_until, scores.ranked_as_of),
-        "effects": STATED_PRIORS,
-        "assumptions": write.assumptions(scores),
-        "bundle": {"version": bundle.version, "hash": bundle.hash},
-        "playbook": {"hash": playbook.hash, "glossary_hash": glossary.hash},
-        "row": {
-            "contract": CONTRACT.definitions,
-            "values": [None if np.isnan(value) else value for value in known.row.values.tolist()],
-        },
-        "chosen_probability": 1.0,
-    }
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
-    language: str
+class Decided:
+    """A decision as JSON values, and the contacts that it holds anew."""
+
+    body: dict[str, Any]
+    held: tuple[Contact, ...]
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Makes decisions by a playbook; the same inputs always make the same one."""
+
     playbook: Playbook
+    policy: Policy
+
+    @classmethod
+    def of(cls, playbook: Playbook) -> "Decider":
+        """Make a playbook's offers ready."""
+        return cls(playbook, Policy(playbook.offers, playbook.glossary, playbook.contact))
+
+    def situation(self, ask: Ask, known: Known) -> Situation:
+        """Put what is known into the playbook's words."""
+        glossary = self.playbook.glossary
+        return situation_of(known.events, known.row, known.scores, ask.channel, ask.context, glossary, ask.outbound)
+
+    def decide(
+        self, decision_id: str, ask: Ask, language: str, known: Known, bundle: Bundle, ledger: Ledger
+    ) -> Decided:
+        """Make a decision from what was known and the ledger as it stood."""
+        situation = self.situation(ask, known)
+        ruling = self.policy.arbitrate(situation, ledger, ask.offers)
+        counted = [ruling.allowance.contact(one.offer, decision_id, known.caller.reference) for one in ruling.chosen]
+        body = {"decision_id": decision_id} | _Writer(language, self.playbook, situation, ruling).body(
+            ask, known, bundle, ledger, [contact for contact, _ in counted]
+        )
+        return Decided(body, tuple(contact for contact, new in counted if new))
+
+
+class _Writer:
+    def __init__(self, language: str, playbook: Playbook, situation: Situation, ruling: Ruling) -> None:
+        self.language, self.playbook = language, playbook
+        self.situation, self.ruling = situation, ruling
+        self._tables = np.round(ruling.weighed.table, _DIGITS).tolist()
+
+    def body(self, ask: Ask, known: Known, bundle: Bundle, ledger: Ledger, contacts: list[Contact]) -> dict[str, Any]:
+        scores, glossary, ruling = known.scores, self.playbook.glossary, self.ruling
+        held = zip(ruling.chosen, contacts, strict=True)
+        return {
+            "customer": known.caller.customer,
+            "reference": known.caller.reference,
+            "found": known.caller.known,
+            "note": self.note(known),
+            "as_of": known.row.as_of.isoformat(),
+            "channel": ask.channel,
+            "outbound": ask.outbound,
+            "language": self.language,
+            "context": dict(ask.context),
+            "requested_offers": ask.offers,
+            "scores": self.scores(scores) | bundle.basis.as_dict(),
+            "tier": scores.tier,
+            "terms": self.terms(),
+            "next_purchases": [self.purchase(purchase) for purchase in scores.next_purchases],
+            "new_purchases": [self.purchase(purchase) for purchase in scores.new_purchases],
+            "offers": [self.offer(rank, one, contact) for rank, (one, contact) in enumerate(held, start=1)],
+            "runners_up": [self.runner_up(one) for one in ruling.runners_up],
+            "withheld": [self.withheld(one) for one in ruling.withheld],
+            "silence": self.silence(),
+            "reasons": {"churn": self.reasons(scores.churn_reasons), "value": self.reasons(scores.value_reasons)},
+            "ages": ages(known.events, known.row.as_of, bundle.basis.learned_until, scores.ranked_as_of),
+            "effects": STATED_PRIORS,
+            "assumptions": self.assumptions(scores),
+            "bundle": {"version": bundle.version, "hash": bundle.hash},
+            "playbook": {"hash": self.playbook.hash, "glossary_hash": glossary.hash},
+            "row": {
+                "contract": CONTRACT.definitions,
+                "values": [None if isnan(value) else value for value in known.row.values.tolist()],
+            },
+            "inputs": {
+                "format": FORMAT,
+                "events": known.state.seq,
+                "catalogue": known.state.catalogue,
+                "ledger": ledger.seq,
+                "ranked_as_of": scores.ranked_as_of.isoformat() if scores.ranked_as_of else None,
+            },
+            "chosen_probability": 1.0,
+        }
 
     def note(self, known: Known) -> str | None:
         stand_in = sentences.NO_HISTORY if known.caller.known else sentences.STRANGER
@@ -115,57 +160,82 @@ class _Writer:
         costs = {name: worth.costs.get(name) for name in COSTS}
         return {"measure": worth.measure, "brought": worth.brought} | costs
 
+    def terms(self) -> list[dict[str, Any]]:
+        return [
+            {"term": term.name, "sentence": term.sentence[self.language], "hash": term.hash}
+            for term in self.playbook.glossary.terms
+            if self.situation.known[term.name]
+        ]
+
     def purchase(self, one: NextPurchase) -> dict[str, Any]:
         return _parts(one) | {"spoken": self.playbook.glossary.spoken(one.item)[self.language]}
 
-    def offer(self, rank: int, one: Candidate) -> dict[str, Any]:
+    def offer(self, rank: int, one: Candidate, contact: Contact) -> dict[str, Any]:
         item = self.playbook.glossary.spoken(one.item)[self.language] if one.item else ""
         return {
             "rank": rank,
             **self.runner_up(one),
             "kind": one.offer.kind,
+            "owed": one.offer.owed,
             "title": one.offer.title[self.language].replace("{item}", item),
             "script": one.offer.script[self.language].replace("{item}", item),
+            "reasons": reasons_of(one, self.ruling, self.playbook.glossary, self.situation, self.language),
+            "contact": contact.contact,
         }
 
     def runner_up(self, one: Candidate) -> dict[str, Any]:
+        breakdown = self.broken_down(one.row)
         return {
             "offer": one.offer.id,
             "item": one.item or None,
-            "priority": round(one.breakdown.priority, _DIGITS),
-            "breakdown": broken_down(one.breakdown),
+            "priority": breakdown["priority"],
+            "breakdown": breakdown,
         }
 
     def withheld(self, one: Withheld) -> dict[str, Any]:
         return {
             "offer": one.offer.id,
-            "layer": one.layer,
-            "reason": one.sentence[self.language],
-            "unknown": list(one.unknown),
-            "breakdown": broken_down(one.breakdown) if one.breakdown else None,
+            **self.stop(one.stop),
+            "breakdown": None if one.row is None else self.broken_down(one.row),
         }
 
-    def silence(self, ruling: Ruling) -> str | None:
-        if ruling.ranked:
+    def stop(self, stop: Stop) -> dict[str, Any]:
+        if self.language not in stop.kept:
+            stop.kept[self.language] = {
+                "layer": stop.layer,
+                "reason": stop.sentence[self.language],
+                "unknown": list(stop.unknown),
+                "flip": self.flip(stop.flip) if stop.flip else None,
+            }
+        return stop.kept[self.language]  # type: ignore[no-any-return]
+
+    def flip(self, flip: Flip) -> dict[str, Any]:
+        return {"sentence": flip.sentence[self.language], "changes": [_parts(change) for change in flip.changes]}
+
+    def broken_down(self, row: int) -> dict[str, Any]:
+        told = dict(zip(Breakdown._fields, self._tables[row], strict=True))
+        return told | {"untreated_from": self.ruling.weighed.sources[row], "effects": STATED_PRIORS}
+
+    def silence(self) -> str | None:
+        if self.ruling.chosen:
             return None
-        weighed = sum(one.breakdown is not None for one in ruling.withheld)
+        weighed = sum(one.row is not None for one in self.ruling.withheld)
         sentence = sentences.SILENCE_PROFIT if weighed else sentences.SILENCE_RULES
-        return sentences.say(sentence, self.language, count=weighed or len(ruling.withheld))
+        return sentences.say(sentence, self.language, count=weighed or len(self.ruling.withheld))
 
     def reasons(self, reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
         return [_parts(reason) | {"sentence": reason.sentence[self.language]} for reason in reasons]
 
     def assumptions(self, scores: Scores) -> Mapping[str, Any]:
         stated = self.playbook.glossary.assumptions
-        rate = stated.margin_rate if scores.value_measure == "revenue" else None
-        told = {"margin_rate": rate, "retention_horizons": stated.retention_horizons}
-        return told | {"cost_to_serve": dict(scores.worth.assumed) if scores.worth else {}}
-
-
-def broken_down(breakdown: Breakdown) -> dict[str, Any]:
-    """Write a breakdown as JSON values, money and probabilities to six digits."""
-    parts = _parts(breakdown) | {"expected_incremental_profit": breakdown.expected_incremental_profit}
-    return {name: round(part, _DIGITS) if isinstance(part, float) else part for name, part in parts.items()}
+        rate, (lost, lost_from) = stated.margin_rate, loss_rate(self.situation, stated)
+        return {
+            "margin_rate": rate if scores.value_measure == "revenue" else None,
+            "retention_horizons": stated.retention_horizons,
+            "cost_to_serve": dict(scores.worth.assumed) if scores.worth else {},
+            "credit_loss_rate": lost,
+            "credit_loss_from": lost_from,
+        }
 
 
 def _parts(of: Any) -> dict[str, Any]:

@@ -1,25 +1,27 @@
 """The one use case: somebody talks to a customer, asks what to offer, and tells what came of it."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+import orjson
+
 from features.cache import CustomerCache
 from features.clock import Clock, from_microseconds
 from features.contract import FeatureRow
+from features.decisions import CONFIRMED, HELD, RELEASED
 from features.errors import InputError
 from features.events import CHANNELS
-from features.history import History
+from features.history import History, State
 from features.identity import Reference
 from features.packed import CustomerEvents, pack
 from models.basis import Basis
 from serving.callers import find_caller, find_reference
-from serving.decision import Bundle, Known, decide
-from serving.offers import Playbook
-from serving.recording import TOLERANCE, interaction_of, outcome_of
+from serving.decision import Bundle, Decided, Decider, Known
+from serving.playbook import Playbook
+from serving.recording import TOLERANCE, interaction_of, outcome_of, told_of
 from serving.requests import Ask, Happening, Report, Visit
 from serving.scores import Scores
 from serving.visits import Valued, in_order, written
@@ -62,6 +64,7 @@ class Desk:
         self._customers = CustomerCache(history)
         self.scorer = scorer
         self.playbook = playbook
+        self.decider = Decider.of(playbook)
         self.clock = clock
         self._new_id = new_id
 
@@ -70,44 +73,47 @@ class Desk:
 
         Raises InputError when the question can't be answered, StoreError when the answer can't be kept.
         """
-        as_of = self.clock()
-        body = self.consider(ask, as_of, f"d-{self._new_id()}")
-        self.history.append_decision(body["decision_id"], body["customer"], as_of, as_text(body))
-        return body
+        language = self._checked(ask)
+        as_of, decision_id = self.clock(), f"d-{self._new_id()}"
+        known = self._known(ask.customer, as_of)
+        window = self.decider.policy.approach.window(as_of, known.scores.tier)
+        with self.history.decisions.making(known.caller.references, window) as making:
+            made = self.decider.decide(decision_id, ask, language, known, self._bundle(), making.ledger)
+            making.write(decision_id, known.caller.customer, as_of, as_text(made.body), made.held)
+        return made.body
 
-    def consider(self, ask: Ask, as_of: datetime, decision_id: str) -> dict[str, Any]:
-        """Make the decision of a moment without writing it down."""
-        language = self._language(ask.language)
-        if ask.channel not in CHANNELS:
-            raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {ask.channel!r}")
-        if not 1 <= ask.offers <= MOST_OFFERS:
-            raise InputError(f"expected offers from 1 to {MOST_OFFERS}, found {ask.offers}")
-        bundle = Bundle(self.scorer.bundle_version, self.scorer.bundle_hash, self.scorer.bundle.basis)
-        decision = decide(ask, language, self._known(ask.customer, as_of), bundle, self.playbook)
-        return {"decision_id": decision_id, **decision}
+    def consider(self, ask: Ask, as_of: datetime, decision_id: str) -> Decided:
+        """Make the decision of a moment without writing it down, or holding anything."""
+        language, known = self._checked(ask), self._known(ask.customer, as_of)
+        window = self.decider.policy.approach.window(as_of, known.scores.tier)
+        ledger = self.history.decisions.ledger(known.caller.references, window)
+        return self.decider.decide(decision_id, ask, language, known, self._bundle(), ledger)
 
     def outcome(self, report: Report) -> dict[str, Any]:
-        """Write down what became of an offer.
+        """Write down what became of an offer, and settle the contact that was held for it.
 
-        A report that is known already changes nothing; one that says something else is a correction. When it
-        happened counts as told only where the report tells it.
+        A report that is known already changes nothing; one that says something else is a correction, and one that is
+        withdrawn takes the step back. When it happened counts as told only where the report tells it.
         """
-        decision = self.history.decision(report.decision_id)
+        decision = self.history.decisions.get(report.decision_id)
         if decision is None:
             raise InputError(f"expected the id of a decision, found {report.decision_id!r}, which nobody made")
         now = self.clock()
-        interaction = outcome_of(decision, report, now)
+        interaction = outcome_of(decision, report, now, self.playbook.reasons)
         if report.occurred_at is None:
             before = self.history.occurred_at(interaction.id)
             interaction = replace(interaction, occurred_at=before or interaction.occurred_at)
-        written = self.history.append([interaction], now)
+        settled = _settled(decision, report)
+        told = told_of(interaction, report, self.playbook.reasons, self.history.occurred_at)
+        written = self.history.append(told, now, settled and (*settled, now))
         return {
             "decision_id": report.decision_id,
             "offer": report.offer,
             "status": report.status,
             "event_id": interaction.id,
-            "recorded": not written.known,
-            "note": "already known" if written.known else "corrected" if written.corrected else None,
+            "recorded": bool(written.new + written.corrected),
+            "note": "corrected" if written.corrected else None if written.new else "already known",
+            "contact": settled[1] if settled else None,
         }
 
     def interactions(self, happenings: Sequence[Happening]) -> dict[str, Any]:
@@ -171,6 +177,17 @@ class Desk:
             "visits": [written(place, one, language, currency) for place, one in enumerate(ordered, start=1)],
         }
 
+    def _bundle(self) -> Bundle:
+        return Bundle(self.scorer.bundle_version, self.scorer.bundle_hash, self.scorer.bundle.basis)
+
+    def _checked(self, ask: Ask) -> str:
+        """Check a question, and choose the language of its answer."""
+        if ask.channel not in CHANNELS:
+            raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {ask.channel!r}")
+        if not 1 <= ask.offers <= MOST_OFFERS:
+            raise InputError(f"expected offers from 1 to {MOST_OFFERS}, found {ask.offers}")
+        return self._language(ask.language)
+
     def _language(self, wanted: str | None) -> str:
         known = self.playbook.glossary.languages
         if wanted is not None and wanted not in known:
@@ -179,9 +196,11 @@ class Desk:
 
     def _known(self, customer: str, as_of: datetime, whole: bool = True) -> Known:
         caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
-        events = self._customers.events(caller.references, as_of) if caller.known else pack([], as_of)
+        events, state = pack([], as_of), State(0, 0)
+        if caller.known:
+            events, state = self._customers.record(caller.references, as_of)
         scores, row = self.scorer.score(events, as_of, whole)
-        return Known(caller, events, row, scores)
+        return Known(caller, events, row, scores, state)
 
     def _valued(self, visits: Iterable[Visit], as_of: datetime) -> list[Valued]:
         valued: list[Valued] = []
@@ -199,7 +218,20 @@ class Desk:
 
 def as_text(body: dict[str, Any]) -> str:
     """Write an answer as JSON, in the one form that is both kept and sent."""
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return orjson.dumps(body).decode()
+
+
+def _settled(decision: dict[str, Any], report: Report) -> tuple[str, str] | None:
+    """Name the contact that a report settles, and its state from then on; None where the offer held none.
+
+    A step that was reached confirms it and one that wasn't releases it; withdrawn, it is held as before.
+    """
+    contact = next((one["contact"] for one in decision["offers"] if one["offer"] == report.offer), None)
+    if contact is None:
+        return None
+    if report.withdrawn:
+        return contact, HELD
+    return contact, RELEASED if report.status == "not_presented" else CONFIRMED
 
 
 def _faults(faults: Sequence[str], count: int) -> str:

@@ -1,20 +1,22 @@
 """The offers that may be made, as the people who sell wrote them in `offers.toml`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from features.events import CHANNELS
 from features.expressions import Expression, Vocabulary, compile_rule
-from features.glossary import Glossary, fingerprint, load_glossary
+from features.glossary import Glossary, fingerprint
 from features.tables import Table, read
+from serving.reasons import ReasonCodes
 
 KINDS = ("product", "retention", "service")
 LAYERS = ("eligibility", "applicability", "suitability")
 NEXT = "next"
 LOWEST_WEIGHT, HIGHEST_WEIGHT = 0.5, 2.0
 OFFER_DAYS = ("days_since_presented", "days_since_accepted", "days_since_declined")
+PURPOSES = {"product": "marketing", "retention": "marketing", "service": "service"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,14 @@ class Prior:
     """What an offer is believed to do until outcomes say it.
 
     `odds_ratio`: by what a product offer multiplies the odds that the item is bought. Shares from 0 to 1: `accept`, of
-    those who take up a retention or service offer; `churn_reduction`, by how much their risk of leaving then falls.
+    those who take up a retention or service offer; `churn_reduction`, by how much their risk of leaving then falls;
+    `keep`, of what was taken that isn't given back.
     """
 
     odds_ratio: float = 1.0
     accept: float = 0.0
     churn_reduction: float = 0.0
+    keep: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +69,19 @@ class Offer:
     """One offer: what it gives, to whom it may be made, what it costs, and what it is believed to do.
 
     `item` is a catalogue name, `NEXT` for the customer's likeliest next purchase, or empty; `margin` is the
-    currency earned when the item is bought, `incentive_cost` the currency paid each time the offer is taken up.
+    currency earned when the item is bought, `incentive_cost` the currency paid each time the offer is taken up,
+    `credit` the currency lent to whoever takes it up. `purpose` is what the customer's consent is asked for, `group`
+    what caps may count together. What is `owed` is made whenever its rules let it, whatever it costs.
     `title` and `script` may say `{item}`. All rules of all layers must hold.
     """
 
     id: str
     kind: str
     owner: str
+    group: str
+    purpose: str
+    owed: bool
+    credit: float
     title: Mapping[str, str]
     script: Mapping[str, str]
     item: str
@@ -86,32 +96,20 @@ class Offer:
     context_weights: tuple[Weight, ...]
 
 
-@dataclass(frozen=True)
-class Playbook:
-    """The glossary and the offers that go with it; `hash` is over both."""
-
-    glossary: Glossary
-    offers: tuple[Offer, ...]
-    hash: str
-
-
-def load_playbook(folder: Path, features: Collection[str]) -> Playbook:
-    """Read `glossary.toml` and `offers.toml`; `features` are the names that rules may speak of.
-
-    Raises PlaybookError when they don't hold together.
-    """
-    glossary = load_glossary(folder / "glossary.toml", features)
-    return load_offers(folder / "offers.toml", glossary)
-
-
-def load_offers(path: Path, glossary: Glossary) -> Playbook:
-    """Read `offers.toml` by a glossary's words.
+def load_offers(path: Path, glossary: Glossary, reasons: ReasonCodes) -> tuple[tuple[Offer, ...], str]:
+    """Read `offers.toml` by a glossary's words and the reason codes; returns the offers, and the hash of the file.
 
     Raises PlaybookError when it doesn't hold together.
     """
     file = read(path)
+    content_hash = fingerprint(file.content)
     days = dict.fromkeys((f"offer.{word}" for word in OFFER_DAYS), 7.0)
-    reader = _Reader(glossary.languages, glossary.vocabulary.plus({"offer.kind": KINDS, **days}))
+    of_offer: dict[str, float | bool | tuple[str, ...]] = {
+        "offer.kind": KINDS,
+        "offer.last_reason": tuple(reasons.codes),
+        **days,
+    }
+    reader = _Reader(glossary.languages, glossary.vocabulary.plus(of_offer))
     every = file.table("every_offer")
     shared = {layer: reader.rules(every, layer) for layer in LAYERS}
     every.end()
@@ -124,7 +122,7 @@ def load_offers(path: Path, glossary: Glossary) -> Playbook:
     file.end()
     if not offers:
         file.refuse("expected at least one [[offer]], found none")
-    return Playbook(glossary, tuple(offers.values()), fingerprint([glossary.hash, file.content]))
+    return tuple(offers.values()), content_hash
 
 
 @dataclass(frozen=True)
@@ -145,6 +143,10 @@ class _Reader:
             id=name,
             kind=kind,
             owner=table.text("owner"),
+            group=table.text("group", ""),
+            purpose=table.text("purpose", PURPOSES[kind]),
+            owed=table.flag("owed"),
+            credit=table.number("credit", 0.0, 1e6, 0.0),
             title=self._script(table, "title", kind),
             script=self._script(table, "script", kind),
             item=table.text("item") if kind == "product" else "",
@@ -197,9 +199,11 @@ def _lever(table: Table) -> Lever:
 
 
 def _prior(table: Table, kind: str) -> Prior:
+    keep = table.number("prior_keep", 0.0, 1.0, 1.0)
     if kind == "product":
-        return Prior(odds_ratio=table.number("prior_odds_ratio", 1.0, 10.0))
+        return Prior(odds_ratio=table.number("prior_odds_ratio", 1.0, 10.0), keep=keep)
     return Prior(
         accept=table.number("prior_accept", 0.0, 1.0),
         churn_reduction=table.number("prior_churn_reduction", 0.0, 1.0),
+        keep=keep,
     )

@@ -8,7 +8,7 @@ from features.definitions import NAMES
 from features.history import History
 from features.home import Home
 from serving.desk import Desk
-from serving.offers import load_playbook
+from serving.playbook import files_of, load_playbook
 
 
 def open_desk(home: Home, bundle: Path, version: str = "unregistered") -> Desk:
@@ -22,4 +22,5 @@ def open_desk(home: Home, bundle: Path, version: str = "unregistered") -> Desk:
     scorer = scoring.Scorer(loading.load(bundle, version))
     history = History(home.database_url)
     clock = chosen(home.clock, history.newest)
+    history.decisions.keep_playbook(playbook.hash, files_of(home.playbook), clock())
     return Desk(history, scorer, playbook, clock)

@@ -1,222 +1,170 @@
-"""Which offers may be made, and in what order: pure rules, then money.
+"""Which offers may be made, and in what order: pure rules, then the contact policy, then money.
 
 An offer passes its three layers of rules in turn: eligibility (may we), applicability (does it make sense here)
-and suitability (is it good for this customer). What passes is ranked by the profit expected from making the
-offer rather than not. Nothing here reads a clock, a store or a random number.
+and suitability (is it good for this customer); then the contact policy (may we approach them about it now). What passes
+is ranked by the profit expected from making the offer rather than not. Nothing here reads a clock, a store or a random
+number.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-from features.glossary import Assumptions
+import numpy as np
+
+from features.decisions import Ledger
+from features.glossary import Glossary
 from serving import sentences
-from serving.offers import LAYERS, NEXT, Offer
-from serving.scores import Scores
+from serving.approach import Allowance, Approach
+from serving.contact import ContactPolicy
+from serving.money import Breakdown, Prices, Weighed
+from serving.offers import NEXT, Offer
+from serving.rulebook import Rulebook, Told
+from serving.situation import Situation
+from serving.stops import Change, Flip, Stop
 
 ARBITRATION = "arbitration"
-STATED_PRIORS = "stated priors"
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What is known when somebody asks what to offer.
-
-    `known` maps words such as `churn.risk`, and the terms, to values; `offer_days` maps an offer's id to the days
-    since it was last presented, accepted or declined, by word. `ranked` are the words, and the terms that rest on them,
-    that are unknown of everyone since there are ranks only.
-    """
-
-    as_of: datetime
-    channel: str
-    scores: Scores
-    known: Mapping[str, Any]
-    offer_days: Mapping[str, Mapping[str, float]]
-    ranked: frozenset[str] = frozenset()
-
-    def words(self, offer: Offer) -> dict[str, Any]:
-        """Add to the known words those about one offer."""
-        past = self.offer_days.get(offer.id, {})
-        return {**self.known, "offer.kind": offer.kind, **{f"offer.{word}": days for word, days in past.items()}}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breakdown:
-    """How an offer's priority came about; money is in currency, probabilities within the horizon.
-
-    `p_treated` and `p_untreated` are the probability of what is wished for (the item is bought; the customer
-    stays) with the offer and without; `value` is what that is worth, `propensity` how likely the offer is taken up.
-    """
-
-    propensity: float
-    p_treated: float
-    p_untreated: float
-    untreated_from: str
-    margin: float
-    value: float
-    incentive: float
-    attention_price: float
-    context_weight: float
-    lever: float
-    effects: str = STATED_PRIORS
-
-    @property
-    def expected_incremental_profit(self) -> float:
-        """What making the offer brings, over not making it: (p_t - p_u)·value - propensity·incentive - attention."""
-        gain = (self.p_treated - self.p_untreated) * self.value
-        return gain - self.propensity * self.incentive - self.attention_price
-
-    @property
-    def priority(self) -> float:
-        """The profit, weighted by the conversation and the business's lever."""
-        return self.expected_incremental_profit * self.context_weight * self.lever
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An offer that passed its rules, with the item it is about and its breakdown."""
+    """An offer that passed its rules and pays, with the item it is about and its row in what was weighed."""
 
     offer: Offer
     item: str
-    breakdown: Breakdown
+    row: int
 
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """An offer that isn't made: the layer that stopped it, why, what was unknown, its breakdown if it got so far."""
+    """An offer that isn't made, what stops it, and its row in what was weighed if it got so far."""
 
     offer: Offer
-    layer: str
-    sentence: Mapping[str, str]
-    unknown: tuple[str, ...] = ()
-    breakdown: Breakdown | None = None
+    stop: Stop
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Every offer, either ranked (best first) or withheld (by id)."""
+    """Every offer: chosen (best first), running up (best first) or withheld (by id)."""
 
-    ranked: tuple[Candidate, ...]
+    chosen: tuple[Candidate, ...]
+    runners_up: tuple[Candidate, ...]
     withheld: tuple[Withheld, ...]
+    weighed: Weighed
+    told: Told
+    allowance: Allowance
+
+    @property
+    def ranked(self) -> tuple[Candidate, ...]:
+        """What may be made and pays, best first."""
+        return self.chosen + self.runners_up
+
+    def breakdown(self, one: Candidate | Withheld) -> Breakdown | None:
+        """How an offer's priority came about; None where it was stopped before."""
+        return None if one.row is None else self.weighed.breakdown(one.row)
 
 
-def arbitrate(offers: Iterable[Offer], situation: Situation, assumptions: Assumptions) -> Ruling:
-    """Rank the offers that may be made and that pay; withhold the others and say why.
+class Policy:
+    """The offers of a playbook, ready to be arbitrated."""
 
-    The order of the offers given doesn't matter; equal priorities are ranked by id.
-    """
-    candidates: list[Candidate] = []
-    withheld: list[Withheld] = []
-    for offer in offers:
-        judged = _stopped(offer, situation) or weigh(offer, situation, assumptions)
-        candidates.append(judged) if isinstance(judged, Candidate) else withheld.append(judged)
-    ranked, losing = _rank(candidates)
-    withheld += losing
-    return Ruling(tuple(ranked), tuple(sorted(withheld, key=lambda one: one.offer.id)))
+    def __init__(self, offers: Sequence[Offer], glossary: Glossary, contact: ContactPolicy) -> None:
+        self.offers = tuple(sorted(offers, key=lambda offer: offer.id))
+        self.glossary = glossary
+        self.approach = Approach(contact, self.offers)
+        self._book = Rulebook(self.offers, glossary)
+        self._prices = Prices(self.offers)
+        self._owed = np.array([offer.owed for offer in self.offers], dtype=bool)
+        self._next = np.array([offer.item == NEXT for offer in self.offers], dtype=bool)
 
+    def arbitrate(self, situation: Situation, ledger: Ledger, wanted: int) -> Ruling:
+        """Choose the offers to make, at most so many; rank those that run up, withhold the others and say why.
 
-def weigh(offer: Offer, situation: Situation, assumptions: Assumptions) -> Candidate | Withheld:
-    """Count what an offer that passed its rules would bring."""
-    if offer.kind == "product":
-        return _weigh_product(offer, situation, assumptions)
-    return _weigh_retention(offer, situation, assumptions)
+        The order of the offers given doesn't matter; equal priorities are ranked by id.
+        """
+        told, allowance = self._book.tell(situation), self.approach.allowance(situation, ledger)
+        stops = self._stopped(told, situation, allowance)
+        left = np.array([place for place, stop in enumerate(stops) if stop is None], dtype=np.int64)
+        weighed = self._prices.weigh(left, situation, self.glossary.assumptions, told.weights())
+        chosen, runners_up, losing = self._ranked(weighed, allowance, wanted)
+        rows = {place: row for row, place in enumerate(left.tolist())}
+        withheld = [
+            Withheld(self.offers[place], found, rows.get(place))
+            for place, stop in enumerate(stops)
+            if (found := stop or losing.get(place)) is not None
+        ]
+        return Ruling(
+            tuple(self._candidate(weighed, row) for row in chosen),
+            tuple(self._candidate(weighed, row) for row in runners_up),
+            tuple(withheld), weighed, told, allowance,
+        )  # fmt: skip
 
+    def _candidate(self, weighed: Weighed, row: int) -> Candidate:
+        return Candidate(self.offers[int(weighed.places[row])], weighed.items[row], row)
 
-def _stopped(offer: Offer, situation: Situation) -> Withheld | None:
-    if sentence := _outside(offer, situation):
-        return Withheld(offer, LAYERS[0], sentence)
-    words = situation.words(offer)
-    for layer in LAYERS:
-        for rule in offer.rules[layer]:
-            holds = rule.when.holds(words)
-            if holds:
-                continue
-            unknown = rule.when.unknown(words) if holds is None else ()
-            # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
-            of_customer = any(not word.startswith("context.") for word in unknown)
-            not_known = sentences.RANKED if situation.ranked.intersection(unknown) else sentences.NOT_KNOWN
-            return Withheld(offer, layer, not_known if of_customer else rule.sentence, unknown)
-    return None
+    def _stopped(self, told: Told, situation: Situation, allowance: Allowance) -> list[Stop | None]:
+        """Find what stops each offer before money is counted: its days and channels, its rules, the contact policy."""
+        stops: list[Stop | None] = [None] * len(self.offers)
+        for place, stop in told.outside().items():
+            stops[place] = stop
+        for place in np.flatnonzero(told.stopped()).tolist():
+            stops[place] = stops[place] or told.stop(place)
+        for mask, stop in allowance.stops():
+            for place in np.flatnonzero(mask).tolist():
+                stops[place] = stops[place] or stop
+        for place, found in enumerate(stops):
+            if found is None:
+                stops[place] = allowance.stopped(place) or self._uncountable(place, situation)
+        return stops
 
+    def _uncountable(self, place: int, situation: Situation) -> Stop | None:
+        """Say why what an offer would bring can't be counted, if it can't."""
+        scores = situation.scores
+        if self._next[place] and not scores.next_purchases:
+            return Stop("applicability", sentences.NO_NEXT)
+        unknown = scores.churn_risk is None or scores.expected_value is None
+        if unknown and not self._prices.product[place] and not self._owed[place]:
+            return Stop(ARBITRATION, sentences.RANKED if scores.ranks_only else sentences.NO_RISK)
+        return None
 
-def _outside(offer: Offer, situation: Situation) -> dict[str, str] | None:
-    today = situation.as_of.date()
-    if situation.channel not in offer.channels:
-        return sentences.CHANNEL
-    if offer.valid_from is not None and today < offer.valid_from:
-        return _filled(sentences.NOT_YET, day=offer.valid_from)
-    if offer.valid_until is not None and today > offer.valid_until:
-        return _filled(sentences.ENDED, day=offer.valid_until)
-    return None
+    def _ranked(
+        self, weighed: Weighed, allowance: Allowance, wanted: int
+    ) -> tuple[list[int], list[int], dict[int, Stop]]:
+        """Split what was weighed into rows chosen, rows running up, and places that lose with what stops them."""
+        profit, owed = weighed.column("expected_incremental_profit"), self._owed[weighed.places]
+        order = np.lexsort((weighed.places, -weighed.column("priority"), ~owed)).tolist()
+        chosen, runners_up, losing, taken = list[int](), list[int](), dict[int, Stop](), dict[str, Offer]()
+        for row in order:
+            place = int(weighed.places[row])
+            item, offer = weighed.items[row], self.offers[place]
+            if profit[row] <= 0 and not owed[row]:
+                losing[place] = self._costs_more(weighed, row)
+            elif item in taken:
+                losing[place] = _same_item(taken[item])
+            elif len(chosen) < wanted and (stop := allowance.stopped(place)):
+                losing[place] = Stop(stop.layer, sentences.SHARED_ROOM, flip=stop.flip)
+            else:
+                if len(chosen) < wanted:
+                    allowance.take(place)
+                (chosen if len(chosen) < wanted else runners_up).append(row)
+                taken |= {item: offer} if item else {}
+        return chosen, runners_up, losing
 
-
-def _weigh_product(offer: Offer, situation: Situation, assumptions: Assumptions) -> Candidate | Withheld:
-    ranked = [purchase.item for purchase in situation.scores.next_purchases]
-    if offer.item == NEXT and not ranked:
-        return Withheld(offer, "applicability", sentences.NO_NEXT)
-    item = ranked[0] if offer.item == NEXT else offer.item
-    untreated, untreated_from = situation.scores.chance(item)
-    odds = offer.prior.odds_ratio
-    treated = odds * untreated / (1.0 - untreated + odds * untreated)
-    breakdown = Breakdown(
-        propensity=treated,
-        p_treated=treated,
-        p_untreated=untreated,
-        untreated_from=untreated_from,
-        margin=offer.margin,
-        value=offer.margin,
-        incentive=offer.incentive_cost,
-        **_terms_of_trade(offer, situation, assumptions),
-    )
-    return Candidate(offer, item, breakdown)
-
-
-def _weigh_retention(offer: Offer, situation: Situation, assumptions: Assumptions) -> Candidate | Withheld:
-    scores = situation.scores
-    if scores.churn_risk is None or scores.expected_value is None:
-        return Withheld(offer, ARBITRATION, sentences.RANKED if scores.ranks_only else sentences.NO_RISK)
-    rate = 1.0 if scores.value_measure == "margin" else assumptions.margin_rate
-    cost = scores.worth.cost if scores.worth else 0.0
-    margin = (scores.expected_value + cost) * rate - cost
-    stays = 1.0 - scores.churn_risk
-    breakdown = Breakdown(
-        propensity=offer.prior.accept,
-        p_treated=stays + offer.prior.accept * scores.churn_risk * offer.prior.churn_reduction,
-        p_untreated=stays,
-        untreated_from="churn model",
-        margin=margin,
-        value=margin * assumptions.retention_horizons,
-        incentive=offer.incentive_cost,
-        **_terms_of_trade(offer, situation, assumptions),
-    )
-    return Candidate(offer, "", breakdown)
-
-
-def _terms_of_trade(offer: Offer, situation: Situation, assumptions: Assumptions) -> dict[str, Any]:
-    words = situation.words(offer)
-    weights = (weight.weight for weight in offer.context_weights if weight.when.holds(words))
-    return {
-        "attention_price": assumptions.attention_price[situation.channel],
-        "context_weight": next(weights, 1.0),
-        "lever": offer.lever.at(situation.as_of.date()),
-    }
-
-
-def _rank(candidates: Iterable[Candidate]) -> tuple[list[Candidate], list[Withheld]]:
-    ranked: list[Candidate] = []
-    losing: list[Withheld] = []
-    taken: set[str] = set()
-    for one in sorted(candidates, key=lambda one: (-one.breakdown.priority, one.offer.id)):
-        if one.breakdown.expected_incremental_profit <= 0:
-            losing.append(Withheld(one.offer, ARBITRATION, sentences.COSTS_MORE, breakdown=one.breakdown))
-        elif one.item in taken:
-            losing.append(Withheld(one.offer, ARBITRATION, sentences.SAME_ITEM, breakdown=one.breakdown))
-        else:
-            ranked.append(one)
-            taken |= {one.item} - {""}
-    return ranked, losing
+    def _costs_more(self, weighed: Weighed, row: int) -> Stop:
+        """Say by how much an offer brings too little, and at which incentive it would pay."""
+        breakdown = weighed.breakdown(row)
+        lacking, currency = -breakdown.expected_incremental_profit, self.glossary.currency
+        pays_at = breakdown.incentive - lacking / breakdown.propensity if breakdown.propensity > 0 else -1.0
+        if pays_at <= 0:
+            said = sentences.filled(sentences.FLIP_MONEY_ALONE, lacking=f"{lacking:,.2f}", currency=currency)
+            return Stop(ARBITRATION, sentences.COSTS_MORE, flip=Flip(said))
+        # The next lower hundredth, so that it surely pays.
+        most = max(np.ceil(pays_at * 100 - 1e-6) / 100 - 0.01, 0.0)
+        said = sentences.filled(
+            sentences.FLIP_MONEY, lacking=f"{lacking:,.2f}", currency=currency, incentive=f"{most:,.2f}"
+        )
+        change = Change("offer.incentive_cost", breakdown.incentive, float(most))
+        return Stop(ARBITRATION, sentences.COSTS_MORE, flip=Flip(said, (change,)))
 
 
-def _filled(sentence: Mapping[str, str], **details: object) -> dict[str, str]:
-    return {language: text.format(**details) for language, text in sentence.items()}
+def _same_item(higher: Offer) -> Stop:
+    return Stop(ARBITRATION, sentences.SAME_ITEM, flip=Flip(sentences.filled(sentences.FLIP_ITEM, offer=higher.id)))

@@ -1,23 +1,28 @@
 """From a request to interactions that can be written down; everything is checked before anything is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from features.errors import InputError
 from features.events import Interaction, event_id
 from features.identity import Reference
+from serving.reasons import ReasonCodes
 from serving.requests import LADDER, Happening, Report
 
 TOLERANCE = timedelta(minutes=5)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
-def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime) -> Interaction:
+def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime, reasons: ReasonCodes) -> Interaction:
     """Turn a report on an offer of a decision into an interaction; the same report always gets the same id.
 
-    Raises InputError when the offer isn't the decision's, or the report can't be true.
+    Raises InputError when the offer isn't the decision's, the reason code isn't the playbook's, or the report can't be
+    true.
     """
+    if report.reason_code is not None:
+        reasons.get(report.reason_code)
     told = (*decision["offers"], *decision["runners_up"], *decision["withheld"])
     known = sorted(one["offer"] for one in told)
     if report.offer not in known:
@@ -33,13 +38,31 @@ def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime) -> In
         source="outcome",
         source_reference=report.decision_id,
         reference=Reference(kind, value),
-        kind=f"offer_{report.status}",
+        kind="void" if report.withdrawn else f"offer_{report.status}",
         occurred_at=_after(decision["as_of"], _possible("occurred_at", report.occurred_at or now, now)),
         recorded_at=now,
         channel=decision["channel"],
         product=report.offer,
         body={name: value for name, value in body.items() if value is not None},
     )
+
+
+def told_of(
+    outcome: Interaction, report: Report, reasons: ReasonCodes, known: Callable[[str], datetime | None]
+) -> list[Interaction]:
+    """Add to an outcome the sort of reason that it tells, as an event that features count.
+
+    A reason that was told before and no longer is gets withdrawn; `known` tells when an event occurred, None for one
+    that nobody told.
+    """
+    if report.status != "declined":
+        return [outcome]
+    of_reason = event_id("reason", report.decision_id, report.offer, report.status)
+    told = report.reason_code is not None and not report.withdrawn
+    if not told and known(of_reason) is None:
+        return [outcome]
+    sort = reasons.get(report.reason_code).sort if report.reason_code and told else ""
+    return [outcome, replace(outcome, id=of_reason, kind="reason" if told else "void", product=sort, body={})]
 
 
 def interaction_of(happening: Happening, reference: Reference, now: datetime) -> Interaction:
@@ -92,6 +115,8 @@ def _check_signs(happening: Happening) -> None:
         raise InputError(
             f"expected amount and quantity of a purchase of 0 or more, found {found}; send a return instead"
         )
+    if happening.kind == "consent" and happening.quantity not in (0.0, 1.0):
+        raise InputError(f"expected quantity of a consent to be 1 (yes) or 0 (no), found {happening.quantity:g}")
     if happening.kind == "attribute" and not happening.product:
         raise InputError("expected the attribute's name as product, found none")
 

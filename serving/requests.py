@@ -10,18 +10,25 @@ LADDER = ("presented", "interested", "accepted", "declined", "fulfilled", "retur
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What to offer a customer over a channel; `language` None takes the glossary's first."""
+    """What to offer a customer over a channel; `language` None takes the glossary's first.
+
+    `outbound` tells that we begin the conversation.
+    """
 
     customer: str
     channel: str
     context: Mapping[str, Any] = field(default_factory=dict)
     offers: int = 3
     language: str | None = None
+    outbound: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of one offer of a decision: a step of the ladder, why, who saw it, and when."""
+    """What became of one offer of a decision: a step of the ladder, why, who saw it, and when.
+
+    `withdrawn` takes back that the step was reached.
+    """
 
     decision_id: str
     offer: str
@@ -29,6 +36,7 @@ class Report:
     reason_code: str | None = None
     who: str | None = None
     occurred_at: datetime | None = None
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,16 @@ class Scores:
         """What customers are ordered by: the expected value, or where there is none the rank by it."""
         return (self.value_rank or 0.0) if self.expected_value is None else self.expected_value
 
+    def margin(self, rate: float) -> float:
+        """Tell the expected margin over the horizon, less the costs held; `rate` is margin in a unit of revenue.
+
+        Raises ValueError where the value isn't known.
+        """
+        if self.expected_value is None:
+            raise ValueError("expected a value, found that it isn't known")
+        cost = self.worth.cost if self.worth else 0.0
+        return (self.expected_value + cost) * (1.0 if self.value_measure == "margin" else rate) - cost
+
     def chance(self, item: str) -> tuple[float, str]:
         """Tell the probability that an item is bought anyway, and where it comes from."""
         if item in self.chances:

@@ -60,6 +60,66 @@ RANKED_RISK = {
     "ko": "활성 고객 {rank}보다 높음(순위만 제공)",
 }
 
+FLIP = {"en": "Its rules would let it through with {changes}.", "ko": "다음과 같으면 규칙을 통과합니다: {changes}."}
+NOW = {"en": "{said} (now {now})", "ko": "{said} (현재 {now})"}
+YES_NO = {"en": ("yes", "no"), "ko": ("예", "아니요")}
+WORDS = {
+    "churn.risk": {"en": "Risk of leaving", "ko": "이탈 위험"},
+    "churn.rank": {"en": "Rank by risk of leaving", "ko": "이탈 위험 순위"},
+    "value.expected": {"en": "Expected value", "ko": "예상 가치"},
+    "value.low": {"en": "Expected value at least", "ko": "예상 가치 하한"},
+    "value.high": {"en": "Expected value at most", "ko": "예상 가치 상한"},
+    "value.rank": {"en": "Rank by value", "ko": "가치 순위"},
+    "value.tier": {"en": "Tier", "ko": "등급"},
+    "channel": {"en": "Channel", "ko": "채널"},
+    "offer.days_since_presented": {"en": "Days since it was last proposed", "ko": "마지막 제안 후 지난 일수"},
+    "offer.days_since_accepted": {"en": "Days since it was last accepted", "ko": "마지막 수락 후 지난 일수"},
+    "offer.days_since_declined": {"en": "Days since it was last declined", "ko": "마지막 거절 후 지난 일수"},
+}
+FLIP_CHANNEL = {"en": "Offered over {channels}.", "ko": "다음 채널에서 제안합니다: {channels}."}
+FLIP_DAY = {"en": "Offered from {day} on.", "ko": "{day}부터 제안합니다."}
+FLIP_MOMENT = {"en": "Possible again from {moment}, local time.", "ko": "현지 시각 {moment}부터 다시 가능합니다."}
+FLIP_CONSENT = {"en": "With the customer's yes over {channel}.", "ko": "{channel} 채널 수신에 동의하면 가능합니다."}
+FLIP_MONEY = {
+    "en": "It brings {lacking} {currency} too little; it would pay at an incentive of at most {incentive}.",
+    "ko": "기대 이익이 {lacking} {currency} 부족합니다. 혜택 비용이 {incentive} 이하이면 이익이 됩니다.",
+}
+FLIP_MONEY_ALONE = {
+    "en": "It brings {lacking} {currency} too little, even without an incentive.",
+    "ko": "혜택 비용이 없어도 기대 이익이 {lacking} {currency} 부족합니다.",
+}
+FLIP_ITEM = {"en": "It would come if {offer} didn't.", "ko": "{offer} 제안이 없으면 제안합니다."}
+SHARED_ROOM = {
+    "en": "Higher offers of this decision take what the contact policy leaves.",
+    "ko": "이 결정의 상위 제안이 남은 접촉 한도를 사용합니다.",
+}
+
+# The parts of an offer's priority.
+PARTS = {
+    "bought": {
+        "en": "Bought within the horizon by {anyway} of such customers anyway, by {offered} with the offer; worth"
+        " {value} {currency} each.",
+        "ko": "제안 없이 {anyway}, 제안하면 {offered}가 기간 안에 구매합니다. 건당 {value} {currency}의 이익입니다.",
+    },
+    "kept": {
+        "en": "Of 100 such customers it keeps {kept} who would have left; each is worth {value} {currency} over"
+        " {horizons} horizons.",
+        "ko": "이런 고객 100명 중 {kept}명의 이탈을 막습니다."
+        " 1명당 {horizons}개 기간의 가치는 {value} {currency}입니다.",
+    },
+    "incentive": {
+        "en": "{taken} take it, at {incentive} {currency} each.",
+        "ko": "{taken}가 수락하며 건당 비용은 {incentive} {currency}입니다.",
+    },
+    "credit_loss": {
+        "en": "Part of what is lent to those who take it is lost.",
+        "ko": "수락한 고객에게 제공한 신용 일부가 손실됩니다.",
+    },
+    "attention": {"en": "The price of asking for attention.", "ko": "고객의 주의를 요청하는 비용입니다."},
+    "context_weight": {"en": "Weighted {weight}: {why}", "ko": "가중치 {weight}: {why}"},
+    "lever": {"en": "Weighted {lever} by the business: {reason}", "ko": "사업 조정 {lever}: {reason}"},
+}
+
 
 def say(sentence: Mapping[str, str], language: str, **details: object) -> str:
     """Say a sentence in a language, with its details filled in.
@@ -68,3 +128,8 @@ def say(sentence: Mapping[str, str], language: str, **details: object) -> str:
     'Not offered before 2018-03-01.'
     """
     return sentence[language].format(**details) if details else sentence[language]
+
+
+def filled(sentence: Mapping[str, str], **details: object) -> dict[str, str]:
+    """Fill a sentence's details in, in every language."""
+    return {language: text.format(**details) for language, text in sentence.items()}

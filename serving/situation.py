@@ -1,25 +1,114 @@
 """What is known of a customer in the playbook's words, at the moment somebody asks."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from math import isnan
 from typing import Any
 
 import numpy as np
 
 from features.aggregates import DAY
 from features.clock import microseconds
-from features.contract import FeatureRow
-from features.events import KINDS
+from features.contract import CONTRACT, FeatureRow
+from features.events import CHANNELS, KINDS
 from features.glossary import Glossary
 from features.packed import CustomerEvents
-from serving.policy import Situation
+from serving.offers import Offer
 from serving.scores import Scores
 
+EVERY_CHANNEL = "other"
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 _TOLD = {"churn": ("churn.risk",), "value": ("value.expected", "value.low", "value.high")}
 _PRESENTED = ("presented", "interested", "accepted", "declined", "fulfilled", "returned")
 _STATUSES = {"presented": _PRESENTED, "accepted": ("accepted",), "declined": ("declined",)}
+_OF_OFFERS = {_CODES[kind]: kind.removeprefix("offer_") for kind in KINDS if kind.startswith("offer_")}
+_FEATURES = tuple(f"features.{name}" for name in CONTRACT.names)
+_SCORES = {
+    "churn.risk": "churn_risk",
+    "churn.rank": "churn_rank",
+    "churn.horizon_days": "horizon_days",
+    "churn.active_days": "active_days",
+    "value.expected": "expected_value",
+    "value.low": "value_low",
+    "value.high": "value_high",
+    "value.rank": "value_rank",
+    "value.tier": "tier",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What became of an offer made before: its step of the ladder, over which channel, when (microseconds), and why."""
+
+    offer: str
+    status: str
+    channel: str
+    occurred_at: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a customer said of being contacted for a purpose over a channel, each of them or every one, and when."""
+
+    purpose: str
+    channel: str
+    yes: bool
+    occurred_at: int
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known when somebody asks what to offer.
+
+    `known` maps words such as `churn.risk`, and the terms, to values. `outbound` tells that we began the conversation.
+    `past` is what became of earlier offers, in the order it occurred, and `wishes` what the customer said of being
+    contacted. `ranked` are the words, and the terms that rest on them, that are unknown of everyone since there are
+    ranks only. `zone` is the customer's time zone, where it is known.
+    """
+
+    as_of: datetime
+    channel: str
+    scores: Scores
+    known: Mapping[str, Any]
+    past: tuple[Past, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    ranked: frozenset[str] = frozenset()
+    outbound: bool = False
+    zone: str | None = None
+
+    def words(self, offer: Offer) -> dict[str, Any]:
+        """Add to the known words those about one offer."""
+        return {**self.known, "offer.kind": offer.kind, **self.offer_words.get(offer.id, {})}
+
+    @cached_property
+    def offer_words(self) -> dict[str, dict[str, Any]]:
+        """The words about each offer with a past: days since its last steps, and why it was declined last.
+
+        Whoever showed interest in an offer, took it up or declined it has been presented with it.
+        """
+        now, found = microseconds(self.as_of), dict[str, dict[str, Any]]()
+        for one in self.past:
+            words = found.setdefault(one.offer, {})
+            for word, statuses in _STATUSES.items():
+                if one.status in statuses:
+                    words[f"offer.days_since_{word}"] = (now - one.occurred_at) / DAY
+            if one.status == "declined":
+                words["offer.last_reason"] = one.reason
+        return found
+
+    def consent(self, purpose: str) -> bool | None:
+        """Tell the newest wish about a purpose over this channel; None when the customer said nothing of it."""
+        told = [
+            (wish.occurred_at, wish.yes)
+            for wish in self.wishes
+            if wish.purpose in ("", purpose) and wish.channel in (EVERY_CHANNEL, self.channel)
+        ]
+        # Of a yes and a no at one moment, the no counts.
+        return max(told, key=lambda wish: (wish[0], not wish[1]))[1] if told else None
 
 
 def situation_of(
@@ -29,33 +118,37 @@ def situation_of(
     channel: str,
     context: Mapping[str, Any],
     glossary: Glossary,
+    outbound: bool = False,
 ) -> Situation:
     """Put scores, row, attributes, request and terms into words."""
-    known: dict[str, Any] = {
-        "churn.risk": scores.churn_risk,
-        "churn.rank": scores.churn_rank,
-        "churn.horizon_days": scores.horizon_days,
-        "churn.active_days": scores.active_days,
-        "value.expected": scores.expected_value,
-        "value.low": scores.value_low,
-        "value.high": scores.value_high,
-        "value.rank": scores.value_rank,
-        "value.tier": scores.tier,
-        "channel": channel,
-        **{f"features.{name}": value for name, value in row.as_dict().items()},
-        **{f"attributes.{name}": value for name, value in attributes(events).items()},
-        **{f"context.{name}": value for name, value in context.items()},
-    }
+    told = attributes(events)
+    known = words_of(scores, row.values.tolist(), told, channel, context)
     known |= glossary.tell(known)
     ranked = _resting_on({word for name in scores.ranks_only for word in _TOLD[name]}, glossary)
-    return Situation(row.as_of, channel, scores, known, offer_days(events, row.as_of), ranked)
+    return Situation(
+        row.as_of, channel, scores, known, tuple(_past(events)), tuple(_wishes(events)), ranked, outbound,
+        told.get("time_zone"),
+    )  # fmt: skip
+
+
+def words_of(
+    scores: Any, values: list[float], attributes: Mapping[str, str], channel: str | None, context: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Put what is known of a customer into words; `values` are a row's, NaN where unknown."""
+    known: dict[str, Any] = {word: getattr(scores, name) for word, name in _SCORES.items()}
+    known["channel"] = channel
+    known.update(zip(_FEATURES, [None if isnan(value) else value for value in values], strict=True))
+    known.update((f"attributes.{name}", value) for name, value in attributes.items())
+    known.update((f"context.{name}", value) for name, value in context.items())
+    return known
 
 
 def _resting_on(words: set[str], glossary: Glossary) -> frozenset[str]:
     """Add to some words the terms that rest on them, at whatever remove."""
-    for term in glossary.terms:
-        if words.intersection(term.when.words):
-            words.add(term.name)
+    if words:
+        for term in glossary.terms:
+            if words.intersection(term.when.words):
+                words.add(term.name)
     return frozenset(words)
 
 
@@ -63,25 +156,27 @@ def attributes(events: CustomerEvents) -> dict[str, str]:
     """Collect the latest wording of each attribute; one without wording is left out."""
     found: dict[str, str] = {}
     for place in np.flatnonzero(events.kind == _CODES["attribute"]):
-        body = json.loads(events.body[place]) if events.body[place] else {}
-        if isinstance(value := body.get("value"), str):
+        if isinstance(value := _body(events, place).get("value"), str):
             found[events.product[place]] = value
     return found
 
 
-def offer_days(events: CustomerEvents, as_of: datetime) -> dict[str, dict[str, float]]:
-    """Count the days since each offer was last presented, accepted or declined.
+def _past(events: CustomerEvents) -> Iterator[Past]:
+    for place in np.flatnonzero((events.kind >= min(_OF_OFFERS)) & (events.kind <= max(_OF_OFFERS))):
+        status = _OF_OFFERS[int(events.kind[place])]
+        reason = _body(events, place).get("reason") if status in ("declined", "returned", "not_presented") else None
+        channel = CHANNELS[events.channel[place]]
+        yield Past(events.product[place], status, channel, int(events.occurred_at[place]), reason)
 
-    Whoever showed interest in an offer, took it up or declined it has been presented with it.
-    """
-    now = microseconds(as_of)
-    days: dict[str, dict[str, float]] = {}
-    for word, statuses in _STATUSES.items():
-        codes = [_CODES[f"offer_{status}"] for status in statuses]
-        for place in np.flatnonzero(np.isin(events.kind, codes)):
-            passed = (now - int(events.occurred_at[place])) / DAY
-            days.setdefault(events.product[place], {})[f"days_since_{word}"] = passed
-    return days
+
+def _wishes(events: CustomerEvents) -> Iterator[Wish]:
+    for place in np.flatnonzero(events.kind == _CODES["consent"]):
+        yes, channel = bool(events.whole["quantity"][place] > 0), CHANNELS[events.channel[place]]
+        yield Wish(events.product[place], channel, yes, int(events.occurred_at[place]))
+
+
+def _body(events: CustomerEvents, place: Any) -> dict[str, Any]:
+    return json.loads(events.body[place]) if events.body[place] else {}
 
 
 def ages(

@@ -100,6 +100,8 @@ class DecisionRequest(_Shape):
     """How many offers to return at most."""
     language: Annotated[str, _text(2, 10)] | None = Field(default=None, examples=["en", "ko"])
     """The language of every sentence in the answer; the playbook's first when absent."""
+    outbound: bool = Field(default=False, examples=[False])
+    """Whether we begin the conversation: quiet hours then count."""
 
     def ask(self) -> Ask:
         """Hand the request over to the desk."""
@@ -116,11 +118,13 @@ class OutcomeRequest(_Shape):
     status: Status = Field(examples=["accepted"])
     """The step reached."""
     reason_code: Annotated[str, _text(1, 64)] | None = Field(default=None, examples=["too_expensive"])
-    """Why, in the business's own codes."""
+    """Why, in a code of the playbook's `reasons.toml`."""
     who: Annotated[str, _text(1, 200)] | None = Field(default=None, examples=["agent-17"])
     """Who saw it."""
     occurred_at: Moment | None = Field(default=None, examples=["2018-01-02T09:30:00+09:00"])
     """When it happened, with its time zone; now when absent."""
+    withdrawn: bool = Field(default=False, examples=[False])
+    """Whether this takes back an earlier report that the step was reached."""
 
     def report(self) -> Report:
         """Hand the request over to the desk."""

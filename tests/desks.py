@@ -16,7 +16,7 @@ from features.packed import CustomerEvents
 from models.basis import Basis
 from models.population import Active
 from serving.desk import Desk
-from serving.offers import Playbook, load_playbook
+from serving.playbook import Playbook, load_playbook
 from serving.scores import NextPurchase, Reason, Scores, Worth
 
 NOW = datetime(2018, 1, 2, 9, 30, tzinfo=UTC)

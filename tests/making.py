@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from features.decisions import Window
 from features.events import CHANNELS, KINDS, LARGEST, Interaction, event_id
 from features.history import History
 from features.identity import Reference
@@ -24,6 +25,12 @@ _AMOUNTS = st.one_of(
     st.sampled_from([0.0, -1.5, 0.0001, LARGEST * 1.0, -LARGEST * 1.0, 1e-9]),
     st.floats(-1e6, 1e6, allow_nan=False),
 )
+
+
+def log(history: History, decision_id: str, customer: str, made_at: datetime, body: str) -> None:
+    """Write a decision down that holds no contact."""
+    with history.decisions.making([customer], Window(made_at, made_at)) as making:
+        making.write(decision_id, customer, made_at, body, ())
 
 
 def happened(number: int, **given: Any) -> Interaction:

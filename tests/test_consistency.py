@@ -24,7 +24,7 @@ from holdfast.app import app
 from serving.desk import Desk
 from serving.requests import Ask
 from tests.desks import NOW, SCORES, FakeScorer, desk_over, playbook, shopped
-from tests.making import AS_OF, filled, histories
+from tests.making import AS_OF, filled, histories, log
 
 ASKED = ("household:7", "household:8", "phone:+12024561111", "household:99", "somebody")
 
@@ -41,11 +41,11 @@ def decided(history: History, *customers: str) -> list[str]:
 
 def altered(history: History, decision_id: str, alter: Callable[[dict[str, Any]], None]) -> str:
     """Log a changed copy of a decision under another id."""
-    body = history.decision(decision_id)
+    body = history.decisions.get(decision_id)
     assert body is not None
     alter(body)
     made_at = datetime.fromisoformat(body["as_of"])
-    history.append_decision(f"{decision_id}-altered", body["customer"], made_at, json.dumps(body))
+    log(history, f"{decision_id}-altered", body["customer"], made_at, json.dumps(body))
     return f"{decision_id}-altered"
 
 

@@ -40,7 +40,7 @@ def later(desk: Desk, **passed: float) -> Desk:
 def test_a_decision_is_on_disk_when_it_is_answered_and_reads_the_same(desk: Desk) -> None:
     answered = desk.decide(ask())
     kept = History(desk.history.url)
-    assert kept.decision(answered["decision_id"]) == json.loads(as_text(answered))
+    assert kept.decisions.get(answered["decision_id"]) == json.loads(as_text(answered))
     kept.close()
 
 
@@ -48,7 +48,7 @@ def test_a_decision_that_cannot_be_kept_is_not_answered(desk: Desk, monkeypatch:
     def full(*_: object) -> None:
         raise StoreError("no room")
 
-    monkeypatch.setattr(desk.history, "append_decision", full)
+    monkeypatch.setattr("features.decisions.Making.write", full)
     with pytest.raises(StoreError):
         desk.decide(ask())
 
@@ -74,7 +74,10 @@ def test_a_decision_says_what_it_rests_on(desk: Desk) -> None:
     assert body["scores"]["value_breakdown"] == {
         "measure": "revenue", "brought": 120.0, "cost_to_serve": None, "credit_loss": None
     }  # fmt: skip
-    assert body["assumptions"] == {"margin_rate": 0.25, "retention_horizons": 6.0, "cost_to_serve": {}}
+    assert body["assumptions"] == {
+        "margin_rate": 0.25, "retention_horizons": 6.0, "cost_to_serve": {}, "credit_loss_rate": 0.0,
+        "credit_loss_from": "stated prior",
+    }  # fmt: skip
     assert (body["effects"], body["chosen_probability"]) == ("stated priors", 1.0)
     assert body["tier"] == "high"
     assert [one["spoken"] for one in body["next_purchases"]] == ["milk", "ground coffee"]
@@ -118,7 +121,7 @@ def test_a_stranger_gets_stated_defaults_and_the_decision_is_kept(desk: Desk, te
     assert (body["found"], body["customer"]) == (False, customer)
     assert body["note"] == "Nobody is known by this reference yet: stated defaults stand in for a history."
     assert body["scores"]["expected_value"] == 15.0
-    assert desk.history.decision(body["decision_id"]) is not None
+    assert desk.history.decisions.get(body["decision_id"]) is not None
 
 
 def test_somebody_known_who_has_bought_nothing_gets_defaults_too(desk: Desk) -> None:
@@ -146,11 +149,9 @@ def test_attributes_and_context_reach_the_rules(desk: Desk) -> None:
 def test_what_was_declined_is_not_offered_again_for_four_weeks(desk: Desk) -> None:
     assert desk.decide(ask(offers=20))["offers"][0]["offer"] == "stay_voucher"
     desk.outcome(Report(decision_id=FIRST, offer="stay_voucher", status="declined"))
-    for days, layer in ((1, "suitability"), (27, "suitability"), (29, None)):
-        withheld = {
-            one["offer"]: one["layer"]
-            for one in later(desk, days=days).consider(ask(), NOW + timedelta(days=days), "d")["withheld"]
-        }
+    for days, layer in ((1, "contact"), (27, "contact"), (29, None)):
+        body = later(desk, days=days).consider(ask(), NOW + timedelta(days=days), "d").body
+        withheld = {one["offer"]: one["layer"] for one in body["withheld"]}
         assert withheld.get("stay_voucher") == layer
 
 
@@ -181,7 +182,7 @@ def test_a_question_that_cannot_be_answered_is_told_why_and_leaves_nothing(
     with pytest.raises(InputError) as told:
         desk.decide(replace(ask(), **given))
     assert str(told.value) == message
-    assert desk.history.decision(FIRST) is None
+    assert desk.history.decisions.get(FIRST) is None
 
 
 # -- outcomes
@@ -189,7 +190,7 @@ def test_a_question_that_cannot_be_answered_is_told_why_and_leaves_nothing(
 
 def test_an_outcome_is_kept_once_however_often_it_is_told(desk: Desk) -> None:
     decision = desk.decide(ask("(202) 456-1111"))
-    report = Report(decision_id=FIRST, offer="dog_food", status="accepted", reason_code="asked", who="agent-17")
+    report = Report(decision_id=FIRST, offer="dog_food", status="accepted", reason_code="not_now", who="agent-17")
     answers = [desk.outcome(report), later(desk, hours=1).outcome(report)]
     assert [answer["recorded"] for answer in answers] == [True, False]
     assert answers[1]["note"] == "already known"
@@ -197,7 +198,7 @@ def test_an_outcome_is_kept_once_however_often_it_is_told(desk: Desk) -> None:
         OutcomeAnswer.model_validate(answer)
     (row,) = [row for row in desk.history.of_customer([decision["reference"]], NOW) if row[1] == "offer_accepted"]
     assert (row[0], row[2], row[3]) == ("phone:+12024561111", "phone", "dog_food")
-    assert json.loads(row[-1]) == {"decision_id": FIRST, "reason": "asked", "who": "agent-17"}
+    assert json.loads(row[-1]) == {"decision_id": FIRST, "reason": "not_now", "who": "agent-17"}
 
 
 def test_every_step_of_the_ladder_is_a_fact_of_its_own(desk: Desk) -> None:

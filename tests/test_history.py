@@ -9,7 +9,7 @@ from features.history import History, Known
 from features.identity import IdentityLink, Reference, reference
 from features.versions import Written
 from tests.ingesting import rows
-from tests.making import AS_OF, CATALOGUE, happened
+from tests.making import AS_OF, CATALOGUE, happened, log
 
 DAY = timedelta(days=1)
 
@@ -190,16 +190,16 @@ def test_newest_is_the_last_thing_recorded(history: History):
     assert history.newest() is None
     history.append([happened(1, occurred_at=AS_OF)], AS_OF)
     assert history.newest() == AS_OF
-    history.append_decision("d-1", "customer:a", AS_OF + timedelta(hours=1), "{}")
+    log(history, "d-1", "customer:a", AS_OF + timedelta(hours=1), "{}")
     assert history.newest() == AS_OF + timedelta(hours=1)
-    assert history.decision("d-1") == {}
-    assert history.decision("d-2") is None
+    assert history.decisions.get("d-1") == {}
+    assert history.decisions.get("d-2") is None
 
 
 def test_one_decision_id_is_written_once(history: History):
-    history.append_decision("d-1", "customer:a", AS_OF, "{}")
+    log(history, "d-1", "customer:a", AS_OF, "{}")
     with pytest.raises(StoreError, match="expected the store to be written; found: UNIQUE constraint failed"):
-        history.append_decision("d-1", "customer:a", AS_OF, "{}")
+        log(history, "d-1", "customer:a", AS_OF, "{}")
 
 
 @pytest.mark.parametrize(

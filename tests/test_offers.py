@@ -1,3 +1,4 @@
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from features.definitions import NAMES
 from features.errors import PlaybookError
 from features.home import ROOT
-from serving.offers import LAYERS, NEXT, Lever, Playbook, load_offers, load_playbook
+from serving.offers import LAYERS, NEXT, Lever, Offer, load_offers
+from serving.playbook import FILES, load_playbook
 from tests.desks import playbook
 
 COFFEE = """
@@ -35,14 +37,20 @@ channels = ["phone"]
 title = { en = "A call", ko = "전화" }
 script = { en = "May we call?", ko = "전화드려도 될까요?" }
 """
+CHANGED = {
+    "glossary.toml": lambda text: text.replace("margin_rate = 0.25", "margin_rate = 0.26"),
+    "offers.toml": lambda text: text.replace("margin = 2.05", "margin = 2.06"),
+    "contact.toml": lambda text: text.replace("hold_minutes = 30", "hold_minutes = 31"),
+    "reasons.toml": lambda text: text.replace("Not now.", "Not today."),
+}
 LEVER = 'lever = { value = 1.5, reason = "A campaign", expires = 2018-03-31 }\n'
 RULE = 'suitability = [{ when = "active", en = "Not active.", ko = "비활성 고객입니다." }]\n'
 
 
-def loaded(folder: Path, text: str) -> Playbook:
+def loaded(folder: Path, text: str) -> tuple[tuple[Offer, ...], str]:
     path = folder / "offers.toml"
     path.write_text(text, encoding="utf-8")
-    return load_offers(path, playbook().glossary)
+    return load_offers(path, playbook().glossary, playbook().reasons)
 
 
 def test_the_shipped_offers_hold_together_and_name_items_that_are_sold() -> None:
@@ -60,7 +68,7 @@ def test_the_shipped_offers_hold_together_and_name_items_that_are_sold() -> None
 
 def test_an_offer_has_three_layers_of_rules_with_those_of_every_offer_first(tmp_path: Path) -> None:
     every = '[[every_offer.suitability]]\nwhen = "not pays_late"\nen = "Pays late."\nko = "연체 고객입니다."\n'
-    coffee, call = loaded(tmp_path, every + COFFEE + RULE + CALL).offers
+    (coffee, call), _ = loaded(tmp_path, every + COFFEE + RULE + CALL)
     assert tuple(coffee.rules) == LAYERS
     assert [rule.sentence["en"] for rule in coffee.rules["suitability"]] == ["Pays late.", "Not active."]
     assert [rule.sentence["en"] for rule in call.rules["suitability"]] == ["Pays late."]
@@ -73,11 +81,17 @@ def test_a_lever_counts_until_its_last_day() -> None:
     assert Lever().at(date(2018, 3, 31)) == 1.0
 
 
-def test_the_playbook_hash_is_over_glossary_and_offers(tmp_path: Path) -> None:
-    plain = loaded(tmp_path, COFFEE)
-    assert loaded(tmp_path, "# said again\n" + COFFEE).hash == plain.hash
-    assert loaded(tmp_path, COFFEE.replace("1.25", "1.26")).hash != plain.hash
+def test_the_playbook_hash_is_over_all_of_its_files(tmp_path: Path) -> None:
+    plain = load_playbook(ROOT / "playbook", NAMES)
     assert plain.hash != plain.glossary.hash
+    for name in FILES:
+        folder = tmp_path / name
+        shutil.copytree(ROOT / "playbook", folder)
+        path = folder / name
+        path.write_text("# said again\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+        assert load_playbook(folder, NAMES).hash == plain.hash
+        path.write_text(CHANGED[name](path.read_text(encoding="utf-8")), encoding="utf-8")
+        assert load_playbook(folder, NAMES).hash != plain.hash
 
 
 @pytest.mark.parametrize(
@@ -112,8 +126,8 @@ def test_the_playbook_hash_is_over_glossary_and_offers(tmp_path: Path) -> None:
         ),
         (
             COFFEE + RULE.replace("suitability", "sutability"),
-            "offers.toml, offer coffee: expected only id, kind, valid_from, valid_until, owner, title, script, item, "
-            "margin, incentive_cost, channels, lever, prior_odds_ratio, eligibility, applicability, suitability, "
+            "offers.toml, offer coffee: expected only id, kind, valid_from, valid_until, owner, group, purpose, owed, "
+            "credit, title, script, item, margin, incentive_cost, channels, lever, prior_keep, prior_odds_ratio, eligibility, applicability, suitability, "
             "context_weights; found 'sutability'; did you mean suitability or applicability?",
         ),
         (
@@ -138,8 +152,8 @@ def test_the_playbook_hash_is_over_glossary_and_offers(tmp_path: Path) -> None:
         ),
         (
             CALL + "margin = 3\n",
-            "offers.toml, offer call: expected only id, kind, valid_from, valid_until, owner, title, script, "
-            "incentive_cost, channels, lever, prior_accept, prior_churn_reduction, eligibility, applicability, "
+            "offers.toml, offer call: expected only id, kind, valid_from, valid_until, owner, group, purpose, owed, "
+            "credit, title, script, incentive_cost, channels, lever, prior_keep, prior_accept, prior_churn_reduction, eligibility, applicability, "
             "suitability, context_weights; found 'margin'",
         ),
         (

@@ -92,7 +92,7 @@ def test_the_demonstration_ends_as_it_says_and_can_be_asked_again(tmp_path: Path
     # What the service wrote down is there after it and the demonstration have ended: an outcome, two decisions.
     kept = History(f"sqlite:///{tmp_path / 'data' / 'history.db'}")
     assert kept.counts().get("offer_declined") == 1
-    decisions = [kept.decision(found) for found in kept.decision_ids()]
+    decisions = [kept.decisions.get(found) for found in kept.decisions.ids()]
     kept.close()
     assert [decision["customer"] for decision in decisions if decision] == [f"household:{household[1]}"] * 2
     asked = printed(["decide", household[1]], tmp_path)

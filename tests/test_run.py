@@ -69,7 +69,7 @@ def test_a_server_starts_answers_is_measured_and_stops(server: Server, here: Hom
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{server.url}/livez", trust_env=False)
     history = History(here.database_url)
-    assert history.decision(decided.json()["decision_id"]) == decided.json()
+    assert history.decisions.get(decided.json()["decision_id"]) == decided.json()
     history.close()
 
 

@@ -78,7 +78,7 @@ def test_a_decision_is_answered_as_it_is_kept_and_its_outcome_is_taken(
         assert (decided.status_code, decided.headers["content-type"]) == (200, "application/json")
         body = decided.json()
         assert body["customer"] == "household:7"
-        assert desk.history.decision(body["decision_id"]) == body
+        assert desk.history.decisions.get(body["decision_id"]) == body
         report = {"decision_id": body["decision_id"], "offer": body["offers"][0]["offer"], "status": "accepted"}
         first, second = [await client.post("/v1/outcomes", json=report) for _ in range(2)]
         assert (first.status_code, second.status_code) == (200, 200)
@@ -164,7 +164,7 @@ def test_a_decision_that_cannot_be_kept_is_not_answered(
     def full(*_: object) -> None:
         raise StoreError("expected room, found none")
 
-    monkeypatch.setattr(desk.history, "append_decision", full)
+    monkeypatch.setattr("features.decisions.Making.write", full)
     (answer,) = posted(ask, ("/v1/decisions", {"customer": "7", "channel": "phone"}))
     assert (answer.status_code, answer.json()) == (503, {"error": "expected room, found none"})
 

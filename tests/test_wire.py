@@ -60,7 +60,7 @@ PHONE = {"customer": "7", "channel": "phone"}
         (
             DecisionRequest,
             PHONE | {"chanel": "x"},
-            "expected only customer, channel, context, offers, language; found 'chanel'; did you mean channel?",
+            "expected only customer, channel, context, offers, language, outbound; found 'chanel'; did you mean channel?",
         ),
         (
             DecisionRequest,

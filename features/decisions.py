@@ -1,0 +1,236 @@
+"""The log of decisions and the ledger of contacts: what was decided, and how often somebody has been approached.
+
+The ledger only grows: a contact is held by the decision that proposes it, then confirmed or released, each a row. A
+decision is made, its contacts held and both written in one transaction that nobody else writes beside, so that no two
+callers can both take what is left of a cap.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from features import store
+from features.clock import microseconds
+from features.store import Store
+
+DAY = 86_400_000_000
+HELD, CONFIRMED, RELEASED = "held", "confirmed", "released"
+_CONTACT = (
+    "contact",
+    "decision",
+    "reference",
+    "offer",
+    "kind",
+    "group",
+    "owner",
+    "channel",
+    "tier",
+    "state",
+    "held_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One proposal of an offer to one person: held by a decision, then confirmed as made, or released.
+
+    `held_at` is in microseconds; `owner` is whose offer it is, and `tier` the person's at that moment.
+    """
+
+    contact: str
+    decision: str
+    reference: str
+    offer: str
+    kind: str
+    group: str
+    owner: str
+    channel: str
+    tier: str
+    state: str
+    held_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What counts against caps at a moment: a person's contacts that weren't released, and what owners have spent.
+
+    `seq` numbers the newest row that it rests on. `spent` counts each owner's contacts with customers of the tiers
+    whose attention is limited.
+    """
+
+    seq: int = 0
+    contacts: tuple[Contact, ...] = ()
+    spent: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How far back a ledger is looked at: contacts held since a moment, and what was spent on the last days.
+
+    `days` and `tiers` say whose attention is limited, and over how many days, today included; no tiers, no limit.
+    """
+
+    since: datetime
+    now: datetime
+    tiers: tuple[str, ...] = ()
+    days: int = 0
+
+    @property
+    def first_day(self) -> int:
+        """The first day that counts, in days since 1970 (UTC)."""
+        return microseconds(self.now) // DAY - self.days + 1
+
+
+class Making:
+    """A decision in the making: the ledger as it stands, and nobody else can change it until this one is written."""
+
+    def __init__(self, connection: sa.Connection, references: Iterable[str], window: Window) -> None:
+        self._connection = connection
+        self.ledger = _ledger(connection, references, window)
+
+    def write(self, decision_id: str, customer: str, made_at: datetime, body: str, held: Iterable[Contact]) -> None:
+        """Write the decision down, and the contacts that it holds."""
+        moment = microseconds(made_at)
+        row = {"id": decision_id, "customer": customer, "made_at": moment, "body": body}
+        self._connection.execute(_INSERT_DECISION, row)
+        rows = [_row(contact, moment) for contact in held]
+        if rows:
+            self._connection.execute(_INSERT_CONTACT, rows)
+        for contact in held:
+            _spend(self._connection, contact, 1)
+
+
+class Decisions:
+    """Every decision as it was answered, the ledger, and the playbooks that were decided by."""
+
+    def __init__(self, opened: Store) -> None:
+        self._store = opened
+
+    @contextmanager
+    def making(self, references: Iterable[str], window: Window) -> Iterator[Making]:
+        """Make a decision alone: when the block ends what was written is on disk; when it raises, nothing is."""
+        with self._store.alone() as connection:
+            yield Making(connection, references, window)
+
+    def body(self, decision_id: str) -> str | None:
+        """Fetch a decision as it was written, or None."""
+        with self._store.reading() as connection:
+            return connection.scalar(sa.select(store.decisions.c.body).where(store.decisions.c.id == decision_id))
+
+    def get(self, decision_id: str) -> dict[str, Any] | None:
+        """Fetch a decision as JSON values, or None."""
+        body = self.body(decision_id)
+        return None if body is None else dict(json.loads(body))
+
+    def ids(self) -> list[str]:
+        """List the decisions, in the order in which they were written."""
+        with self._store.reading() as connection:
+            return list(connection.scalars(sa.select(store.decisions.c.id).order_by(store.decisions.c.seq)))
+
+    def ledger(self, references: Iterable[str], window: Window) -> Ledger:
+        """Look at the ledger without holding anything."""
+        with self._store.reading() as connection:
+            return _ledger(connection, references, window)
+
+    def ledger_then(self, references: Iterable[str], window: Window, seq: int) -> Ledger:
+        """Look at the ledger as it stood when its newest row had a number; what was spent is counted anew."""
+        table = store.contacts
+        rows = sa.select(*(table.c[name] for name in _CONTACT)).where(table.c.seq <= seq).order_by(table.c.seq)
+        since, names = table.c.held_at > microseconds(window.since), table.c.reference.in_(list(references))
+        spent_since = table.c.tier.in_(window.tiers) & (table.c.held_at >= window.first_day * DAY)
+        with self._store.reading() as connection:
+            contacts = _standing(connection.execute(rows.where(since & names)))
+            others = _standing(connection.execute(rows.where(spent_since))) if window.tiers else ()
+        spent: dict[str, int] = {}
+        for contact in others:
+            spent[contact.owner] = spent.get(contact.owner, 0) + 1
+        return Ledger(seq, contacts, spent)
+
+    def keep_playbook(self, content_hash: str, files: Mapping[str, str], at: datetime) -> None:
+        """Keep a playbook's files by their hash; one that is kept already stays as it is."""
+        row = {"hash": content_hash, "first_used_at": microseconds(at), "files": json.dumps(files, ensure_ascii=False)}
+        with self._store.writing() as connection:
+            store.insert_new(connection, store.playbooks, [row])
+
+    def playbook(self, content_hash: str) -> dict[str, str] | None:
+        """Fetch the files of a playbook, each by its path, or None."""
+        query = sa.select(store.playbooks.c.files).where(store.playbooks.c.hash == content_hash)
+        with self._store.reading() as connection:
+            files = connection.scalar(query)
+        return None if files is None else dict(json.loads(files))
+
+
+def settle(connection: sa.Connection, contact: str, state: str, at: datetime) -> None:
+    """Confirm or release a contact, or hold it again; one that is in that state already is left alone."""
+    mine = sa.select(*(store.contacts.c[name] for name in _CONTACT)).where(store.contacts.c.contact == contact)
+    row = connection.execute(mine.order_by(store.contacts.c.seq.desc()).limit(1)).first()
+    if row is None or row.state == state:
+        return
+    before = Contact(*row)
+    connection.execute(_INSERT_CONTACT, [_row(before, microseconds(at)) | {"state": state}])
+    if RELEASED in (before.state, state):
+        _spend(connection, before, -1 if state == RELEASED else 1)
+
+
+def _row(contact: Contact, moment: int) -> dict[str, Any]:
+    return {name: getattr(contact, name) for name in _CONTACT} | {"recorded_at": moment}
+
+
+def _spend(connection: sa.Connection, contact: Contact, contacts: int) -> None:
+    key = {"owner": contact.owner, "tier": contact.tier, "day": contact.held_at // DAY}
+    if not connection.execute(_ADD_SPENT, {f"its_{name}": key[name] for name in key} | {"more": contacts}).rowcount:
+        connection.execute(_INSERT_SPENT, key | {"contacts": contacts})
+
+
+def _ledger(connection: sa.Connection, references: Iterable[str], window: Window) -> Ledger:
+    since = microseconds(window.since)
+    rows = store.fetched(connection, _CONTACTS, references=list(references), since=since)
+    contacts = _standing(row[1:] for row in rows)
+    if not window.tiers:
+        return Ledger(rows[-1][0] if rows else 0, contacts, {})
+    spent = dict(store.fetched(connection, _SPENT, tiers=list(window.tiers), first=window.first_day))
+    return Ledger(connection.scalar(_NEWEST) or 0, contacts, spent)
+
+
+def _standing(rows: Iterable[Any]) -> tuple[Contact, ...]:
+    """Keep the contacts whose newest row doesn't release them."""
+    newest = {row[0]: Contact(*row) for row in rows}
+    return tuple(contact for contact in newest.values() if contact.state != RELEASED)
+
+
+def since_of(now: datetime, days: float) -> datetime:
+    """Go back some days."""
+    return now - timedelta(days=days)
+
+
+# What is asked in the middle of a call is made ready once.
+_CONTACTS = (
+    sa.select(store.contacts.c.seq, *(store.contacts.c[name] for name in _CONTACT))
+    .where(store.contacts.c.reference.in_(sa.bindparam("references", expanding=True)))
+    .where(store.contacts.c.held_at > sa.bindparam("since", type_=sa.BigInteger))
+    .order_by(store.contacts.c.seq)
+)
+_SPENT = (
+    sa.select(store.spending.c.owner, sa.func.sum(store.spending.c.contacts))
+    .where(store.spending.c.tier.in_(sa.bindparam("tiers", expanding=True)))
+    .where(store.spending.c.day >= sa.bindparam("first", type_=sa.BigInteger))
+    .group_by(store.spending.c.owner)
+)
+_NEWEST = sa.select(sa.func.max(store.contacts.c.seq))
+_INSERT_DECISION = sa.insert(store.decisions)
+_INSERT_CONTACT = sa.insert(store.contacts)
+_INSERT_SPENT = sa.insert(store.spending)
+_ADD_SPENT = (
+    sa.update(store.spending)
+    .where(
+        (store.spending.c.owner == sa.bindparam("its_owner"))
+        & (store.spending.c.tier == sa.bindparam("its_tier"))
+        & (store.spending.c.day == sa.bindparam("its_day", type_=sa.BigInteger))
+    )
+    .values(contacts=store.spending.c.contacts + sa.bindparam("more", type_=sa.BigInteger))
+)

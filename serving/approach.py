@@ -1,0 +1,224 @@
+"""What the contact policy leaves of a decision: whom it stops about what, and the room that its offers share."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from features.clock import from_microseconds, microseconds
+from features.decisions import DAY, HELD, Contact, Ledger, Window
+from serving import sentences
+from serving.contact import Cap, ContactPolicy, Suppression
+from serving.offers import Offer
+from serving.situation import Past, Situation
+from serving.stops import Change, Flip, Stop
+
+Mask = npt.NDArray[np.bool_]
+LAYER = "contact"
+
+
+class Approach:
+    """A contact policy laid out against offers."""
+
+    def __init__(self, policy: ContactPolicy, offers: Sequence[Offer]) -> None:
+        self.policy = policy
+        self.offers = offers
+        self.place = {offer.id: place for place, offer in enumerate(offers)}
+        self._free = np.array([offer.owed for offer in offers], dtype=bool)
+        self._masks: dict[tuple[str, str], Mask] = {}
+        self._fits = [
+            np.array([_may_fit(cap, offer) and not offer.owed for offer in offers], dtype=bool) for cap in policy.caps
+        ]
+
+    def window(self, now: datetime, tier: str) -> Window:
+        """Say how far back the ledger of a customer of some tier must be looked at."""
+        since, attention = now - timedelta(days=self.policy.longest_days), self.policy.attention
+        if attention is None or tier not in attention.tiers:
+            return Window(since, now)
+        return Window(since, now, attention.tiers, attention.days)
+
+    def allowance(self, situation: Situation, ledger: Ledger) -> "Allowance":
+        """Tell what the policy leaves at a moment, given the ledger as it stands."""
+        return Allowance(self, situation, ledger)
+
+    def fitting(self, situation: Situation) -> list[tuple[Cap, Mask]]:
+        """List the caps that count proposals to this customer over this channel, each with the offers it counts."""
+        return [
+            (cap, fits)
+            for cap, fits in zip(self.policy.caps, self._fits, strict=True)
+            if (not cap.channels or situation.channel in cap.channels)
+            and (not cap.tiers or situation.scores.tier in cap.tiers)
+        ]
+
+    def where(self, name: str, value: str) -> Mask:
+        """Mark the offers that have a value of some attribute and aren't owed."""
+        found = self._masks.get((name, value))
+        if found is None:
+            has = np.array([getattr(offer, name) == value for offer in self.offers], dtype=bool)
+            found = self._masks[name, value] = has & ~self._free
+        return found
+
+    def all(self) -> Mask:
+        """Mark every offer that isn't owed."""
+        return ~self._free
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What is left of one cap: the contacts that count against it, by the moment they were held, oldest first."""
+
+    cap: Cap
+    fits: Mask
+    held: Mapping[str, list[int]]
+
+    def key(self, offer: Offer) -> str:
+        return offer.id if self.cap.each_offer else ""
+
+    def full(self, offer: Offer) -> bool:
+        return len(self.held.get(self.key(offer), ())) >= self.cap.most
+
+
+class Allowance:
+    """What may be proposed at a moment; `take` uses it up, so that one decision's offers don't overshoot together."""
+
+    def __init__(self, approach: Approach, situation: Situation, ledger: Ledger) -> None:
+        self._approach = approach
+        self._situation = situation
+        self._now = microseconds(situation.as_of)
+        self._shared = self._still_held(ledger)
+        self._rooms = [self._room(cap, fits, ledger) for cap, fits in approach.fitting(situation)]
+        self._spent = dict(ledger.spent or {})
+        self._stops: dict[tuple[str, str], Stop] = {}
+
+    def stops(self) -> Iterable[tuple[Mask, Stop]]:
+        """Go through what stops offers before any is taken, in the order in which it is told."""
+        yield from self._consent()
+        yield from self._suppressed()
+        yield from self._quiet()
+
+    def stopped(self, place: int) -> Stop | None:
+        """Say which cap or budget stops an offer, if one does."""
+        offer = self._approach.offers[place]
+        if offer.owed or offer.id in self._shared:
+            return None
+        for room in self._rooms:
+            if room.fits[place] and room.full(offer):
+                return self._kept(room.cap.id, room.key(offer), partial(self._capped, room, offer))
+        return self._fenced(offer)
+
+    def take(self, place: int) -> None:
+        """Use up the room of an offer that is proposed."""
+        offer = self._approach.offers[place]
+        if offer.owed or offer.id in self._shared:
+            return
+        for room in self._rooms:
+            if room.fits[place]:
+                room.held.setdefault(room.key(offer), []).append(self._now)  # type: ignore[attr-defined]
+        self._spent[offer.owner] = self._spent.get(offer.owner, 0) + 1
+
+    def contact(self, offer: Offer, decision_id: str, reference: str) -> tuple[Contact, bool]:
+        """Give the contact that an offer's proposal is counted as, and whether it is a new one."""
+        if offer.id in self._shared:
+            return self._shared[offer.id], False
+        situation = self._situation
+        contact = Contact(
+            contact=f"{decision_id}/{offer.id}", decision=decision_id, reference=reference, offer=offer.id,
+            kind=offer.kind, group=offer.group, owner=offer.owner, channel=situation.channel,
+            tier=situation.scores.tier, state=HELD, held_at=self._now,
+        )  # fmt: skip
+        return contact, True
+
+    def _still_held(self, ledger: Ledger) -> dict[str, Contact]:
+        """The proposals that wait for their outcome over this channel: asked again, they aren't counted twice."""
+        oldest = self._now - int(self._approach.policy.hold_minutes * 60e6)
+        channel = self._situation.channel
+        return {
+            one.offer: one
+            for one in ledger.contacts
+            if one.state == HELD and one.channel == channel and one.held_at > oldest
+        }
+
+    def _room(self, cap: Cap, fits: Mask, ledger: Ledger) -> _Room:
+        held: dict[str, list[int]] = {}
+        oldest = self._now - cap.days * DAY
+        for one in ledger.contacts:
+            if one.held_at > oldest and cap.fits(one.offer, one.group, one.kind, one.channel):
+                held.setdefault(one.offer if cap.each_offer else "", []).append(one.held_at)
+        return _Room(cap, fits, held)
+
+    def _capped(self, room: _Room, offer: Offer) -> Stop:
+        held = sorted(room.held.get(room.key(offer), ()))
+        if not room.cap.most:
+            return Stop(LAYER, room.cap.sentence)
+        free_again = held[len(held) - room.cap.most] + room.cap.days * DAY
+        return Stop(LAYER, room.cap.sentence, flip=self._from(free_again))
+
+    def _fenced(self, offer: Offer) -> Stop | None:
+        attention = self._approach.policy.attention
+        if attention is None or self._situation.scores.tier not in attention.tiers:
+            return None
+        if self._spent.get(offer.owner, 0) < attention.budgets.get(offer.owner, 0):
+            return None
+        return self._kept("attention", offer.owner, lambda: Stop(LAYER, attention.sentence))
+
+    def _kept(self, name: str, key: str, make: Callable[[], Stop]) -> Stop:
+        found = self._stops.get((name, key))
+        if found is None:
+            found = self._stops[name, key] = make()
+        return found
+
+    def _consent(self) -> Iterable[tuple[Mask, Stop]]:
+        channel = self._situation.channel
+        for purpose in self._approach.policy.purposes.values():
+            told = self._situation.consent(purpose.name)
+            if told is False or (told is None and channel in purpose.needs_yes):
+                change = Change(f"consent.{purpose.name}.{channel}", told, True)
+                flip = Flip(sentences.filled(sentences.FLIP_CONSENT, channel=channel), (change,))
+                yield self._approach.where("purpose", purpose.name), Stop(LAYER, purpose.sentence, flip=flip)
+
+    def _suppressed(self) -> Iterable[tuple[Mask, Stop]]:
+        for rule in self._approach.policy.suppressions:
+            for past in self._situation.past:
+                until = past.occurred_at + rule.days * DAY
+                if (
+                    past.status in rule.after
+                    and until > self._now
+                    and (not rule.reasons or past.reason in rule.reasons)
+                ):
+                    yield self._scope(rule, past), Stop(LAYER, rule.sentence, flip=self._from(until))
+
+    def _scope(self, rule: Suppression, past: Past) -> Mask:
+        approach = self._approach
+        if rule.of == "everything":
+            return approach.all()
+        place = approach.place.get(past.offer)
+        if rule.of == "offer" or place is None:
+            return approach.where("id", past.offer)
+        value = getattr(approach.offers[place], rule.of)
+        return approach.where(rule.of, value) if value else approach.where("id", past.offer)
+
+    def _quiet(self) -> Iterable[tuple[Mask, Stop]]:
+        quiet, situation = self._approach.policy.quiet, self._situation
+        if quiet is None or not situation.outbound or situation.channel not in quiet.channels:
+            return
+        local = self._approach.policy.local(situation.as_of, situation.zone)
+        if not quiet.holds(local.hour + local.minute / 60 + local.second / 3600):
+            return
+        hours = int(quiet.end)
+        ends = local.replace(hour=hours % 24, minute=round((quiet.end - hours) * 60), second=0, microsecond=0)
+        ends = ends if ends > local else ends + timedelta(days=1)
+        mask = np.ones(len(self._approach.offers), dtype=bool)
+        yield mask, Stop(LAYER, quiet.sentence, flip=self._from(microseconds(ends)))
+
+    def _from(self, moment: int) -> Flip:
+        at = from_microseconds(moment)
+        local = self._approach.policy.local(at, self._situation.zone)
+        said = sentences.filled(sentences.FLIP_MOMENT, moment=f"{local:%Y-%m-%d %H:%M}")
+        return Flip(said, (Change("as_of", self._situation.as_of.isoformat(), at.isoformat()),))
+
+
+def _may_fit(cap: Cap, offer: Offer) -> bool:
+    return replace(cap, channels=()).fits(offer.id, offer.group, offer.kind, "")

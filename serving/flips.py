@@ -1,0 +1,202 @@
+"""The smallest change that would let an offer through its rules.
+
+A rule turns where a word crosses a number, or becomes a text, that the rule compares it with; so only those few values
+are tried, the nearest first. What is found has been tried on all of the offer's rules.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+from typing import Any
+
+from features.definitions import BY_NAME
+from features.expressions import KEYWORDS, Expression, placed, spans
+from features.feature import shown
+from features.glossary import Glossary
+from features.sheets import Sheet
+from serving import sentences
+from serving.stops import Change, Flip
+
+# What no caller, customer or day can change.
+FIXED = ("offer.kind", "offer.last_reason", "churn.horizon_days", "churn.active_days")
+_MOST_PAIRS = 60
+_ATOM = re.compile(r"\b(?:and|or|not)\b|(?<!\?)\?(?!\?)|:")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_SHARES = ("churn.risk", "churn.rank", "value.rank")
+
+
+@dataclass(frozen=True)
+class _Turning:
+    """A rule without terms, with the values at which each of its words may turn it, and the words it is compared to."""
+
+    plain: Expression
+    values: Mapping[str, tuple[Any, ...]]
+    beside: Mapping[str, tuple[str, ...]]
+
+
+class Flipper:
+    """Finds flips by one glossary's words; what a rule turns on is worked out once."""
+
+    def __init__(self, glossary: Glossary) -> None:
+        self._glossary = glossary
+        self._turnings: dict[Expression, _Turning] = {}
+        self._sheets: dict[tuple[Expression, ...], Sheet] = {}
+
+    def flip(self, rules: Sequence[Expression], failing: Iterable[Expression], known: Mapping[str, Any]) -> Flip | None:
+        """Find what would let all rules hold, given those that fail; None where no change of two words a rule does."""
+        changes: dict[str, Any] = {}
+        for rule in failing:
+            found = self._turned(self._turning(rule), known, changes)
+            if found is None or found.keys() & changes.keys():
+                return None
+            changes |= found
+        if self._others(rules, changes) and not all(self._sheet(tuple(rules)).tell({**known, **changes})):
+            return None
+        told = tuple(Change(word, known.get(word), value) for word, value in changes.items())
+        return Flip(_said(told), told)
+
+    def _turned(self, turning: _Turning, known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Find the fewest, then the nearest, words that make a rule hold; nothing when the changes so far do."""
+        plain = turning.plain
+        now = {word: changes.get(word, known.get(word)) for word in plain.words}
+        context = plain.context(now)
+        if context is None or (changes and plain.told(context)):
+            return {}
+        singles = sorted(self._candidates(turning, now), key=lambda one: one[0])
+        for _, word, value in singles:
+            if _holds(plain, context, {word: value}, now):
+                return {word: value}
+        pairs = sorted(
+            ((one[0] + other[0], {one[1]: one[2], other[1]: other[2]}) for one, other in combinations(singles, 2)),
+            key=lambda pair: pair[0],
+        )
+        tried = (change for _, change in islice(pairs, _MOST_PAIRS) if len(change) == 2)
+        return next((change for change in tried if _holds(plain, context, change, now)), None)
+
+    def _candidates(self, turning: _Turning, now: Mapping[str, Any]) -> Iterator[tuple[float, str, Any]]:
+        for word, values in turning.values.items():
+            others = (value for other in turning.beside[word] for value in _near(word, now.get(other)))
+            for value in (*values, *others):
+                if value != now[word]:
+                    yield self._cost(word, now[word], value), word, value
+
+    def _cost(self, word: str, now: Any, value: Any) -> float:
+        if isinstance(now, int | float) and isinstance(value, int | float):
+            return abs(now - value) / max(abs(now), abs(value), 1e-9)
+        options = self._glossary.vocabulary.words.get(word)
+        if isinstance(options, tuple) and now in options and value in options:
+            return abs(options.index(now) - options.index(value)) / len(options)
+        return 1.0
+
+    def _turning(self, rule: Expression) -> _Turning:
+        found = self._turnings.get(rule)
+        if found is None:
+            plain = self._glossary.plain(rule)
+            found = self._turnings[rule] = _Turning(plain, *_turning_points(plain))
+        return found
+
+    def _others(self, rules: Sequence[Expression], changes: Mapping[str, Any]) -> bool:
+        """Tell whether any changed word stands in more than one rule, so that a change may undo another rule."""
+        standing = [word for rule in rules for word in self._turning(rule).plain.words if word in changes]
+        return len(standing) > len(changes)
+
+    def _sheet(self, rules: tuple[Expression, ...]) -> Sheet:
+        found = self._sheets.get(rules)
+        if found is None:
+            found = self._sheets[rules] = Sheet(self._turning(rule).plain for rule in rules)
+        return found
+
+
+def _holds(plain: Expression, context: dict[str, Any], change: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Tell whether a rule holds of a context with a change, and leave the context as it was."""
+    _lay(context, change)
+    holds = plain.told(context)
+    _lay(context, {word: now[word] for word in change})
+    return holds is True
+
+
+def _lay(context: dict[str, Any], change: Mapping[str, Any]) -> None:
+    for word, value in change.items():
+        group, name = placed(word)
+        (context[group] if group else context)[name] = value
+
+
+def _near(word: str, value: Any) -> tuple[Any, ...]:
+    """A value, and what lies just above and below it where it is a number."""
+    if value is None:
+        return ()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return (value,)
+    step = 1.0 if _whole(word) else 0.01
+    return value, round(value + step, 6), round(value - step, 6)
+
+
+def _turning_points(plain: Expression) -> tuple[dict[str, tuple[Any, ...]], dict[str, tuple[str, ...]]]:
+    values: dict[str, list[Any]] = {word: [] for word in plain.words if word not in FIXED}
+    words: dict[str, list[str]] = {word: [] for word in values}
+    for atom in _atoms(plain.text):
+        named = [word for _, _, word in spans(atom) if word not in KEYWORDS]
+        numbers = [float(found) for found in _NUMBER.findall(_QUOTED.sub("''", atom))]
+        texts = [one or other for one, other in _QUOTED.findall(atom)]
+        for word in named:
+            if word in values and "null" not in atom:
+                values[word] += [*numbers, *texts] or ([True, False] if named == [word] else [])
+                words[word] += [other for other in named if other != word]
+    return (
+        {
+            word: tuple(dict.fromkeys(near for one in told for near in _near(word, one)))
+            for word, told in values.items()
+        },
+        {word: tuple(dict.fromkeys(told)) for word, told in words.items()},
+    )
+
+
+def _once(listed: Mapping[str, Iterable[Any]]) -> dict[str, tuple[Any, ...]]:
+    return {word: tuple(dict.fromkeys(told)) for word, told in listed.items()}
+
+
+def _atoms(text: str) -> list[str]:
+    """Part a rule at its connectives, leaving quoted texts whole."""
+    bare = _QUOTED.sub(lambda found: "'" + "_" * (len(found.group()) - 2) + "'", text)
+    parts, end = [], 0
+    for found in _ATOM.finditer(bare):
+        parts.append(text[end : found.start()])
+        end = found.end()
+    return [*parts, text[end:]]
+
+
+def _whole(word: str) -> bool:
+    group, _, name = word.partition(".")
+    return group == "features" and name in BY_NAME and BY_NAME[name].unit in ("count", "level", "days")
+
+
+def _said(changes: Sequence[Change]) -> dict[str, str]:
+    said: dict[str, list[str]] = {"en": [], "ko": []}
+    for change in changes:
+        for language, parts in said.items():
+            parts.append(_named(change, language))
+    return {language: sentences.FLIP[language].format(changes=", ".join(parts)) for language, parts in said.items()}
+
+
+def _named(change: Change, language: str) -> str:
+    group, _, name = change.word.partition(".")
+    if group == "features" and name in BY_NAME:
+        said = BY_NAME[name].sentence(float(change.needed))[language]
+        now = "–" if change.now is None else shown(float(change.now), BY_NAME[name].unit)
+    else:
+        template = sentences.WORDS.get(change.word) or {"en": name.replace("_", " "), "ko": name.replace("_", " ")}
+        said = f"{template[language]}: {_shown(change.word, change.needed, language)}"
+        now = _shown(change.word, change.now, language)
+    return sentences.say(sentences.NOW, language, said=said, now=now)
+
+
+def _shown(word: str, value: Any, language: str) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return sentences.YES_NO[language][0 if value else 1]
+    if word in _SHARES:
+        return f"{value:.0%}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, int | float) else str(value)

@@ -1,0 +1,140 @@
+"""What offers are expected to bring, in currency: all of them at once, each with the breakdown of its priority."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from features.feature import Array
+from features.glossary import Assumptions
+from serving.offers import NEXT, Offer
+from serving.situation import Situation
+
+STATED_PRIORS = "stated priors"
+Places = npt.NDArray[np.int64]
+
+
+class Breakdown(NamedTuple):
+    """How an offer's priority came about; money is in currency, probabilities within the horizon.
+
+    `p_treated` and `p_untreated` are the probability of what is wished for (the item is bought and kept; the customer
+    stays) with the offer and without; `value` is what that is worth, `propensity` how likely the offer is taken up.
+
+        expected_incremental_profit = (p_treated - p_untreated)·value
+                                      - propensity·incentive - credit_loss - attention_price
+        priority = expected_incremental_profit·context_weight·lever
+    """
+
+    propensity: float
+    p_treated: float
+    p_untreated: float
+    margin: float
+    value: float
+    incentive: float
+    credit_loss: float
+    attention_price: float
+    context_weight: float
+    lever: float
+    expected_incremental_profit: float
+    priority: float
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What some offers would bring: `table` has a row an offer, in the order of `places`, and a column a field."""
+
+    places: Places
+    table: Array
+    items: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    def breakdown(self, row: int) -> Breakdown:
+        """One offer's breakdown."""
+        return Breakdown(*self.table[row].tolist())
+
+    def column(self, name: str) -> Array:
+        """One field of every offer."""
+        column: Array = self.table[:, Breakdown._fields.index(name)]
+        return column
+
+
+class Prices:
+    """What some offers give, cost and are believed to do, as columns."""
+
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        def column(take: Any) -> Array:
+            return np.array([float(take(offer)) for offer in offers])
+
+        self._offers = tuple(offers)
+        self.product = np.array([offer.kind == "product" for offer in offers], dtype=bool)
+        self._margin, self._credit = column(lambda one: one.margin), column(lambda one: one.credit)
+        self._incentive = column(lambda one: one.incentive_cost)
+        self._odds, self._keep = column(lambda one: one.prior.odds_ratio), column(lambda one: one.prior.keep)
+        self._accept = column(lambda one: one.prior.accept)
+        self._reduction = column(lambda one: one.prior.churn_reduction)
+        self._levers: tuple[date, Array] | None = None
+
+    def weigh(self, places: Places, situation: Situation, assumptions: Assumptions, weights: Array) -> Weighed:
+        """Count what the offers at some places would bring; those that rest on a risk need one that is known."""
+        product = self.product[places]
+        anyway, items, sources = self._anyway(places, product, situation)
+        keep, odds = self._keep[places], self._odds[places]
+        bought = odds * anyway / (1.0 - anyway + odds * anyway)
+        margin, stays, risk = customer_margin(situation, assumptions)
+        kept = self._accept[places] * keep
+        propensity = np.where(product, bought, self._accept[places])
+        treated = np.where(product, bought * keep, stays + kept * risk * self._reduction[places])
+        untreated = np.where(product, anyway * keep, stays)
+        value = np.where(product, self._margin[places], margin * assumptions.retention_horizons)
+        incentive = self._incentive[places]
+        credit = propensity * self._credit[places] * loss_rate(situation, assumptions)[0]
+        attention = np.full(len(places), assumptions.attention_price[situation.channel])
+        profit = (treated - untreated) * value - propensity * incentive - credit - attention
+        lever = self._lever(situation.as_of.date())[places]
+        fields = (
+            propensity, treated, untreated, np.where(product, self._margin[places], margin), value, incentive, credit,
+            attention, weights[places], lever, profit, profit * weights[places] * lever,
+        )  # fmt: skip
+        return Weighed(places, np.stack(fields, axis=1), items, sources)
+
+    def _anyway(
+        self, places: Places, product: npt.NDArray[np.bool_], situation: Situation
+    ) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+        """Tell how likely each offer's item is bought anyway, which item that is, and where the probability is from."""
+        scores, found = situation.scores, list[tuple[str, tuple[float, str]]]()
+        likeliest = scores.next_purchases[0].item if scores.next_purchases else ""
+        for place, sells in zip(places.tolist(), product.tolist(), strict=True):
+            item = self._offers[place].item if sells else ""
+            item = likeliest if item == NEXT else item
+            found.append((item, scores.chance(item) if sells else (0.0, "churn model")))
+        anyway = np.array([chance for _, (chance, _) in found], dtype=np.float64)
+        return anyway, tuple(item for item, _ in found), tuple(source for _, (_, source) in found)
+
+    def _lever(self, day: date) -> Array:
+        """Every lever on a day; worked out once a day."""
+        if self._levers is None or self._levers[0] != day:
+            self._levers = day, np.array([offer.lever.at(day) for offer in self._offers])
+        return self._levers[1]
+
+
+def customer_margin(situation: Situation, assumptions: Assumptions) -> tuple[float, float, float]:
+    """Tell a customer's margin over a horizon, the probability of staying, and that of leaving.
+
+    Margin is the value itself where it counts margin, else `margin_rate` of what is brought, less the costs that are
+    held. All is 0 where the risk or the value isn't known.
+    """
+    scores = situation.scores
+    if scores.churn_risk is None or scores.expected_value is None:
+        return 0.0, 0.0, 0.0
+    return scores.margin(assumptions.margin_rate), 1.0 - scores.churn_risk, scores.churn_risk
+
+
+def loss_rate(situation: Situation, assumptions: Assumptions) -> tuple[float, str]:
+    """Tell which share of what is lent to a customer is lost, and where that is from."""
+    worth = situation.scores.worth
+    if worth is not None and "credit_loss" in worth.costs and worth.brought > 0:
+        return min(max(worth.costs["credit_loss"] / worth.brought, 0.0), 1.0), "value model"
+    return assumptions.credit_loss_rate, "stated prior"

@@ -1,0 +1,36 @@
+"""Why an offer isn't made, and the smallest change that would let it through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One word of a situation as it is, and as it would have to be."""
+
+    word: str
+    now: Any
+    needed: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """The smallest change that would let an offer through, said in every language and word by word."""
+
+    sentence: Mapping[str, str]
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stop:
+    """What stops an offer: the layer, why, what was unknown, and what would flip it; many offers may share one.
+
+    `kept` is for a writer to keep what it has written of it.
+    """
+
+    layer: str
+    sentence: Mapping[str, str]
+    unknown: tuple[str, ...] = ()
+    flip: Flip | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
