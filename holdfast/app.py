@@ -14,6 +14,7 @@ from holdfast.exporting import export, features
 from holdfast.ingesting import ingest
 from holdfast.judging import backtest, evaluate
 from holdfast.learning import promote, train
+from holdfast.replaying import replay
 from holdfast.scoring import score
 from holdfast.screen import err
 from holdfast.service import serve
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (
-    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, consistency, quality, export, features,
+    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, consistency, quality, export, features,
 ):  # fmt: skip
     app.command()(command)
 

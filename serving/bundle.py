@@ -11,6 +11,15 @@ MODEL = "holdfast"
 CHAMPION = "champion"
 
 
+def fetch_by_hash(home: Home, bundle_hash: str) -> tuple[Path, str] | None:
+    """Find a registered bundle by its hash, whatever became of its aliases; None when it isn't there."""
+    mlflow = importlib.import_module("mlflow")
+    client = mlflow.MlflowClient(home.tracking_uri)
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    version = next((one.version for one in found if one.tags.get("bundle_hash") == bundle_hash), None)
+    return None if version is None else fetch(home, str(version))
+
+
 def fetch(home: Home, wanted: str = CHAMPION) -> tuple[Path, str]:
     """Find a registered bundle by alias or version number; returns its folder and its version.
 

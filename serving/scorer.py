@@ -81,6 +81,11 @@ class Scorer:
         scores = replace(scores, tier=self.tiers.of(scores.standing, record_of(events)))
         return (self._whole(scores, row, events) if whole else scores), row
 
+    def recall(self, events: CustomerEvents, ranked_as_of: datetime) -> None:
+        """Rank a customer's next purchases as of an earlier moment, so that a score within the hour keeps them."""
+        if self._ranker:
+            self._ranker.rank(events, ranked_as_of)
+
     def _whole(self, scores: Scores, row: FeatureRow, events: CustomerEvents) -> Scores:
         risky, value = scores.churn_risk is not None or scores.churn_rank is not None, self._models.value
         return replace(
