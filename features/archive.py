@@ -20,7 +20,7 @@ from features.errors import InputError
 from features.history import History, Known, with_levels
 from features.identity import components, standing
 
-FORMAT = "holdfast history 1"
+FORMAT = "holdfast history 2"
 ROWS_A_PART = 2_000_000
 MANIFEST = "archive.json"
 LINKS, PRODUCTS, EVENTS = "links.parquet", "products.parquet", "events"
@@ -45,10 +45,11 @@ _MEANINGS = {
     "occurred_at": "when it happened, microseconds since 1970 in UTC",
     "recorded_at": "the version is known from this moment on, microseconds since 1970 in UTC",
     "utc_offset": "what the local clock was ahead of UTC, seconds",
+    "wording": "of an attribute, as it was told; else empty",
     "superseded_at": "the version is known until before this moment; null where it stands",
     "customer": "whom the reference belonged to at the archive's moment",
 }
-_TEXTS = ("id", "source", "reference", "kind", "channel", "product", "place")
+_TEXTS = ("id", "source", "reference", "kind", "channel", "product", "place", "wording")
 _SCHEMA = pa.schema([(name, pa.string() if name in _TEXTS else pa.int64()) for name in _MEANINGS if name != "customer"])
 
 

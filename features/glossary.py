@@ -80,21 +80,21 @@ class Glossary:
 
         `known` maps words such as `churn.risk` to values.
         """
-        everything, told = dict(known), dict[str, bool | None]()
-        for names, sheet in self._floors:
-            answers = dict(zip(names, sheet.tell(everything), strict=True))
-            everything |= answers
-            told |= answers
-        return told
+        return dict(zip(self._names, self._sheet.tell(known), strict=True))
 
     @cached_property
-    def _floors(self) -> tuple[tuple[tuple[str, ...], Sheet], ...]:
-        """The terms by how many others stand beneath them; each floor is told in one call."""
-        depth: dict[str, int] = {}
-        for term in self.terms:
-            depth[term.name] = 1 + max((depth[word] for word in term.when.words if word in depth), default=-1)
-        floors = [[term for term in self.terms if depth[term.name] == floor] for floor in sorted(set(depth.values()))]
-        return tuple((tuple(term.name for term in floor), Sheet(term.when for term in floor)) for floor in floors)
+    def _names(self) -> tuple[str, ...]:
+        return tuple(term.name for term in self.terms)
+
+    @cached_property
+    def _sheet(self) -> Sheet:
+        return Sheet(self.plain(term.when) for term in self.terms)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Every word that a term rests on, terms left out."""
+        terms = {term.name for term in self.terms}
+        return tuple(dict.fromkeys(word for term in self.terms for word in term.when.words if word not in terms))
 
     def plain(self, rule: Expression) -> Expression:
         """Write a rule without terms: each is replaced by what it means."""

@@ -1,5 +1,6 @@
 """The history: with two clocks, and every version of what was told; the only reader and writer of the store."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -61,9 +62,10 @@ class Added:
 class Known:
     """What was known at a moment: records with a `customer` column, the links behind it, and the products sold.
 
-    `records` holds `COLUMNS`, `superseded_at` (null where it wasn't by then), `customer`, `type`, `category` and
-    `department`, a row for each version recorded by the moment; moments are microseconds and measures ten-thousandths,
-    all whole numbers. A frame without `superseded_at` is taken to hold what stands.
+    `records` holds `COLUMNS`, `wording` (of attributes, else empty), `superseded_at` (null where it wasn't by then),
+    `customer`, `type`, `category` and `department`, a row for each version recorded by the moment; moments are
+    microseconds and measures ten-thousandths, all whole numbers. A frame without `superseded_at` is taken to hold what
+    stands, and one without `wording` no wordings.
     """
 
     as_of: datetime
@@ -75,6 +77,8 @@ class Known:
         if "superseded_at" not in self.records.columns:
             always = self.records.with_columns(superseded_at=pl.lit(None, pl.Int64))
             object.__setattr__(self, "records", always)
+        if "wording" not in self.records.columns:
+            object.__setattr__(self, "records", self.records.with_columns(wording=pl.lit("")))
 
     @cached_property
     def events(self) -> pl.DataFrame:
@@ -171,21 +175,23 @@ class History:
     def known_by(self, as_of: datetime, references: Iterable[str] | None = None) -> Known:
         """Read all that was recorded by a moment, that moment included; only of some references, if they are given."""
         cut, table, catalogue = microseconds(as_of), store.events, store.products
-        query = sa.select(*(table.c[name] for name in (*COLUMNS, "superseded_at"))).where(table.c.recorded_at <= cut)
+        query = sa.select(*(table.c[name] for name in (*COLUMNS, "superseded_at")), _WORDING)
+        query = query.where(table.c.recorded_at <= cut)
         some = None if references is None else table.c.reference
-        records = _ended_by(self._frame(query, some, references or ()), cut)
+        records = _worded(_ended_by(self._frame(query, some, references or ()), cut))
         products = self._frame(sa.select(*(catalogue.c[name] for name in ("product", "name", *LEVELS[1:]))))
         links = tuple(link for link in self._links() if link[2] <= cut)
         records = with_levels(records, products)
         return Known(as_of, _with_customer(records, links), links, products)
 
     def batches(self, as_of: datetime) -> Iterator[pl.DataFrame]:
-        """Read all that was recorded by a moment, many rows at once: `id`, `source`, `COLUMNS`, `superseded_at`."""
+        """Read all that was recorded by a moment, many rows at once: `id`, `source`, and what `Known.records` has."""
         cut, names = microseconds(as_of), ("id", "source", *COLUMNS, "superseded_at")
-        query = sa.select(*(store.events.c[name] for name in names)).where(store.events.c.recorded_at <= cut)
+        query = sa.select(*(store.events.c[name] for name in names), _WORDING).where(store.events.c.recorded_at <= cut)
         with self._reading() as connection:
             for rows in store.tuples(connection, query):
-                yield _ended_by(pl.DataFrame(rows, schema=_schema(names), orient="row"), cut)
+                frame = pl.DataFrame(rows, schema=_schema([*names, "wording"]), orient="row")
+                yield _worded(_ended_by(frame, cut))
 
     def references_of(self, reference: str, as_of: datetime) -> set[str]:
         """Collect every reference that was known, by a moment, to be the same customer."""
@@ -287,6 +293,25 @@ class History:
             for each in queries:
                 parts += [pl.DataFrame(rows, schema=schema, orient="row") for rows in store.tuples(connection, each)]
         return pl.concat(parts)
+
+
+_WORDING = sa.case((store.events.c.kind == "attribute", store.events.c.body), else_="").label("wording")
+
+
+def wording_of(body: str) -> str:
+    """Read an attribute's wording from the body that it was told with; empty where there is none.
+
+    >>> wording_of('{"value": "35-44"}'), wording_of('{"value": 3}'), wording_of("")
+    ('35-44', '', '')
+    """
+    value = json.loads(body).get("value") if body else None
+    return value if isinstance(value, str) else ""
+
+
+def _worded(frame: pl.DataFrame) -> pl.DataFrame:
+    bodies = frame["wording"].unique()
+    said = pl.Series([wording_of(body) for body in bodies], dtype=pl.String)
+    return frame.with_columns(wording=pl.col("wording").replace_strict(bodies, said)) if len(frame) else frame
 
 
 def _fetching(*names: str) -> store.Query:

@@ -124,7 +124,7 @@ def standing(spark: SparkSession, archive: Archive, at: datetime) -> DataFrame:
     products = spark.read.parquet(str(archive.folder / PRODUCTS)).select(*LEVELS)
     events = (
         records.filter(stands)
-        .select(*COLUMNS)
+        .select(*COLUMNS, "wording")
         .join(sf.broadcast(_names(spark, archive, at)), "reference", "left")
         .withColumn("customer", sf.coalesce("customer", "reference"))
         .join(products, "product", "left")

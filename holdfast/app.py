@@ -7,6 +7,8 @@ import typer
 
 from features.errors import HoldfastError
 from features.home import home
+from holdfast import playbooks
+from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
 from holdfast.demo import demo
@@ -27,9 +29,11 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (
-    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, consistency, quality, export, features,
+    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, export,
+    features,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(playbooks.app, name="playbook")
 
 
 def main() -> None:

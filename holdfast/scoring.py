@@ -11,7 +11,7 @@ import typer
 from features.archive import completed
 from features.home import home
 from holdfast.parts import Engine, archived, check_engine, check_target, on_spark, parted
-from holdfast.places import opened
+from holdfast.places import glossary_of, opened
 from holdfast.screen import AsJson, Tick, bars, basis, near, out, say_json, table
 
 # LightGBM and the registry take seconds to import: the command does so when it runs.
@@ -30,7 +30,7 @@ def score(
     threads: Annotated[int, typer.Option(min=1, help="How many threads to score with; Spark has its own.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Score every customer: churn risk, value with its interval, tier, and next likely purchases.
+    """Score every customer: churn risk, value with its interval, tier, next likely purchases, and the terms that hold.
 
     From an archive customers are scored part by part, so that it may be larger than memory. On Spark the same bundle
     gives the same scores. The champion's tiers of now, scored from the store, become the tiers of record, which hold
@@ -81,6 +81,8 @@ def _with_polars(
 ) -> tuple[datetime, Path, int]:  # fmt: skip
     from serving.base import write_scores
 
+    glossary = glossary_of(home())
+
     with parted(events, as_of, tick) as (parts, count, at):
         target = to or _default(at, ".parquet")
 
@@ -90,7 +92,7 @@ def _with_polars(
 
         tick("Scoring parts", 0, count)
         with completed(target) as made:
-            return at, target, write_scores(parts, scorer, made, on_part)
+            return at, target, write_scores(parts, scorer, glossary, made, on_part)
 
 
 def _with_spark(
@@ -101,7 +103,7 @@ def _with_spark(
     with archived(events, as_of, tick) as (archive, at):
         target = to or _default(at, "")
         with completed(target) as made:
-            work = lambda spark: write_scores(spark, archive, at, *bundle, made)  # noqa: E731
+            work = lambda spark: write_scores(spark, archive, at, *bundle, home().playbook / "glossary.toml", made)  # noqa: E731
             return at, target, on_spark("Scoring on Spark", tick, work)
 
 

@@ -154,7 +154,7 @@ class Allowance:
         if not room.cap.most:
             return Stop(LAYER, room.cap.sentence)
         free_again = held[len(held) - room.cap.most] + room.cap.days * DAY
-        return Stop(LAYER, room.cap.sentence, flip=self._from(free_again))
+        return Stop(LAYER, room.cap.sentence, find=partial(self._from, free_again))
 
     def _fenced(self, offer: Offer) -> Stop | None:
         attention = self._approach.policy.attention
@@ -177,7 +177,8 @@ class Allowance:
             if told is False or (told is None and channel in purpose.needs_yes):
                 change = Change(f"consent.{purpose.name}.{channel}", told, True)
                 flip = Flip(sentences.filled(sentences.FLIP_CONSENT, channel=channel), (change,))
-                yield self._approach.where("purpose", purpose.name), Stop(LAYER, purpose.sentence, flip=flip)
+                stop = Stop(LAYER, purpose.sentence, find=partial(_same, flip))
+                yield self._approach.where("purpose", purpose.name), stop
 
     def _suppressed(self) -> Iterable[tuple[Mask, Stop]]:
         for rule in self._approach.policy.suppressions:
@@ -188,7 +189,7 @@ class Allowance:
                     and until > self._now
                     and (not rule.reasons or past.reason in rule.reasons)
                 ):
-                    yield self._scope(rule, past), Stop(LAYER, rule.sentence, flip=self._from(until))
+                    yield self._scope(rule, past), Stop(LAYER, rule.sentence, find=partial(self._from, until))
 
     def _scope(self, rule: Suppression, past: Past) -> Mask:
         approach = self._approach
@@ -211,7 +212,7 @@ class Allowance:
         ends = local.replace(hour=hours % 24, minute=round((quiet.end - hours) * 60), second=0, microsecond=0)
         ends = ends if ends > local else ends + timedelta(days=1)
         mask = np.ones(len(self._approach.offers), dtype=bool)
-        yield mask, Stop(LAYER, quiet.sentence, flip=self._from(microseconds(ends)))
+        yield mask, Stop(LAYER, quiet.sentence, find=partial(self._from, microseconds(ends)))
 
     def _from(self, moment: int) -> Flip:
         at = from_microseconds(moment)
@@ -222,3 +223,7 @@ class Allowance:
 
 def _may_fit(cap: Cap, offer: Offer) -> bool:
     return replace(cap, channels=()).fits(offer.id, offer.group, offer.kind, "")
+
+
+def _same(flip: Flip) -> Flip:
+    return flip

@@ -7,7 +7,7 @@ are tried, the nearest first. What is found has been tried on all of the offer's
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations, islice, pairwise
 from typing import Any
 
 from features.definitions import BY_NAME
@@ -56,6 +56,23 @@ class Flipper:
             return None
         told = tuple(Change(word, known.get(word), value) for word, value in changes.items())
         return Flip(_said(told), told)
+
+    def plain(self, rule: Expression) -> Expression:
+        """Write a rule without terms."""
+        return self._turning(rule).plain
+
+    def domains(self, rules: Iterable[Expression], fixed: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+        """List for each word the values at which some rules may turn, and the unknown."""
+        found: dict[str, dict[Any, None]] = {}
+        for turning in map(self._turning, rules):
+            for word, values in turning.values.items():
+                others = [_sample(self._glossary, other, fixed) for other in turning.beside[word]]
+                near = [value for other in others for value in _near(word, other)]
+                found.setdefault(word, {None: None}).update(dict.fromkeys([*values, *near]))
+            for word in turning.plain.words:
+                if word in FIXED:
+                    found.setdefault(word, dict.fromkeys([fixed.get(word, _sample(self._glossary, word, fixed))]))
+        return {word: (*values, *_between(values)) for word, values in found.items()}
 
     def _turned(self, turning: _Turning, known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:
         """Find the fewest, then the nearest, words that make a rule hold; nothing when the changes so far do."""
@@ -107,6 +124,19 @@ class Flipper:
         if found is None:
             found = self._sheets[rules] = Sheet(self._turning(rule).plain for rule in rules)
         return found
+
+
+def _sample(glossary: Glossary, word: str, fixed: Mapping[str, Any]) -> Any:
+    """A value that a word may have: what is fixed, else the vocabulary's sample; None for texts and the unknown."""
+    sample = fixed.get(word, glossary.vocabulary.words.get(word))
+    return None if isinstance(sample, tuple) else sample
+
+
+def _between(values: Iterable[Any]) -> list[float]:
+    """What lies between numbers, below the smallest and above the largest."""
+    numbers = sorted({float(value) for value in values if isinstance(value, int | float)})
+    middles = [(one + other) / 2 for one, other in pairwise(numbers)]
+    return [numbers[0] - 1, *middles, numbers[-1] + 1] if numbers else []
 
 
 def _holds(plain: Expression, context: dict[str, Any], change: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ number.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -137,11 +138,11 @@ class Policy:
             place = int(weighed.places[row])
             item, offer = weighed.items[row], self.offers[place]
             if profit[row] <= 0 and not owed[row]:
-                losing[place] = self._costs_more(weighed, row)
+                losing[place] = Stop(ARBITRATION, sentences.COSTS_MORE, find=partial(self._pays_at, weighed, row))
             elif item in taken:
-                losing[place] = _same_item(taken[item])
+                losing[place] = Stop(ARBITRATION, sentences.SAME_ITEM, find=partial(_without, taken[item]))
             elif len(chosen) < wanted and (stop := allowance.stopped(place)):
-                losing[place] = Stop(stop.layer, sentences.SHARED_ROOM, flip=stop.flip)
+                losing[place] = Stop(stop.layer, sentences.SHARED_ROOM, find=stop.find)
             else:
                 if len(chosen) < wanted:
                     allowance.take(place)
@@ -149,22 +150,19 @@ class Policy:
                 taken |= {item: offer} if item else {}
         return chosen, runners_up, losing
 
-    def _costs_more(self, weighed: Weighed, row: int) -> Stop:
+    def _pays_at(self, weighed: Weighed, row: int) -> Flip:
         """Say by how much an offer brings too little, and at which incentive it would pay."""
         breakdown = weighed.breakdown(row)
-        lacking, currency = -breakdown.expected_incremental_profit, self.glossary.currency
+        lacking = -breakdown.expected_incremental_profit
+        told = {"lacking": f"{lacking:,.2f}", "currency": self.glossary.currency}
         pays_at = breakdown.incentive - lacking / breakdown.propensity if breakdown.propensity > 0 else -1.0
         if pays_at <= 0:
-            said = sentences.filled(sentences.FLIP_MONEY_ALONE, lacking=f"{lacking:,.2f}", currency=currency)
-            return Stop(ARBITRATION, sentences.COSTS_MORE, flip=Flip(said))
+            return Flip(sentences.filled(sentences.FLIP_MONEY_ALONE, **told))
         # The next lower hundredth, so that it surely pays.
         most = max(np.ceil(pays_at * 100 - 1e-6) / 100 - 0.01, 0.0)
-        said = sentences.filled(
-            sentences.FLIP_MONEY, lacking=f"{lacking:,.2f}", currency=currency, incentive=f"{most:,.2f}"
-        )
-        change = Change("offer.incentive_cost", breakdown.incentive, float(most))
-        return Stop(ARBITRATION, sentences.COSTS_MORE, flip=Flip(said, (change,)))
+        change = Change("offer.incentive_cost", breakdown.incentive, round(float(most), 2))
+        return Flip(sentences.filled(sentences.FLIP_MONEY, **told, incentive=f"{most:,.2f}"), (change,))
 
 
-def _same_item(higher: Offer) -> Stop:
-    return Stop(ARBITRATION, sentences.SAME_ITEM, flip=Flip(sentences.filled(sentences.FLIP_ITEM, offer=higher.id)))
+def _without(higher: Offer) -> Flip:
+    return Flip(sentences.filled(sentences.FLIP_ITEM, offer=higher.id))

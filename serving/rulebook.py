@@ -6,7 +6,7 @@ Rules are told in a few calls of the evaluator, whatever their number; which off
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ class Told:
             self._answers += book._own.tell({**situation.known, "offer.kind": kind})
         self._answers.append(True)
         holds = np.array([answer is True for answer in self._answers], dtype=bool)
-        self._holds = np.asarray(holds[book._places])
+        self._holds: npt.NDArray[np.bool_] = np.take(holds, book._places)
         self._past = {book._index[offer]: self._anew(offer) for offer in situation.offer_words if offer in book._index}
         self._stops: dict[Any, Stop] = {}
 
@@ -106,8 +106,7 @@ class Told:
 
     def stopped(self) -> Mask:
         """Mark the offers that any rule stops."""
-        stopped: Mask = ~self._holds.all(axis=1)
-        return stopped
+        return np.asarray(~self._holds.all(axis=1))
 
     def stop(self, place: int) -> Stop:
         """Say which rule stops an offer first, and what would let it through all of them."""
@@ -156,24 +155,31 @@ class Told:
         # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
         of_customer = any(not word.startswith("context.") for word in unknown)
         not_known = sentences.RANKED if situation.ranked.intersection(unknown) else sentences.NOT_KNOWN
+        return Stop(
+            layer, not_known if of_customer else rule.sentence, unknown, partial(self._flip, row, fails, words, unknown)
+        )
+
+    def _flip(self, row: _Row, fails: list[bool], words: Mapping[str, Any], unknown: tuple[str, ...]) -> Flip | None:
+        if self._situation.ranked.intersection(unknown):
+            return None
         asked = [one.when for one in row.rules]
         failing = [when for when, failed in zip(asked, fails, strict=True) if failed]
-        flip = None if situation.ranked.intersection(unknown) else self._book._flipper.flip(asked, failing, words)
-        return Stop(layer, not_known if of_customer else rule.sentence, unknown, flip)
+        return self._book._flipper.flip(asked, failing, words)
 
 
 @lru_cache(maxsize=10_000)
 def outside(channels: tuple[str, ...], channel: str) -> Stop:
     """Say that an offer isn't made over a channel, and over which it is."""
     said = sentences.filled(sentences.FLIP_CHANNEL, channels=", ".join(channels))
-    return Stop(LAYERS[0], sentences.CHANNEL, flip=Flip(said, (Change("channel", channel, channels[0]),)))
+    flip = Flip(said, (Change("channel", channel, channels[0]),))
+    return Stop(LAYERS[0], sentences.CHANNEL, find=lambda: flip)
 
 
 def too_early(first: date | None, today: date) -> Stop:
     """Say that an offer isn't made yet, and from which day on it is."""
     said = sentences.filled(sentences.FLIP_DAY, day=first)
-    change = Change("as_of", today.isoformat(), str(first))
-    return Stop(LAYERS[0], sentences.filled(sentences.NOT_YET, day=first), flip=Flip(said, (change,)))
+    flip = Flip(said, (Change("as_of", today.isoformat(), str(first)),))
+    return Stop(LAYERS[0], sentences.filled(sentences.NOT_YET, day=first), find=lambda: flip)
 
 
 def too_late(last: date | None) -> Stop:

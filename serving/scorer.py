@@ -1,7 +1,7 @@
 """From a row to scores: one customer in the middle of a call, or the whole base at once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -24,6 +24,15 @@ REASONS = 3
 _RECENCY = CONTRACT.names.index("days_since_purchase")
 _PURCHASES = pl.List(pl.Struct({"item": pl.String, "probability": pl.Float64}))
 _NEWCOMER = "nothing bought yet: the average of customers who have just begun stands in"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some customers of the base: their rows, their scores as a frame, and their ranked next purchases by name."""
+
+    rows: FeatureMatrix
+    scored: pl.DataFrame
+    ranked: Mapping[str, Ranked]
 
 
 class Scorer:
@@ -105,13 +114,34 @@ class Scorer:
 
     def score_base(self, known: Known) -> Iterator[pl.DataFrame]:
         """Score every customer with a history, a few thousand at a time; the same numbers as one by one."""
+        return (chunk.scored for chunk in self.chunks(known))
+
+    def chunks(self, known: Known) -> Iterator[Chunk]:
+        """Score every customer as `score_base` does, and keep the rows and the rankings beside the scores."""
         rows, records = rows_of(known), records_of(known)
         for start in range(0, len(rows.customers), 5_000):
-            chunk = np.zeros(len(rows.customers), dtype=bool)
-            chunk[start : start + 5_000] = True
-            yield self._score_rows(known, rows.keep(chunk), records)
+            chosen = np.zeros(len(rows.customers), dtype=bool)
+            chosen[start : start + 5_000] = True
+            chunk = rows.keep(chosen)
+            ranked = self._ranker.base(known, chunk.customers) if self._ranker else {}
+            yield Chunk(chunk, self._score_rows(chunk, records, ranked), ranked)
 
-    def _score_rows(self, known: Known, rows: FeatureMatrix, records: Mapping[str, str]) -> pl.DataFrame:
+    def scores_of(self, chunk: Chunk) -> Iterator[Scores]:
+        """Give each customer's scores of a chunk, without reasons; the same as one by one."""
+        bought = ~np.isnan(chunk.rows.values[:, _RECENCY])
+        for had, told in zip(bought.tolist(), chunk.scored.iter_rows(named=True), strict=True):
+            scores = self.default
+            if had:
+                spent = {name: told[name] for name in COSTS if told[name] is not None}
+                names = ("churn_risk", "churn_rank", "expected_value", "value_low", "value_high", "value_rank", "tier")
+                worth = self._worth(told["expected_value"], spent)
+                scores = replace(scores, **{name: told[name] for name in names}, worth=worth, note=None)
+            ranked = chunk.ranked.get(told["customer"])
+            yield _with(scores, ranked) if ranked else scores
+
+    def _score_rows(
+        self, rows: FeatureMatrix, records: Mapping[str, str], ranked: Mapping[str, Ranked]
+    ) -> pl.DataFrame:
         bought = ~np.isnan(rows.values[:, _RECENCY])
         active = self._active.holds(rows.values)
         risk, risk_rank = (np.where(active, part, np.nan) for part in risks(self._models.churn, rows.values))
@@ -127,7 +157,6 @@ class Scorer:
             for name, cost in costs(self._models.value, rows.values).items()
         }
         kept = [records.get(name) if had else None for name, had in zip(rows.customers, bought, strict=True)]
-        ranked = self._ranker.base(known, rows.customers) if self._ranker else {}
         return pl.DataFrame(
             {
                 "customer": rows.customers,

@@ -120,6 +120,22 @@ PARTS = {
     "lever": {"en": "Weighted {lever} by the business: {reason}", "ko": "사업 조정 {lever}: {reason}"},
 }
 
+VERDICTS = {
+    "chase": {
+        "en": "{effort} is expected to bring {profit} {currency}.",
+        "ko": "{effort} 제안으로 {profit} {currency}의 이익이 기대됩니다.",
+    },
+    "not_now": {
+        "en": "{effort} would bring {profit} {currency}, but: {stop}",
+        "ko": "{effort} 제안은 {profit} {currency}의 이익이 기대되지만 다음 이유로 제외됩니다: {stop}",
+    },
+    "not_worth": {
+        "en": "Every effort costs more than it brings; the best, {effort}, comes to {profit} {currency}.",
+        "ko": "어떤 유지 노력도 비용이 더 큽니다. 가장 나은 {effort}도 {profit} {currency}입니다.",
+    },
+    "no_effort": {"en": "The playbook has nothing to keep anybody with.", "ko": "플레이북에 유지 제안이 없습니다."},
+}
+
 
 def say(sentence: Mapping[str, str], language: str, **details: object) -> str:
     """Say a sentence in a language, with its details filled in.

@@ -16,6 +16,7 @@ from features.contract import CONTRACT, FeatureRow
 from features.events import CHANNELS, KINDS
 from features.glossary import Glossary
 from features.packed import CustomerEvents
+from features.wordings import wordings_of_customer
 from serving.offers import Offer
 from serving.scores import Scores
 
@@ -121,7 +122,7 @@ def situation_of(
     outbound: bool = False,
 ) -> Situation:
     """Put scores, row, attributes, request and terms into words."""
-    told = attributes(events)
+    told = wordings_of_customer(events)
     known = words_of(scores, row.values.tolist(), told, channel, context)
     known |= glossary.tell(known)
     ranked = _resting_on({word for name in scores.ranks_only for word in _TOLD[name]}, glossary)
@@ -150,15 +151,6 @@ def _resting_on(words: set[str], glossary: Glossary) -> frozenset[str]:
             if words.intersection(term.when.words):
                 words.add(term.name)
     return frozenset(words)
-
-
-def attributes(events: CustomerEvents) -> dict[str, str]:
-    """Collect the latest wording of each attribute; one without wording is left out."""
-    found: dict[str, str] = {}
-    for place in np.flatnonzero(events.kind == _CODES["attribute"]):
-        if isinstance(value := _body(events, place).get("value"), str):
-            found[events.product[place]] = value
-    return found
 
 
 def _past(events: CustomerEvents) -> Iterator[Past]:

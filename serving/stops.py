@@ -1,7 +1,8 @@
 """Why an offer isn't made, and the smallest change that would let it through."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -22,15 +23,20 @@ class Flip:
     changes: tuple[Change, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Stop:
     """What stops an offer: the layer, why, what was unknown, and what would flip it; many offers may share one.
 
-    `kept` is for a writer to keep what it has written of it.
+    `find` finds the flip once somebody asks for it. `kept` is for a writer to keep what it has written of it.
     """
 
     layer: str
     sentence: Mapping[str, str]
     unknown: tuple[str, ...] = ()
-    flip: Flip | None = None
+    find: Callable[[], Flip | None] = lambda: None
     kept: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def flip(self) -> Flip | None:
+        """The smallest change that would let the offer through; None where none is known."""
+        return self.find()

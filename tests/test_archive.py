@@ -171,7 +171,7 @@ def test_it_is_refused_when_it_is_damaged_and_beyond_its_moment(history: History
     with pytest.raises(InputError, match=r"expected a moment until 2024-03-01T12:00:00\+00:00"):
         next(written.parts(AS_OF + timedelta(microseconds=1)))
     manifest = (folder / "archive.json").read_text()
-    for text, message in ((manifest[:50], "expected JSON in"), ("{}", "expected the format 'holdfast history 1'")):
+    for text, message in ((manifest[:50], "expected JSON in"), ("{}", "expected the format 'holdfast history 2'")):
         (folder / "archive.json").write_text(text)
         with pytest.raises(InputError, match=message):
             Archive.open(folder)
