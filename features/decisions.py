@@ -97,10 +97,10 @@ class Making:
         """Write the decision down, and the contacts that it holds."""
         moment = microseconds(made_at)
         row = {"id": decision_id, "customer": customer, "made_at": moment, "body": body}
-        self._connection.execute(_INSERT_DECISION, row)
+        _INSERT_DECISION.run(self._connection, [row])
         rows = [_row(contact, moment) for contact in held]
         if rows:
-            self._connection.execute(_INSERT_CONTACT, rows)
+            _INSERT_CONTACT.run(self._connection, rows)
         for contact in held:
             _spend(self._connection, contact, 1)
 
@@ -172,7 +172,7 @@ def settle(connection: sa.Connection, contact: str, state: str, at: datetime) ->
     if row is None or row.state == state:
         return
     before = Contact(*row)
-    connection.execute(_INSERT_CONTACT, [_row(before, microseconds(at)) | {"state": state}])
+    _INSERT_CONTACT.run(connection, [_row(before, microseconds(at)) | {"state": state}])
     if RELEASED in (before.state, state):
         _spend(connection, before, -1 if state == RELEASED else 1)
 
@@ -183,18 +183,18 @@ def _row(contact: Contact, moment: int) -> dict[str, Any]:
 
 def _spend(connection: sa.Connection, contact: Contact, contacts: int) -> None:
     key = {"owner": contact.owner, "tier": contact.tier, "day": contact.held_at // DAY}
-    if not connection.execute(_ADD_SPENT, {f"its_{name}": key[name] for name in key} | {"more": contacts}).rowcount:
-        connection.execute(_INSERT_SPENT, key | {"contacts": contacts})
+    if not _ADD_SPENT.run(connection, [{f"its_{name}": key[name] for name in key} | {"more": contacts}]):
+        _INSERT_SPENT.run(connection, [key | {"contacts": contacts}])
 
 
 def _ledger(connection: sa.Connection, references: Iterable[str], window: Window) -> Ledger:
     since = microseconds(window.since)
-    rows = store.fetched(connection, _CONTACTS, references=list(references), since=since)
+    rows = _CONTACTS.fetch(connection, references=list(references), since=since)
     contacts = _standing(row[1:] for row in rows)
     if not window.tiers:
         return Ledger(rows[-1][0] if rows else 0, contacts, {})
-    spent = dict(store.fetched(connection, _SPENT, tiers=list(window.tiers), first=window.first_day))
-    return Ledger(connection.scalar(_NEWEST) or 0, contacts, spent)
+    spent = dict(_SPENT.fetch(connection, tiers=list(window.tiers), first=window.first_day))
+    return Ledger(_NEWEST.fetch(connection)[0][0] or 0, contacts, spent)
 
 
 def _standing(rows: Iterable[Any]) -> tuple[Contact, ...]:
@@ -208,24 +208,23 @@ def since_of(now: datetime, days: float) -> datetime:
     return now - timedelta(days=days)
 
 
-# What is asked in the middle of a call is made ready once.
-_CONTACTS = (
+_CONTACTS = store.Prepared(
     sa.select(store.contacts.c.seq, *(store.contacts.c[name] for name in _CONTACT))
     .where(store.contacts.c.reference.in_(sa.bindparam("references", expanding=True)))
     .where(store.contacts.c.held_at > sa.bindparam("since", type_=sa.BigInteger))
     .order_by(store.contacts.c.seq)
 )
-_SPENT = (
+_SPENT = store.Prepared(
     sa.select(store.spending.c.owner, sa.func.sum(store.spending.c.contacts))
     .where(store.spending.c.tier.in_(sa.bindparam("tiers", expanding=True)))
     .where(store.spending.c.day >= sa.bindparam("first", type_=sa.BigInteger))
     .group_by(store.spending.c.owner)
 )
-_NEWEST = sa.select(sa.func.max(store.contacts.c.seq))
-_INSERT_DECISION = sa.insert(store.decisions)
-_INSERT_CONTACT = sa.insert(store.contacts)
-_INSERT_SPENT = sa.insert(store.spending)
-_ADD_SPENT = (
+_NEWEST = store.Prepared(sa.select(sa.func.max(store.contacts.c.seq)))
+_INSERT_DECISION, _INSERT_CONTACT, _INSERT_SPENT = (
+    store.Prepared(sa.insert(table)) for table in (store.decisions, store.contacts, store.spending)
+)
+_ADD_SPENT = store.Prepared(
     sa.update(store.spending)
     .where(
         (store.spending.c.owner == sa.bindparam("its_owner"))

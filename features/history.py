@@ -199,7 +199,7 @@ class History:
 
         def neighbours(at: str) -> set[str]:
             with self._reading() as connection:
-                actions = store.fetched(connection, _TOUCHING, at=at, cut=cut)
+                actions = _TOUCHING.fetch(connection, at=at, cut=cut)
             return {name for pair in standing(actions) for name in pair if name != at}
 
         return reachable(reference, neighbours)
@@ -210,17 +210,17 @@ class History:
         Without what was written after the row numbered `seq`, whatever moment it claims.
         """
         with self._reading() as connection:
-            return store.fetched(connection, _STANDING, references=list(references), cut=microseconds(as_of), seq=seq)
+            return _STANDING.fetch(connection, references=list(references), cut=microseconds(as_of), seq=seq)
 
     def state_of(self, references: Iterable[str]) -> State:
         """Tell how far the record of a customer goes; whatever is written of them moves it on."""
         with self._reading() as connection:
-            return State(*store.fetched(connection, _STATE, references=list(references))[0])
+            return State(*_STATE.fetch(connection, references=list(references))[0])
 
     def added_since(self, references: Iterable[str], seq: int) -> Added:
         """Fetch what was written of a customer after a place in the store, whenever it counts as known."""
         with self._reading() as connection:
-            found = store.fetched(connection, _ADDED, references=list(references), seq=seq)
+            found = _ADDED.fetch(connection, references=list(references), seq=seq)
         return Added(
             rows=[row[3:] for row in found if row[2] is None and row[_KIND] != "void"],
             seq=max((row[0] for row in found), default=seq),
@@ -234,7 +234,7 @@ class History:
         Raises AmbiguousCustomer when a value alone names several references.
         """
         with self._reading() as connection:
-            found = sorted(row[0] for row in store.fetched(connection, _FIND, text=text))
+            found = sorted(row[0] for row in _FIND.fetch(connection, text=text))
         if text in found or len(found) == 1:
             return text if text in found else found[0]
         if found:
@@ -334,24 +334,30 @@ def _stands(cut: sa.BindParameter[int]) -> sa.ColumnElement[bool]:
 
 # What is asked in the middle of a call is made ready once: making a statement takes longer than SQLite's answer.
 _MINE = store.events.c.reference.in_(sa.bindparam("references", expanding=True))
-_STANDING = _fetching(*COLUMNS).where(
-    _stands(sa.bindparam("cut", type_=sa.BigInteger)),
-    store.events.c.seq <= sa.bindparam("seq", type_=sa.BigInteger),
+_STANDING = store.Prepared(
+    _fetching(*COLUMNS).where(
+        _stands(sa.bindparam("cut", type_=sa.BigInteger)),
+        store.events.c.seq <= sa.bindparam("seq", type_=sa.BigInteger),
+    )
 )
-_ADDED = _fetching("seq", "version", "superseded_at", *COLUMNS).where(store.events.c.seq > sa.bindparam("seq"))
+_ADDED = store.Prepared(
+    _fetching("seq", "version", "superseded_at", *COLUMNS).where(store.events.c.seq > sa.bindparam("seq"))
+)
 _TEXT: sa.BindParameter[str] = sa.bindparam("text")
-_FIND = (
+_FIND = store.Prepared(
     sa.select(store.references.c.reference)
     .where(sa.or_(store.references.c.reference == _TEXT, store.references.c.value == _TEXT))
-    .limit(6)
+    .limit(sa.literal_column("6"))
 )
 _AT: sa.BindParameter[str] = sa.bindparam("at")
-_TOUCHING = sa.select(*(store.links.c[name] for name in ("first", "second", "recorded_at", "action"))).where(
-    sa.or_(store.links.c.first == _AT, store.links.c.second == _AT),
-    store.links.c.recorded_at <= sa.bindparam("cut", type_=sa.BigInteger),
+_TOUCHING = store.Prepared(
+    sa.select(*(store.links.c[name] for name in ("first", "second", "recorded_at", "action"))).where(
+        sa.or_(store.links.c.first == _AT, store.links.c.second == _AT),
+        store.links.c.recorded_at <= sa.bindparam("cut", type_=sa.BigInteger),
+    )
 )
 _REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
-_STATE = sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0)).where(_MINE)
+_STATE = store.Prepared(sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0)).where(_MINE))
 
 
 def _schema(names: Iterable[str]) -> dict[str, type[pl.DataType]]:

@@ -1,5 +1,6 @@
 """The tables, and how they are opened: SQLite by default; the URL chooses."""
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,7 +163,7 @@ class Store:
 def _errors(what: str) -> Iterator[None]:
     try:
         yield
-    except sa.exc.SQLAlchemyError as error:
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
         raise StoreError(f"expected the store to {what}; found: {error.__cause__ or error}") from error
 
 
@@ -231,13 +232,60 @@ def tuples(connection: sa.Connection, query: Query) -> Iterator[list[tuple[Any, 
     result.close()
 
 
-def fetched(connection: sa.Connection, query: Query, **given: Any) -> list[tuple[Any, ...]]:
-    """Fetch all rows of a query, as the driver gives them."""
-    result = connection.execute(query, given)
-    cursor: Any = result.cursor
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
-    result.close()
-    return rows
+class Prepared:
+    """A statement of the middle of a call, compiled once for SQLite: there, compiling takes longer than the answer.
+
+    A list given for an expanding parameter is part of the text, so there is a text for each length.
+    """
+
+    def __init__(self, statement: sa.sql.expression.UpdateBase | Query) -> None:
+        self._statement = statement
+        self._texts: dict[tuple[int, ...], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+
+    def fetch(self, connection: sa.Connection, **given: Any) -> list[tuple[Any, ...]]:
+        """Fetch all rows, as the driver gives them."""
+        if connection.dialect.name != "sqlite":
+            return [tuple(row) for row in connection.execute(self._statement, given)]
+        text, names, own = self._text(connection, given)
+        cursor = self._run(connection, text, [_values(names, own, given)])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.close()
+        return rows
+
+    def run(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> int:
+        """Run the statement for each row, and return how many rows it changed."""
+        if connection.dialect.name != "sqlite":
+            return connection.execute(self._statement, rows).rowcount
+        text, names, own = self._text(connection, rows[0])
+        cursor = self._run(connection, text, [_values(names, own, row) for row in rows])
+        changed: int = cursor.rowcount
+        cursor.close()
+        return changed
+
+    def _run(self, connection: sa.Connection, text: str, rows: list[list[Any]]) -> Any:
+        cursor = connection.connection.cursor()
+        cursor.execute(text, rows[0]) if len(rows) == 1 else cursor.executemany(text, rows)
+        return cursor
+
+    def _text(self, connection: sa.Connection, given: Mapping[str, Any]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+        """Compile for lists of some lengths: the text, its parameters in order, and those that are the text's own."""
+        key = tuple(len(value) for value in given.values() if isinstance(value, list))
+        found = self._texts.get(key)
+        if found is None:
+            columns = None if isinstance(self._statement, sa.Select) else list(given)
+            compiled = self._statement.compile(dialect=connection.dialect, column_keys=columns)
+            whole = compiled.construct_expanded_state(given)
+            found = self._texts[key] = whole.statement, tuple(whole.positiontup or ()), dict(whole.parameters)
+        return found
+
+
+def _values(names: Iterable[str], own: Mapping[str, Any], given: Mapping[str, Any]) -> list[Any]:
+    """Put what is given into a text's order; the parts of a list are numbered from 1."""
+    flat = {**own, **given}
+    for name, value in given.items():
+        if isinstance(value, list):
+            flat |= {f"{name}_{number}": part for number, part in enumerate(value, start=1)}
+    return [flat[name] for name in names]
 
 
 def parts(names: Iterable[str]) -> list[list[str]]:

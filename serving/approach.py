@@ -176,7 +176,7 @@ class Allowance:
             told = self._situation.consent(purpose.name)
             if told is False or (told is None and channel in purpose.needs_yes):
                 change = Change(f"consent.{purpose.name}.{channel}", told, True)
-                flip = Flip(sentences.filled(sentences.FLIP_CONSENT, channel=channel), (change,))
+                flip = Flip(partial(sentences.say, sentences.FLIP_CONSENT, channel=channel), (change,))
                 stop = Stop(LAYER, purpose.sentence, find=partial(_same, flip))
                 yield self._approach.where("purpose", purpose.name), stop
 
@@ -217,7 +217,7 @@ class Allowance:
     def _from(self, moment: int) -> Flip:
         at = from_microseconds(moment)
         local = self._approach.policy.local(at, self._situation.zone)
-        said = sentences.filled(sentences.FLIP_MOMENT, moment=f"{local:%Y-%m-%d %H:%M}")
+        said = partial(sentences.say, sentences.FLIP_MOMENT, moment=f"{local:%Y-%m-%d %H:%M}")
         return Flip(said, (Change("as_of", self._situation.as_of.isoformat(), at.isoformat()),))
 
 

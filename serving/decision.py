@@ -210,7 +210,7 @@ class _Writer:
         return stop.kept[self.language]  # type: ignore[no-any-return]
 
     def flip(self, flip: Flip) -> dict[str, Any]:
-        return {"sentence": flip.sentence[self.language], "changes": [_parts(change) for change in flip.changes]}
+        return {"sentence": flip.say(self.language), "changes": [_parts(change) for change in flip.changes]}
 
     def broken_down(self, row: int) -> dict[str, Any]:
         told = dict(zip(Breakdown._fields, self._tables[row], strict=True))

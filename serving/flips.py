@@ -7,6 +7,7 @@ are tried, the nearest first. What is found has been tried on all of the offer's
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, islice, pairwise
 from typing import Any
 
@@ -55,7 +56,7 @@ class Flipper:
         if self._others(rules, changes) and not all(self._sheet(tuple(rules)).tell({**known, **changes})):
             return None
         told = tuple(Change(word, known.get(word), value) for word, value in changes.items())
-        return Flip(_said(told), told)
+        return Flip(partial(_said, told), told)
 
     def plain(self, rule: Expression) -> Expression:
         """Write a rule without terms."""
@@ -202,12 +203,8 @@ def _whole(word: str) -> bool:
     return group == "features" and name in BY_NAME and BY_NAME[name].unit in ("count", "level", "days")
 
 
-def _said(changes: Sequence[Change]) -> dict[str, str]:
-    said: dict[str, list[str]] = {"en": [], "ko": []}
-    for change in changes:
-        for language, parts in said.items():
-            parts.append(_named(change, language))
-    return {language: sentences.FLIP[language].format(changes=", ".join(parts)) for language, parts in said.items()}
+def _said(changes: Sequence[Change], language: str) -> str:
+    return sentences.FLIP[language].format(changes=", ".join(_named(change, language) for change in changes))
 
 
 def _named(change: Change, language: str) -> str:

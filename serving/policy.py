@@ -157,12 +157,12 @@ class Policy:
         told = {"lacking": f"{lacking:,.2f}", "currency": self.glossary.currency}
         pays_at = breakdown.incentive - lacking / breakdown.propensity if breakdown.propensity > 0 else -1.0
         if pays_at <= 0:
-            return Flip(sentences.filled(sentences.FLIP_MONEY_ALONE, **told))
+            return Flip(partial(sentences.say, sentences.FLIP_MONEY_ALONE, **told))
         # The next lower hundredth, so that it surely pays.
         most = max(np.ceil(pays_at * 100 - 1e-6) / 100 - 0.01, 0.0)
         change = Change("offer.incentive_cost", breakdown.incentive, round(float(most), 2))
-        return Flip(sentences.filled(sentences.FLIP_MONEY, **told, incentive=f"{most:,.2f}"), (change,))
+        return Flip(partial(sentences.say, sentences.FLIP_MONEY, **told, incentive=f"{most:,.2f}"), (change,))
 
 
 def _without(higher: Offer) -> Flip:
-    return Flip(sentences.filled(sentences.FLIP_ITEM, offer=higher.id))
+    return Flip(partial(sentences.say, sentences.FLIP_ITEM, offer=higher.id))

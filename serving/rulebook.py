@@ -170,15 +170,18 @@ class Told:
 @lru_cache(maxsize=10_000)
 def outside(channels: tuple[str, ...], channel: str) -> Stop:
     """Say that an offer isn't made over a channel, and over which it is."""
-    said = sentences.filled(sentences.FLIP_CHANNEL, channels=", ".join(channels))
-    flip = Flip(said, (Change("channel", channel, channels[0]),))
+    flip = Flip(
+        partial(sentences.say, sentences.FLIP_CHANNEL, channels=", ".join(channels)),
+        (Change("channel", channel, channels[0]),),
+    )
     return Stop(LAYERS[0], sentences.CHANNEL, find=lambda: flip)
 
 
 def too_early(first: date | None, today: date) -> Stop:
     """Say that an offer isn't made yet, and from which day on it is."""
-    said = sentences.filled(sentences.FLIP_DAY, day=first)
-    flip = Flip(said, (Change("as_of", today.isoformat(), str(first)),))
+    flip = Flip(
+        partial(sentences.say, sentences.FLIP_DAY, day=first), (Change("as_of", today.isoformat(), str(first)),)
+    )
     return Stop(LAYERS[0], sentences.filled(sentences.NOT_YET, day=first), find=lambda: flip)
 
 

@@ -17,9 +17,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """The smallest change that would let an offer through, said in every language and word by word."""
+    """The smallest change that would let an offer through, word by word; `say` says it in a language."""
 
-    sentence: Mapping[str, str]
+    say: Callable[[str], str]
     changes: tuple[Change, ...] = ()
 
 

@@ -14,6 +14,7 @@ from serving.offers import LAYERS, NEXT, Lever, Offer, Prior, Rule, Weight
 from serving.policy import Policy, Ruling
 from serving.scores import Scores, Worth
 from serving.situation import Past, Situation
+from serving.stops import Stop
 from tests.desks import NOW, SCORES, playbook
 
 GLOSSARY = playbook().glossary
@@ -244,8 +245,12 @@ SITUATIONS = st.builds(
 )
 
 
+def said(stop: Stop) -> Any:
+    return stop.flip and (stop.flip.say("en"), stop.flip.changes)
+
+
 def told(ruling: Ruling) -> list[Any]:
-    stops = [(one.offer.id, one.stop.layer, one.stop.sentence, one.stop.flip) for one in ruling.withheld]
+    stops = [(one.offer.id, one.stop.layer, one.stop.sentence, said(one.stop)) for one in ruling.withheld]
     return [(one.offer.id, one.item, ruling.breakdown(one)) for one in ruling.ranked] + stops
 
 
