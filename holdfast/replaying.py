@@ -147,8 +147,9 @@ def show(one: "Replayed", anew: bool) -> None:
     then, now = offers_of(one.logged), offers_of(one.body)
     out.print(f"Then: {', '.join(then) or 'silence'}\nNow:  {', '.join(now) or 'silence'}", soft_wrap=True)
     rows = [(place, _short(before), _short(after)) for place, before, after in one.differences[:_SHOWN]]
-    title = f"{one.decision} comes out otherwise" if not anew else "What changes"
-    out.print(table(title, ("place", "then", "now"), rows))
+    if not anew:
+        out.print(f"[red]{one.decision} comes out otherwise.[/]", soft_wrap=True)
+    out.print(table("What changes", ("place", "then", "now"), rows))
     if len(one.differences) > _SHOWN:
         out.print(f"and {len(one.differences) - _SHOWN:,} more; --json has all")
 

@@ -112,8 +112,17 @@ class Flipper:
         found = self._turnings.get(rule)
         if found is None:
             plain = self._glossary.plain(rule)
-            found = self._turnings[rule] = _Turning(plain, *_turning_points(plain))
+            values, beside = _turning_points(plain)
+            wider = {word: (*told, *self._otherwise(word, told)) for word, told in values.items()}
+            found = self._turnings[rule] = _Turning(plain, wider, beside)
         return found
+
+    def _otherwise(self, word: str, told: Sequence[Any]) -> list[str]:
+        """What a text may be besides those that a rule names."""
+        if not any(isinstance(value, str) for value in told):
+            return []
+        options = self._glossary.vocabulary.words.get(word)
+        return [one for one in (options if isinstance(options, tuple) else ("other",)) if one not in told]
 
     def _others(self, rules: Sequence[Expression], changes: Mapping[str, Any]) -> bool:
         """Tell whether any changed word stands in more than one rule, so that a change may undo another rule."""

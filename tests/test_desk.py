@@ -3,19 +3,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from features.contract import CONTRACT
 from features.errors import AmbiguousCustomer, InputError, StoreError
+from features.expressions import Vocabulary, compile_rule
 from features.history import History
 from features.identity import Reference
 from serving.answers import DecisionAnswer, InteractionsAnswer, LookupAnswer, OutcomeAnswer, VisitsAnswer
 from serving.desk import Desk, as_text
+from serving.offers import Rule
 from serving.requests import LADDER, Ask, Happening, Report, Visit
 from tests.desks import NOW, SCORES, FakeScorer, desk_over, ids, playbook, shopped, stocked
 
+WORDS = Vocabulary({"offer.last_reason": ("already_has", "not_now")})
 FIRST = "d-00000000-0000-0000-0000-000000000001"
 
 
@@ -34,7 +37,7 @@ def happening(number: int = 1, **given: Any) -> Happening:
 
 
 def later(desk: Desk, **passed: float) -> Desk:
-    return Desk(desk.history, desk.scorer, desk.playbook, lambda: NOW + timedelta(**passed), ids())
+    return Desk(desk.history, desk.scorer, desk.playbook, lambda: NOW + timedelta(**passed), uuid4)
 
 
 def test_a_decision_is_on_disk_when_it_is_answered_and_reads_the_same(desk: Desk) -> None:
@@ -230,6 +233,76 @@ def test_an_outcome_that_cannot_be_true_is_refused(desk: Desk, given: dict[str, 
         desk.outcome(replace(Report(decision_id=FIRST, offer="dog_food", status="accepted"), **given))
     assert str(told.value) == message
     assert desk.history.counts() == before
+
+
+def test_a_reason_code_is_the_playbook_s_and_its_sort_counts_as_a_feature_at_once(desk: Desk) -> None:
+    decision = desk.decide(ask())
+
+    def declined(**given: Any) -> float:
+        report = Report(decision_id=decision["decision_id"], offer="stay_voucher", status="declined", **given)
+        desk.outcome(report)
+        place = CONTRACT.names.index("declined_for_price_91")
+        return later(desk, minutes=1).decide(ask())["row"]["values"][place]
+
+    with pytest.raises(InputError) as told:
+        declined(reason_code="too_expensiv")
+    assert str(told.value).endswith("found 'too_expensiv'; did you mean too_expensive?")
+    assert declined(reason_code="too_expensive") == 1.0
+    assert declined(reason_code="too_expensive") == 1.0
+    # Corrected to another sort, then taken back altogether.
+    assert declined(reason_code="not_now") == 0.0
+    assert declined(reason_code="minimum_spend") == 1.0
+    assert declined(withdrawn=True) == 0.0
+
+
+def test_a_withdrawn_outcome_is_as_if_it_had_not_been_told(desk: Desk) -> None:
+    decision = desk.decide(ask())
+    report = Report(decision_id=decision["decision_id"], offer="stay_voucher", status="declined")
+    desk.outcome(report)
+    tomorrow = later(desk, days=1)
+    assert "stay_voucher" not in [one["offer"] for one in tomorrow.decide(ask(offers=20))["offers"]]
+    assert tomorrow.outcome(replace(report, withdrawn=True))["note"] == "corrected"
+    assert tomorrow.outcome(replace(report, withdrawn=True))["recorded"] is False
+    assert "stay_voucher" in [one["offer"] for one in later(desk, days=2).decide(ask(offers=20))["offers"]]
+
+
+def test_a_reason_that_was_given_is_a_word_of_the_offer_s_own_rules(desk: Desk) -> None:
+    rule = {"when": "(offer.last_reason ?? 'not_now') != 'already_has'", "en": "Has it.", "ko": "이미 있습니다."}
+    offers = tuple(
+        replace(offer, rules={**offer.rules, "suitability": (Rule(compile_rule(rule["when"], WORDS, "here"), rule),)})
+        if offer.id == "ground_coffee"
+        else offer
+        for offer in desk.playbook.offers
+    )
+    free = replace(desk.playbook.contact, suppressions=(), caps=())
+    picky = Desk(desk.history, desk.scorer, replace(desk.playbook, offers=offers, contact=free), desk.clock)
+    decision = picky.decide(ask(offers=20))
+    assert "ground_coffee" in [one["offer"] for one in decision["offers"]]
+    picky.outcome(
+        Report(decision_id=decision["decision_id"], offer="ground_coffee", status="declined", reason_code="already_has")
+    )
+    picky.clock = lambda: NOW + timedelta(hours=1)
+    (stopped,) = [one for one in picky.decide(ask())["withheld"] if one["offer"] == "ground_coffee"]
+    assert (stopped["layer"], stopped["reason"]) == ("suitability", "Has it.")
+
+
+def test_the_parts_of_an_offer_add_up_to_its_priority(desk: Desk) -> None:
+    weighted = [desk.decide(ask(offers=20, context={"topic": topic})) for topic in ("complaint", "quick_meals", "")]
+    for offer in [offer for body in weighted for offer in body["offers"]]:
+        parts = offer["reasons"]
+        assert sum(one["amount"] for one in parts) == pytest.approx(offer["priority"], abs=1e-5)
+        assert 2 <= len(parts) <= 6
+        assert all(one["sentence"] for one in parts)
+    said = {one["part"] for body in weighted for offer in body["offers"] for one in offer["reasons"]}
+    assert {"gain", "incentive", "attention", "context_weight", "lever"} <= said
+
+
+def test_every_decision_names_the_meaning_of_its_terms(desk: Desk) -> None:
+    terms = {term.name: term.hash for term in desk.playbook.glossary.terms}
+    body = desk.decide(ask())
+    assert body["terms"]
+    assert all(one["hash"] == terms[one["term"]] for one in body["terms"])
+    assert len(set(terms.values())) == len(terms)
 
 
 # -- interactions

@@ -127,7 +127,8 @@ def test_the_playbook_hash_is_over_all_of_its_files(tmp_path: Path) -> None:
         (
             COFFEE + RULE.replace("suitability", "sutability"),
             "offers.toml, offer coffee: expected only id, kind, valid_from, valid_until, owner, group, purpose, owed, "
-            "credit, title, script, item, margin, incentive_cost, channels, lever, prior_keep, prior_odds_ratio, eligibility, applicability, suitability, "
+            "credit, title, script, item, margin, incentive_cost, channels, lever, prior_keep, prior_odds_ratio, "
+            "eligibility, applicability, suitability, "
             "context_weights; found 'sutability'; did you mean suitability or applicability?",
         ),
         (
@@ -153,7 +154,8 @@ def test_the_playbook_hash_is_over_all_of_its_files(tmp_path: Path) -> None:
         (
             CALL + "margin = 3\n",
             "offers.toml, offer call: expected only id, kind, valid_from, valid_until, owner, group, purpose, owed, "
-            "credit, title, script, incentive_cost, channels, lever, prior_keep, prior_accept, prior_churn_reduction, eligibility, applicability, "
+            "credit, title, script, incentive_cost, channels, lever, prior_keep, prior_accept, prior_churn_reduction, "
+            "eligibility, applicability, "
             "suitability, context_weights; found 'margin'",
         ),
         (

@@ -60,7 +60,8 @@ PHONE = {"customer": "7", "channel": "phone"}
         (
             DecisionRequest,
             PHONE | {"chanel": "x"},
-            "expected only customer, channel, context, offers, language, outbound; found 'chanel'; did you mean channel?",
+            "expected only customer, channel, context, offers, language, outbound; found 'chanel'; "
+            "did you mean channel?",
         ),
         (
             DecisionRequest,
@@ -137,7 +138,8 @@ PHONE = {"customer": "7", "channel": "phone"}
             InteractionsRequest,
             HAPPENED | {"kind": "offer_accepted"},
             "[0].kind: expected 'purchase', 'return', 'payment', 'late_payment', 'inquiry', 'complaint', 'contact', "
-            "'visit', 'campaign', 'coupon', 'attribute', 'end', 'void', 'write_off' or 'consent'; found 'offer_accepted'",
+            "'visit', 'campaign', 'coupon', 'attribute', 'end', 'void', 'write_off' or 'consent'; "
+            "found 'offer_accepted'",
         ),
         (VisitsRequest, {"visits": [{"visit_id": "v"}]}, "visits[0]: expected customer, found nothing by that name"),
         (

@@ -9,14 +9,24 @@ from features.feature import Array
 
 
 def tier_floors(expected: Array, shares: Sequence[float]) -> tuple[float, ...]:
-    """Find the smallest expectation of each tier but the last, given the tiers' shares from the top.
+    """Find the floor of each tier but the last, given the tiers' shares from the top.
+
+    It lies midway between the last customer in and the first one out, so that nobody stands on it: a score's last
+    digit differs between batch and online. Equal values are in one tier, the higher.
 
     >>> tier_floors(np.array([1.0, 2.0, 3.0, 4.0]), [0.25, 0.25, 0.5])
-    (4.0, 3.0)
+    (3.5, 2.5)
     """
     ordered = np.sort(expected)[::-1]
     counts = np.cumsum(np.round(np.array(shares[:-1]) * len(ordered))).astype(int)
-    return tuple(float(ordered[max(count - 1, 0)]) for count in counts)
+    return tuple(_below(ordered, max(int(count), 1)) for count in counts)
+
+
+def _below(ordered: Array, count: int) -> float:
+    """Find what lies just below the first values, of at least one, and above all smaller ones."""
+    last = float(ordered[count - 1])
+    smaller = ordered[ordered < last]
+    return (last + float(smaller[0])) / 2 if len(smaller) else last - 1e-6 * max(abs(last), 1.0)
 
 
 def tiers_of(value: Array, shares: Mapping[str, float]) -> npt.NDArray[np.str_]:
