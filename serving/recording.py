@@ -62,7 +62,8 @@ def told_of(
     if not told and known(of_reason) is None:
         return [outcome]
     sort = reasons.get(report.reason_code).sort if report.reason_code and told else ""
-    return [outcome, replace(outcome, id=of_reason, kind="reason" if told else "void", product=sort, body={})]
+    body = {"reason": report.reason_code} if told else {}
+    return [outcome, replace(outcome, id=of_reason, kind="reason" if told else "void", product=sort, body=body)]
 
 
 def interaction_of(happening: Happening, reference: Reference, now: datetime) -> Interaction:
