@@ -17,8 +17,8 @@ class Sheet:
 
     def __init__(self, rules: Iterable[Expression]) -> None:
         self.rules = tuple(rules)
-        words = dict.fromkeys(word for rule in self.rules for word in rule.words)
-        self._places = tuple((*placed(word), word) for word in words)
+        self.words = tuple(dict.fromkeys(word for rule in self.rules for word in rule.words))
+        self._places = tuple((*placed(word), word) for word in self.words)
         self._compiled = zen.compile_expression(f"[{', '.join(map(guarded, self.rules))}]")
 
     def tell(self, known: Mapping[str, Any]) -> list[bool | None]:

@@ -79,10 +79,9 @@ class Efforts:
         situation = member.asked(as_of, channel, {}, self.glossary)
         told = book.tell(situation)
         weighed = prices.weigh(np.arange(len(offers)), situation, self.glossary.assumptions, np.ones(len(offers)))
-        profits, outside, stopped = weighed.column("expected_incremental_profit"), told.outside(), told.stopped()
+        profits, outside = weighed.column("expected_incremental_profit"), told.outside()
         for place, offer in enumerate(offers):
-            stop = outside.get(place) or (told.stop(place) if stopped[place] else None)
-            yield offer, float(profits[place]), stop
+            yield offer, float(profits[place]), outside.get(place) or told.stop(place)
 
     def _verdict(self, member: Member, verdict: str, effort: str, profit: float, stop: Stop | None) -> Verdict:
         scores = member.scores

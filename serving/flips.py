@@ -7,7 +7,7 @@ are tried, the nearest first. What is found has been tried on all of the offer's
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations, islice, pairwise
 from typing import Any
 
@@ -30,11 +30,15 @@ _SHARES = ("churn.risk", "churn.rank", "value.rank")
 
 @dataclass(frozen=True)
 class _Turning:
-    """A rule without terms, with the values at which each of its words may turn it, and the words it is compared to."""
+    """A rule without terms, with the values at which each of its words may turn it, and the words it is compared to.
+
+    `settled` are, for a rule of one word, those of its values for which it holds; None for any other rule.
+    """
 
     plain: Expression
     values: Mapping[str, tuple[Any, ...]]
     beside: Mapping[str, tuple[str, ...]]
+    settled: tuple[str, tuple[Any, ...]] | None
 
 
 class Flipper:
@@ -45,15 +49,19 @@ class Flipper:
         self._turnings: dict[Expression, _Turning] = {}
         self._sheets: dict[tuple[Expression, ...], Sheet] = {}
 
-    def flip(self, rules: Sequence[Expression], failing: Iterable[Expression], known: Mapping[str, Any]) -> Flip | None:
-        """Find what would let all rules hold, given those that fail; None where no change of two words a rule does."""
+    def flip(self, bound: Sequence[Expression], failing: Sequence[Expression], known: Mapping[str, Any]) -> Flip | None:
+        """Find what would let failing rules hold; None where no change of two words a rule does.
+
+        `bound` are the rules that share words with others: a change mustn't undo any of them.
+        """
         changes: dict[str, Any] = {}
         for rule in failing:
             found = self._turned(self._turning(rule), known, changes)
             if found is None or found.keys() & changes.keys():
                 return None
             changes |= found
-        if self._others(rules, changes) and not all(self._sheet(tuple(rules)).tell({**known, **changes})):
+        undoes = any(word in changes for rule in bound for word in self._turning(rule).values)
+        if undoes and not self._stands((*bound, *failing), known, changes):
             return None
         told = tuple(Change(word, known.get(word), value) for word, value in changes.items())
         return Flip(partial(_said, told), told)
@@ -61,6 +69,10 @@ class Flipper:
     def plain(self, rule: Expression) -> Expression:
         """Write a rule without terms."""
         return self._turning(rule).plain
+
+    def turning(self, rule: Expression) -> tuple[str, ...]:
+        """List the words that may be changed to turn a rule."""
+        return tuple(self._turning(rule).values)
 
     def domains(self, rules: Iterable[Expression], fixed: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
         """List for each word the values at which some rules may turn, and the unknown."""
@@ -78,6 +90,9 @@ class Flipper:
     def _turned(self, turning: _Turning, known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:
         """Find the fewest, then the nearest, words that make a rule hold; nothing when the changes so far do."""
         plain = turning.plain
+        if turning.settled is not None and (word := turning.settled[0]) not in changes:
+            nearest = min(turning.settled[1], key=partial(self._cost, word, known.get(word)), default=None)
+            return None if nearest is None else {word: nearest}
         now = {word: changes.get(word, known.get(word)) for word in plain.words}
         context = plain.context(now)
         if context is None or (changes and plain.told(context)):
@@ -114,7 +129,7 @@ class Flipper:
             plain = self._glossary.plain(rule)
             values, beside = _turning_points(plain)
             wider = {word: (*told, *self._otherwise(word, told)) for word, told in values.items()}
-            found = self._turnings[rule] = _Turning(plain, wider, beside)
+            found = self._turnings[rule] = _Turning(plain, wider, beside, _settled(plain, wider, beside))
         return found
 
     def _otherwise(self, word: str, told: Sequence[Any]) -> list[str]:
@@ -124,10 +139,9 @@ class Flipper:
         options = self._glossary.vocabulary.words.get(word)
         return [one for one in (options if isinstance(options, tuple) else ("other",)) if one not in told]
 
-    def _others(self, rules: Sequence[Expression], changes: Mapping[str, Any]) -> bool:
-        """Tell whether any changed word stands in more than one rule, so that a change may undo another rule."""
-        standing = [word for rule in rules for word in self._turning(rule).plain.words if word in changes]
-        return len(standing) > len(changes)
+    def _stands(self, rules: tuple[Expression, ...], known: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+        sheet = self._sheet(rules)
+        return all(sheet.tell({word: changes.get(word, known.get(word)) for word in sheet.words}))
 
     def _sheet(self, rules: tuple[Expression, ...]) -> Sheet:
         found = self._sheets.get(rules)
@@ -140,6 +154,16 @@ def _sample(glossary: Glossary, word: str, fixed: Mapping[str, Any]) -> Any:
     """A value that a word may have: what is fixed, else the vocabulary's sample; None for texts and the unknown."""
     sample = fixed.get(word, glossary.vocabulary.words.get(word))
     return None if isinstance(sample, tuple) else sample
+
+
+def _settled(
+    plain: Expression, values: Mapping[str, tuple[Any, ...]], beside: Mapping[str, tuple[str, ...]]
+) -> tuple[str, tuple[Any, ...]] | None:
+    """List the values for which a rule of one word holds, in the order in which they are written; None for others."""
+    if len(plain.words) != 1 or len(values) != 1 or any(beside.values()):
+        return None
+    (word,) = values
+    return word, tuple(value for value in values[word] if plain.holds({word: value}))
 
 
 def _between(values: Iterable[Any]) -> list[float]:
@@ -217,15 +241,17 @@ def _said(changes: Sequence[Change], language: str) -> str:
 
 
 def _named(change: Change, language: str) -> str:
-    group, _, name = change.word.partition(".")
+    now = _shown(change.word, change.now, language)
+    return sentences.say(sentences.NOW, language, said=_needed(change.word, change.needed, language), now=now)
+
+
+@lru_cache(maxsize=10_000)
+def _needed(word: str, value: Any, language: str) -> str:
+    group, _, name = word.partition(".")
     if group == "features" and name in BY_NAME:
-        said = BY_NAME[name].sentence(float(change.needed))[language]
-        now = "–" if change.now is None else shown(float(change.now), BY_NAME[name].unit)
-    else:
-        template = sentences.WORDS.get(change.word) or {"en": name.replace("_", " "), "ko": name.replace("_", " ")}
-        said = f"{template[language]}: {_shown(change.word, change.needed, language)}"
-        now = _shown(change.word, change.now, language)
-    return sentences.say(sentences.NOW, language, said=said, now=now)
+        return BY_NAME[name].sentence(float(value))[language]
+    named = sentences.WORDS.get(word) or dict.fromkeys(("en", "ko"), name.replace("_", " "))
+    return f"{named[language]}: {_shown(word, value, language)}"
 
 
 def _shown(word: str, value: Any, language: str) -> str:
@@ -235,4 +261,7 @@ def _shown(word: str, value: Any, language: str) -> str:
         return sentences.YES_NO[language][0 if value else 1]
     if word in _SHARES:
         return f"{value:.0%}"
+    group, _, name = word.partition(".")
+    if group == "features" and name in BY_NAME:
+        return shown(float(value), BY_NAME[name].unit)
     return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, int | float) else str(value)

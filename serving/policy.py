@@ -107,8 +107,8 @@ class Policy:
         stops: list[Stop | None] = [None] * len(self.offers)
         for place, stop in told.outside().items():
             stops[place] = stop
-        for place in np.flatnonzero(told.stopped()).tolist():
-            stops[place] = stops[place] or told.stop(place)
+        for place, stop in told.stops():
+            stops[place] = stops[place] or stop
         for mask, stop in allowance.stops():
             for place in np.flatnonzero(mask).tolist():
                 stops[place] = stops[place] or stop

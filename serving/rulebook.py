@@ -3,7 +3,8 @@
 Rules are told in a few calls of the evaluator, whatever their number; which offer they stop is then a look-up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
@@ -27,11 +28,15 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One offer's rules in the order in which they are asked: the layer of each, the rule, and where it is told."""
+    """One offer's rules in the order in which they are asked: the layer of each, the rule, and where it is told.
+
+    `bound` are the places of the rules that share a word with another: a change to please one may undo another.
+    """
 
     layers: tuple[str, ...]
     rules: tuple[Rule, ...]
     places: tuple[int, ...]
+    bound: tuple[int, ...]
 
 
 class Rulebook:
@@ -46,7 +51,9 @@ class Rulebook:
         self._own = Sheet(when for when in asked if _of_offer(when))
         self._where = self._told_where()
         self._rows = [self._row(offer) for offer in offers]
-        self._places = self._padded([row.places for row in self._rows])
+        always = len(self._common.rules) + len(KINDS) * len(self._own.rules)
+        self._places = _padded([row.places for row in self._rows], always)
+        self._signs = self._numbered()
         made = [[channel in offer.channels for channel in CHANNELS] for offer in offers]
         self._channels = np.array(made, dtype=bool).reshape(-1, len(CHANNELS))
         self._from = np.array([offer.valid_from.toordinal() if offer.valid_from else 0 for offer in offers])
@@ -68,15 +75,34 @@ class Rulebook:
     def _row(self, offer: Offer) -> _Row:
         layered = [(layer, rule) for layer in LAYERS for rule in offer.rules[layer]]
         places = tuple(self._where[rule.when, offer.kind] for _, rule in layered)
-        return _Row(tuple(layer for layer, _ in layered), tuple(rule for _, rule in layered), places)
+        turning = [self._flipper.turning(rule.when) for _, rule in layered]
+        words = Counter(word for values in turning for word in values)
+        bound = tuple(
+            place for place, values in zip(places, turning, strict=True) if any(words[word] > 1 for word in values)
+        )
+        return _Row(tuple(layer for layer, _ in layered), tuple(rule for _, rule in layered), places, bound)
 
-    def _padded(self, rows: Sequence[tuple[int, ...]]) -> npt.NDArray[np.int64]:
-        """Lay rows of different lengths out as one table; the padding points at what always holds."""
-        always = len(self._common.rules) + len(KINDS) * len(self._own.rules)
-        padded = np.full((len(rows), max(map(len, rows), default=0) + 1), always, dtype=np.int64)
-        for place, row in enumerate(rows):
-            padded[place, : len(row)] = row
-        return padded
+    def _numbered(self) -> npt.NDArray[np.int32]:
+        """Number what a stop says, column by column, and last the bound rules: of one number, offers share a stop."""
+        numbers: dict[Any, int] = {}
+
+        def number(of: Any) -> int:
+            return numbers.setdefault(of, len(numbers))
+
+        said = [
+            [number((layer, *rule.sentence.values())) for layer, rule in zip(row.layers, row.rules, strict=True)]
+            for row in self._rows
+        ]
+        bound = np.array([[number(row.bound)] for row in self._rows], dtype=np.int32).reshape(-1, 1)
+        return np.hstack([_padded(said, -1), bound]).astype(np.int32)
+
+
+def _padded(rows: Sequence[Sequence[int]], filling: int) -> npt.NDArray[np.int32]:
+    """Lay rows of different lengths out as one table, with a column more than the longest."""
+    padded = np.full((len(rows), max(map(len, rows), default=0) + 1), filling, dtype=np.int32)
+    for place, row in enumerate(rows):
+        padded[place, : len(row)] = row
+    return padded
 
 
 class Told:
@@ -87,7 +113,7 @@ class Told:
         self._situation = situation
         self._answers: list[bool | None] = book._common.tell(situation.known)
         for kind in KINDS:
-            self._answers += book._own.tell({**situation.known, "offer.kind": kind})
+            self._answers += book._own.tell(ChainMap({"offer.kind": kind}, situation.known))
         self._answers.append(True)
         holds = np.array([answer is True for answer in self._answers], dtype=bool)
         self._holds: npt.NDArray[np.bool_] = np.take(holds, book._places)
@@ -104,18 +130,27 @@ class Told:
         elsewhere = np.flatnonzero(~book._channels[:, CHANNELS.index(channel)]).tolist()
         return late | early | {place: outside(offers[place].channels, channel) for place in elsewhere}
 
-    def stopped(self) -> Mask:
-        """Mark the offers that any rule stops."""
-        return np.asarray(~self._holds.all(axis=1))
+    def stops(self) -> Iterator[tuple[int, Stop]]:
+        """Go through the offers that rules stop: which rule does first, and what would let it through all of them.
 
-    def stop(self, place: int) -> Stop:
-        """Say which rule stops an offer first, and what would let it through all of them."""
-        row, holds = self._book._rows[place], self._holds[place]
-        key = place if place in self._past else (row.places, holds.tobytes())
-        found = self._stops.get(key)
-        if found is None:
-            found = self._stops[key] = self._stop(place, row, [not one for one in holds[: len(row.rules)].tolist()])
-        return found
+        Offers that the same rules stop, in the same words, share one stop.
+        """
+        fails = ~self._holds
+        stopped = np.flatnonzero(fails.any(axis=1))
+        signs, failing = self._book._signs[stopped], np.where(fails[stopped], self._book._places[stopped], -1)
+        first = signs[np.arange(len(stopped)), fails[stopped].argmax(axis=1)]
+        keys = np.hstack([failing, first[:, None], signs[:, -1:]]).astype(np.int32)
+        width, told = keys.shape[1] * keys.itemsize, keys.tobytes()
+        for number, place in enumerate(stopped.tolist()):
+            key = place if place in self._past else told[number * width : (number + 1) * width]
+            found = self._stops.get(key)
+            if found is None:
+                found = self._stops[key] = self._stop(place)
+            yield place, found
+
+    def stop(self, place: int) -> Stop | None:
+        """Say which rule stops one offer first; None where none does."""
+        return None if self._holds[place].all() else self._stop(place)
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weigh every offer by what the conversation is about: its first weight that holds, else 1."""
@@ -147,7 +182,9 @@ class Told:
         kind = self._book.offers[place].kind
         return past[when] if when in past else self._answers[self._book._where[when, kind]]
 
-    def _stop(self, place: int, row: _Row, fails: list[bool]) -> Stop:
+    def _stop(self, place: int) -> Stop:
+        row = self._book._rows[place]
+        fails = (~self._holds[place, : len(row.rules)]).tolist()
         first = fails.index(True)
         rule, layer, situation = row.rules[first], row.layers[first], self._situation
         words = situation.words(self._book.offers[place])
@@ -162,9 +199,9 @@ class Told:
     def _flip(self, row: _Row, fails: list[bool], words: Mapping[str, Any], unknown: tuple[str, ...]) -> Flip | None:
         if self._situation.ranked.intersection(unknown):
             return None
-        asked = [one.when for one in row.rules]
-        failing = [when for when, failed in zip(asked, fails, strict=True) if failed]
-        return self._book._flipper.flip(asked, failing, words)
+        failing = [rule.when for rule, failed in zip(row.rules, fails, strict=True) if failed]
+        bound = [rule.when for rule, place in zip(row.rules, row.places, strict=True) if place in row.bound]
+        return self._book._flipper.flip(bound, failing, words)
 
 
 @lru_cache(maxsize=10_000)

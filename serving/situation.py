@@ -1,6 +1,7 @@
 """What is known of a customer in the playbook's words, at the moment somebody asks."""
 
 import json
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,16 +75,16 @@ class Situation:
     as_of: datetime
     channel: str
     scores: Scores
-    known: Mapping[str, Any]
+    known: dict[str, Any]
     past: tuple[Past, ...] = ()
     wishes: tuple[Wish, ...] = ()
     ranked: frozenset[str] = frozenset()
     outbound: bool = False
     zone: str | None = None
 
-    def words(self, offer: Offer) -> dict[str, Any]:
+    def words(self, offer: Offer) -> Mapping[str, Any]:
         """Add to the known words those about one offer."""
-        return {**self.known, "offer.kind": offer.kind, **self.offer_words.get(offer.id, {})}
+        return ChainMap({"offer.kind": offer.kind, **self.offer_words.get(offer.id, {})}, self.known)
 
     @cached_property
     def offer_words(self) -> dict[str, dict[str, Any]]:
