@@ -22,7 +22,8 @@ from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Decided, Decider, Known
 from serving.playbook import Playbook
 from serving.recording import TOLERANCE, interaction_of, outcome_of, told_of
-from serving.requests import Ask, Happening, Report, Visit
+from serving.requests import Arrival, Ask, Happening, Report, Visit
+from serving.routing import written_route
 from serving.scores import Scores
 from serving.visits import Valued, in_order, written
 
@@ -160,6 +161,32 @@ class Desk:
             "as_of": as_of.isoformat(),
         }
 
+    def route(self, arrival: Arrival) -> dict[str, Any]:
+        """Say which queue a contact goes to, and before whom it is served."""
+        language, routing = self._language(arrival.language), self.playbook.routing
+        intent, as_of = routing.intent(arrival.intent), self.clock()
+        _check_channel(arrival.channel)
+        since = arrival.waiting_since or as_of
+        if since > as_of + TOLERANCE:
+            latest = f"at most 5 minutes after {as_of.isoformat(timespec='seconds')}"
+            raise InputError(f"expected waiting_since {latest}, found {since.isoformat()}")
+        known = self._known(arrival.customer, as_of, whole=False)
+        ask = Ask(customer=arrival.customer, channel=arrival.channel, context=arrival.context)
+        route = routing.route(self.decider.situation(ask, known).known, intent, since)
+        return {
+            "customer": known.caller.customer,
+            "found": known.caller.known,
+            "as_of": as_of.isoformat(),
+            "channel": arrival.channel,
+            "intent": arrival.intent,
+            **written_route(route, routing, language, as_of, since),
+            "tier": known.scores.tier,
+            "language": language,
+            "bundle": {"version": self.scorer.bundle_version, "hash": self.scorer.bundle_hash},
+            "playbook": self.playbook.hash,
+            "basis": self.scorer.bundle.basis.as_dict(),
+        }
+
     def prioritise(self, visits: Sequence[Visit], language: str | None = None) -> dict[str, Any]:
         """Order service visits by the predicted value of their customers."""
         language = self._language(language)
@@ -182,8 +209,7 @@ class Desk:
 
     def _checked(self, ask: Ask) -> str:
         """Check a question, and choose the language of its answer."""
-        if ask.channel not in CHANNELS:
-            raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {ask.channel!r}")
+        _check_channel(ask.channel)
         if not 1 <= ask.offers <= MOST_OFFERS:
             raise InputError(f"expected offers from 1 to {MOST_OFFERS}, found {ask.offers}")
         return self._language(ask.language)
@@ -219,6 +245,11 @@ class Desk:
 def as_text(body: dict[str, Any]) -> str:
     """Write an answer as JSON, in the one form that is both kept and sent."""
     return orjson.dumps(body).decode()
+
+
+def _check_channel(channel: str) -> None:
+    if channel not in CHANNELS:
+        raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {channel!r}")
 
 
 def _settled(decision: dict[str, Any], report: Report) -> tuple[str, str] | None:

@@ -9,18 +9,20 @@ from features.glossary import Glossary, fingerprint, load_glossary
 from serving.contact import ContactPolicy, load_contact
 from serving.offers import Offer, load_offers
 from serving.reasons import ReasonCodes, load_reasons
+from serving.routing import Routing, load_routing
 
-FILES = ("glossary.toml", "offers.toml", "contact.toml", "reasons.toml")
+FILES = ("glossary.toml", "offers.toml", "contact.toml", "reasons.toml", "routing.toml")
 
 
 @dataclass(frozen=True)
 class Playbook:
-    """The glossary, and the offers, reason codes and contact policy that go with it; `hash` is over all of them."""
+    """The glossary and all that goes with it; `hash` is over all of its files."""
 
     glossary: Glossary
     offers: tuple[Offer, ...]
     reasons: ReasonCodes
     contact: ContactPolicy
+    routing: Routing
     hash: str
 
 
@@ -33,8 +35,9 @@ def load_playbook(folder: Path, features: Collection[str]) -> Playbook:
     reasons = load_reasons(folder / "reasons.toml", glossary.languages)
     offers, offers_hash = load_offers(folder / "offers.toml", glossary, reasons)
     contact = load_contact(folder / "contact.toml", glossary, offers, reasons)
-    content_hash = fingerprint([glossary.hash, offers_hash, reasons.hash, contact.hash])
-    return Playbook(glossary, offers, reasons, contact, content_hash)
+    routing = load_routing(folder / "routing.toml", glossary)
+    content_hash = fingerprint([glossary.hash, offers_hash, reasons.hash, contact.hash, routing.hash])
+    return Playbook(glossary, offers, reasons, contact, routing, content_hash)
 
 
 def files_of(folder: Path) -> dict[str, str]:

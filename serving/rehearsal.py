@@ -15,9 +15,10 @@ from serving.desk import Desk
 from serving.requests import Ask
 
 _STRANGER = "customer:rehearsal"
-# Two answers that only read, and three refusals: nothing of a rehearsal is written down.
+# Three answers that only read, and three refusals: nothing of a rehearsal is written down.
 REHEARSED: dict[str, dict[str, Any]] = {
     "/v1/customers/lookup": {"customer": _STRANGER},
+    "/v1/route": {"customer": _STRANGER, "channel": "phone"},
     "/v1/visits/prioritise": {"visits": [{"visit_id": "rehearsal", "customer": _STRANGER}]},
     "/v1/decisions": {"customer": _STRANGER, "channel": ""},
     "/v1/outcomes": {"decision_id": "d-rehearsal", "offer": "none", "status": "presented"},

@@ -67,3 +67,15 @@ class Visit:
     customer: str
     requested_at: datetime | None = None
     kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A contact that waits to be routed: who, over which channel, for what, and since when."""
+
+    customer: str
+    channel: str
+    intent: str | None = None
+    waiting_since: datetime | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    language: str | None = None

@@ -136,6 +136,17 @@ VERDICTS = {
     "no_effort": {"en": "The playbook has nothing to keep anybody with.", "ko": "플레이북에 유지 제안이 없습니다."},
 }
 
+ROUTE = {
+    "en": "{title}, with a head start of {seconds} seconds: {reasons} Nobody who comes more than {most} seconds after"
+    " the virtual arrival goes first.",
+    "ko": "{title} 연결, {seconds}초 먼저 온 것으로 봅니다: {reasons}"
+    " 이 시각보다 {most}초 넘게 늦게 온 고객은 앞서지 않습니다.",
+}
+ROUTE_PLAIN = {
+    "en": "{title}, in the order of arrival. Nobody who comes more than {most} seconds later goes first.",
+    "ko": "{title} 연결, 도착 순서대로 응대합니다. {most}초 넘게 늦게 온 고객은 앞서지 않습니다.",
+}
+
 
 def say(sentence: Mapping[str, str], language: str, **details: object) -> str:
     """Say a sentence in a language, with its details filled in.

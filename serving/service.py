@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from features.errors import InputError, StoreError
 from features.home import home
-from serving import answers, leash, opening, wire
+from serving import answers, leash, opening, routing_answers, wire
 from serving.desk import Desk, as_text
 from serving.documentation import DocumentedService
 from serving.refusal import refusal
@@ -128,6 +128,11 @@ class HoldfastService:
     def lookup(self, request: wire.LookupRequest, /) -> dict[str, Any]:
         """Tell who is meant by an id or a reference such as a phone number."""
         return self.desk.lookup(request.customer)
+
+    @_endpoint("/v1/route", routing_answers.RouteRequest, routing_answers.RouteAnswer)
+    def route(self, request: routing_answers.RouteRequest, /) -> dict[str, Any]:
+        """Say which queue a contact goes to and before whom, the same on every channel, with a bound on waiting."""
+        return self.desk.route(request.arrival())
 
     @_endpoint("/v1/visits/prioritise", wire.VisitsRequest, answers.VisitsAnswer)
     def prioritise(self, request: wire.VisitsRequest, /) -> dict[str, Any]:

@@ -42,6 +42,7 @@ CHANGED = {
     "offers.toml": lambda text: text.replace("margin = 2.05", "margin = 2.06"),
     "contact.toml": lambda text: text.replace("hold_minutes = 30", "hold_minutes = 31"),
     "reasons.toml": lambda text: text.replace("Not now.", "Not today."),
+    "routing.toml": lambda text: text.replace("seconds = 150", "seconds = 151"),
 }
 LEVER = 'lever = { value = 1.5, reason = "A campaign", expires = 2018-03-31 }\n'
 RULE = 'suitability = [{ when = "active", en = "Not active.", ko = "비활성 고객입니다." }]\n'

@@ -17,7 +17,9 @@ from serving.desk import Desk
 from serving.rehearsal import REHEARSED, Rehearsal, warm
 from tests.desks import desk_over
 
-ROUTES = ("/v1/decisions", "/v1/outcomes", "/v1/interactions", "/v1/customers/lookup", "/v1/visits/prioritise")
+ROUTES = (
+    "/v1/decisions", "/v1/outcomes", "/v1/interactions", "/v1/customers/lookup", "/v1/route", "/v1/visits/prioritise",
+)  # fmt: skip
 HAPPENED = {"event_id": "1", "customer": "7", "kind": "inquiry", "occurred_at": "2018-01-02T09:30:00+00:00"}
 Session = Callable[[httpx.AsyncClient], Awaitable[Any]]
 
@@ -88,11 +90,12 @@ def test_a_decision_is_answered_as_it_is_kept_and_its_outcome_is_taken(
 
 
 def test_the_other_endpoints_answer(ask: Callable[[Session], Any]) -> None:
-    one, many, found, ordered = posted(
+    one, many, found, routed, ordered = posted(
         ask,
         ("/v1/interactions", HAPPENED),
         ("/v1/interactions", [HAPPENED, HAPPENED | {"event_id": "2"}]),
         ("/v1/customers/lookup", {"customer": "+1 202 456 1111"}),
+        ("/v1/route", {"customer": "7", "channel": "phone", "intent": "cancel"}),
         ("/v1/visits/prioritise", {"visits": [{"visit_id": "a", "customer": "7"}, {"visit_id": "b", "customer": "8"}]}),
     )
     assert one.json() == {"received": 1, "recorded": 1, "corrected": 0, "already_known": 0}
