@@ -2,14 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from serving.offer_answers import OfferAnswer, RunnerUpAnswer, WithheldAnswer
+from serving.shapes import Shape
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class ValueBreakdownAnswer(_Shape):
+class ValueBreakdownAnswer(Shape):
     """How the predicted value is made up: what is brought, less each cost that the history holds."""
 
     measure: str
@@ -22,7 +19,7 @@ class ValueBreakdownAnswer(_Shape):
     """Predicted loss in bills given up; null where nothing tells it."""
 
 
-class BasisAnswer(_Shape):
+class BasisAnswer(Shape):
     """What stands beside every score."""
 
     horizon_days: int
@@ -65,7 +62,7 @@ class ScoresAnswer(BasisAnswer):
     """The currency of every amount (ISO 4217)."""
 
 
-class TermAnswer(_Shape):
+class TermAnswer(Shape):
     """A term of the glossary that holds of the customer."""
 
     term: str
@@ -76,7 +73,7 @@ class TermAnswer(_Shape):
     """The hash of what it means, the terms that it rests on included."""
 
 
-class NextPurchaseAnswer(_Shape):
+class NextPurchaseAnswer(Shape):
     """An item the customer is likely to buy within the horizon."""
 
     item: str
@@ -92,124 +89,7 @@ class NextPurchaseAnswer(_Shape):
     """Whether the customer has bought it before."""
 
 
-class BreakdownAnswer(_Shape):
-    """How an offer's priority came about.
-
-    Profit is (p_treated - p_untreated)·value - propensity·incentive - credit_loss - attention_price; priority is profit
-    times the context weight times the lever.
-    """
-
-    propensity: float
-    """How likely the offer is taken up."""
-    p_treated: float
-    """Probability of what is wished for (bought and kept; stays) with the offer."""
-    p_untreated: float
-    """The same without the offer."""
-    untreated_from: str
-    """Where `p_untreated` comes from."""
-    margin: float
-    """The item's margin, or the customer's margin over one horizon."""
-    value: float
-    """What the wished-for is worth, in the currency."""
-    incentive: float
-    """What each taker costs."""
-    credit_loss: float
-    """What is expected to be lost of what is lent to takers."""
-    attention_price: float
-    """What asking for attention costs over this channel."""
-    context_weight: float
-    """How well the offer suits the conversation; 1 is neutral."""
-    lever: float
-    """The business's own weight; 1 is neutral."""
-    effects: str
-    """Where the effects come from: `stated priors` until outcomes have been learned from."""
-    expected_incremental_profit: float
-    """What making the offer brings, over not making it."""
-    priority: float
-    """Profit, weighted by the conversation and the lever."""
-
-
-class RunnerUpAnswer(_Shape):
-    """An offer that may be made and pays, but ranks below those asked for."""
-
-    offer: str
-    """The offer's id."""
-    item: str | None
-    """The item it is about, as the catalogue writes it."""
-    priority: float
-    """Profit, weighted by the conversation and the lever; offers are ranked by it."""
-    breakdown: BreakdownAnswer
-    """How the priority came about."""
-
-
-class PartAnswer(_Shape):
-    """One part of an offer's priority; the amounts add up to it."""
-
-    part: Literal["gain", "incentive", "credit_loss", "attention", "context_weight", "lever"]
-    """Which part."""
-    amount: float
-    """What it adds to the priority, or takes from it, in the currency."""
-    sentence: str
-    """The part, said."""
-
-
-class OfferAnswer(RunnerUpAnswer):
-    """An offer to make."""
-
-    rank: int
-    """Its place, from 1."""
-    kind: Literal["product", "retention", "service"]
-    """What it is."""
-    title: str
-    """Its name on a screen."""
-    script: str
-    """What the agent may say."""
-    owed: bool
-    """Whether the customer is owed it: it is then made whatever it costs."""
-    reasons: list[PartAnswer]
-    """Why it ranks where it does."""
-    contact: str
-    """The proposal in the ledger of contacts; an outcome confirms or releases it."""
-
-
-class ChangeAnswer(_Shape):
-    """One word as it is, and as it would have to be."""
-
-    word: str
-    """The word, as the playbook's rules use it."""
-    now: Any
-    """Its value; null where unknown."""
-    needed: Any
-    """The value that would do."""
-
-
-class FlipAnswer(_Shape):
-    """The smallest change that would let an offer through what stops it."""
-
-    sentence: str
-    """The change, said."""
-    changes: list[ChangeAnswer]
-    """The change, word by word; empty where no word but money is short."""
-
-
-class WithheldAnswer(_Shape):
-    """An offer that isn't made, and why."""
-
-    offer: str
-    """The offer's id."""
-    layer: Literal["eligibility", "applicability", "suitability", "contact", "arbitration"]
-    """What stopped it."""
-    reason: str
-    """Why, in a sentence."""
-    unknown: list[str]
-    """The words that were unknown, where that is what stopped it."""
-    flip: FlipAnswer | None
-    """The smallest change that would let it through its rules; null where none of a word or two a rule does."""
-    breakdown: BreakdownAnswer | None
-    """What it would bring, where that was counted."""
-
-
-class ReasonAnswer(_Shape):
+class ReasonAnswer(Shape):
     """One feature's part in a score."""
 
     feature: str
@@ -222,7 +102,7 @@ class ReasonAnswer(_Shape):
     """The feature, said."""
 
 
-class ReasonsAnswer(_Shape):
+class ReasonsAnswer(Shape):
     """What the scores rest on most."""
 
     churn: list[ReasonAnswer]
@@ -231,7 +111,7 @@ class ReasonsAnswer(_Shape):
     """The strongest reasons of the value."""
 
 
-class AgesAnswer(_Shape):
+class AgesAnswer(Shape):
     """How old everything is that the decision rests on."""
 
     features_as_of: str
@@ -248,7 +128,7 @@ class AgesAnswer(_Shape):
     """Time since the moment up to which the models learned."""
 
 
-class AssumptionsAnswer(_Shape):
+class AssumptionsAnswer(Shape):
     """What nobody has measured, from the glossary."""
 
     margin_rate: float | None
@@ -263,7 +143,7 @@ class AssumptionsAnswer(_Shape):
     """Where that share is from."""
 
 
-class BundleAnswer(_Shape):
+class BundleAnswer(Shape):
     """Which models spoke."""
 
     version: str
@@ -272,7 +152,7 @@ class BundleAnswer(_Shape):
     """The hash over all files."""
 
 
-class PlaybookAnswer(_Shape):
+class PlaybookAnswer(Shape):
     """Which rules spoke."""
 
     hash: str
@@ -281,7 +161,7 @@ class PlaybookAnswer(_Shape):
     """The hash of the glossary alone."""
 
 
-class RowAnswer(_Shape):
+class RowAnswer(Shape):
     """The features that were used."""
 
     contract: str
@@ -290,7 +170,7 @@ class RowAnswer(_Shape):
     """The values in that order; null where unknown."""
 
 
-class InputsAnswer(_Shape):
+class InputsAnswer(Shape):
     """How far everything went that the decision rests on, so that it can be made again."""
 
     format: int
@@ -305,7 +185,7 @@ class InputsAnswer(_Shape):
     """The moment of the ranking of next purchases."""
 
 
-class DecisionAnswer(_Shape):
+class DecisionAnswer(Shape):
     """What to offer, why, and everything it rests on; on disk before it is sent."""
 
     decision_id: str
@@ -368,7 +248,7 @@ class DecisionAnswer(_Shape):
     """The probability with which these offers were chosen; 1 for fixed rules."""
 
 
-class OutcomeAnswer(_Shape):
+class OutcomeAnswer(Shape):
     """Whether the outcome was news."""
 
     decision_id: str
@@ -387,7 +267,7 @@ class OutcomeAnswer(_Shape):
     """What became of the contact that the offer held; null where it held none."""
 
 
-class InteractionsAnswer(_Shape):
+class InteractionsAnswer(Shape):
     """How many interactions were news."""
 
     received: int
@@ -400,7 +280,7 @@ class InteractionsAnswer(_Shape):
     """How many changed nothing."""
 
 
-class LookupAnswer(_Shape):
+class LookupAnswer(Shape):
     """Who is meant, and how much is known of them."""
 
     query: str
@@ -419,49 +299,3 @@ class LookupAnswer(_Shape):
     """When the newest occurred."""
     as_of: str
     """The moment of the answer."""
-
-
-class VisitAnswer(_Shape):
-    """A visit and its place."""
-
-    place: int
-    """Its place, from 1."""
-    visit_id: str
-    """The visit."""
-    kind: str | None
-    """What it is for, as it came."""
-    customer: str
-    """The customer's canonical reference."""
-    found: bool
-    """Whether anybody is known by the reference."""
-    expected_value: float | None
-    """Predicted value over the horizon; null where it is only ranked."""
-    value_rank: float | None
-    """Ranks only: the share of customers with less value; null where there is an expected value."""
-    churn_risk: float | None
-    """Probability of buying nothing within the horizon; null for a customer who isn't active, or only ranked."""
-    churn_rank: float | None
-    """Ranks only: the share of active customers with less risk; null where there is a probability, or no activity."""
-    value_at_risk: float | None
-    """Predicted value times churn risk."""
-    tier: str
-    """The customer's tier."""
-    why: str
-    """The place's reason, in a sentence."""
-
-
-class VisitsAnswer(_Shape):
-    """The visits in order."""
-
-    as_of: str
-    """The moment of the answer."""
-    language: str
-    """The language of the sentences."""
-    currency: str
-    """The currency of every amount (ISO 4217)."""
-    bundle: BundleAnswer
-    """Which models spoke."""
-    basis: BasisAnswer
-    """What stands beside every score."""
-    visits: list[VisitAnswer]
-    """The visits, the first to be made first."""

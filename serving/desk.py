@@ -20,12 +20,14 @@ from features.packed import CustomerEvents, pack
 from models.basis import Basis
 from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Decided, Decider, Known
+from serving.money import STATED_PRIORS
 from serving.playbook import Playbook
 from serving.recording import TOLERANCE, interaction_of, outcome_of, told_of
-from serving.requests import Arrival, Ask, Happening, Report, Visit
+from serving.requests import Arrival, Ask, Happening, Report, Shift, Visit
+from serving.routes import routed
 from serving.routing import written_route
 from serving.scores import Scores
-from serving.visits import Valued, in_order, written
+from serving.visits import Planned, Valued, in_order, scheduled, value, written
 
 MOST_VISITS, MOST_INTERACTIONS, MOST_OFFERS = 1_000, 10_000, 20
 _SHOWN_FAULTS = 10
@@ -187,22 +189,38 @@ class Desk:
             "basis": self.scorer.bundle.basis.as_dict(),
         }
 
-    def prioritise(self, visits: Sequence[Visit], language: str | None = None) -> dict[str, Any]:
-        """Order service visits by the predicted value of their customers."""
-        language = self._language(language)
+    def prioritise(
+        self, visits: Sequence[Visit], shift: Shift | None = None, language: str | None = None
+    ) -> dict[str, Any]:
+        """Order service visits by safety, what was promised and what waiting costs; plan them where a shift says so."""
+        language, shift = self._language(language), shift or Shift()
         if not 1 <= len(visits) <= MOST_VISITS:
             raise InputError(f"expected 1 to {MOST_VISITS:,} visits, found {len(visits):,}")
         as_of, currency = self.clock(), self.playbook.glossary.currency
         _check_visits(visits, as_of)
-        ordered = in_order(self._valued(visits, as_of), as_of)
+        _check_travel(shift, len(visits))
+        planned = self._planned(self._valued(visits, as_of), shift, as_of)
         return {
             "as_of": as_of.isoformat(),
             "language": language,
             "currency": currency,
             "bundle": {"version": self.scorer.bundle_version, "hash": self.scorer.bundle_hash},
+            "playbook": self.playbook.hash,
+            "effects": STATED_PRIORS,
             "basis": self.scorer.bundle.basis.as_dict(),
-            "visits": [written(place, one, language, currency) for place, one in enumerate(ordered, start=1)],
+            "visits": [written(place, one, language, currency) for place, one in enumerate(planned, start=1)],
         }
+
+    def _planned(self, valued: Sequence[Valued], shift: Shift, as_of: datetime) -> list[Planned]:
+        ordered, start = in_order(valued, as_of), shift.start_at or as_of
+        if shift.travel_minutes is not None:
+            row = {one.visit.visit_id: number for number, one in enumerate(valued, start=1)}
+            places = [row[one.visit.visit_id] for one in ordered]
+            minutes, policy = shift.minutes_available, self.playbook.visits
+            return routed(ordered, shift.travel_minutes, places, start, shift.engineers, minutes, policy)
+        if shift.start_at is not None:
+            return scheduled(ordered, start, shift.engineers)
+        return [Planned(one) for one in ordered]
 
     def _bundle(self) -> Bundle:
         return Bundle(self.scorer.bundle_version, self.scorer.bundle_hash, self.scorer.bundle.basis)
@@ -238,7 +256,12 @@ class Desk:
                 )
             except InputError as error:
                 raise InputError(f"visits[{place}]: {error}") from error
-            valued.append(Valued(visit, known.caller.customer, known.caller.known, known.scores))
+            caller, policy = known.caller, self.playbook.visits
+            assumptions = self.playbook.glossary.assumptions
+            try:
+                valued.append(value(visit, caller.customer, caller.known, known.scores, policy, assumptions, as_of))
+            except InputError as error:
+                raise InputError(f"visits[{place}]: {error}") from error
         return valued
 
 
@@ -281,3 +304,12 @@ def _check_visits(visits: Sequence[Visit], now: datetime) -> None:
         if visit.requested_at is not None and visit.requested_at > now + TOLERANCE:
             latest = f"at most 5 minutes after {now.isoformat(timespec='seconds')}"
             raise InputError(f"visits[{place}]: expected requested_at {latest}, found {visit.requested_at.isoformat()}")
+
+
+def _check_travel(shift: Shift, visits: int) -> None:
+    travel = shift.travel_minutes
+    if travel is not None and not (len(travel) == visits + 1 and all(len(row) == visits + 1 for row in travel)):
+        size, shape = visits + 1, f"{len(travel)} rows of {', '.join(sorted({str(len(row)) for row in travel})) or 0}"
+        raise InputError(
+            f"expected travel_minutes with {size} rows of {size}, the depot first and then each visit; found {shape}"
+        )

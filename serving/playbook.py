@@ -10,8 +10,9 @@ from serving.contact import ContactPolicy, load_contact
 from serving.offers import Offer, load_offers
 from serving.reasons import ReasonCodes, load_reasons
 from serving.routing import Routing, load_routing
+from serving.visit_policy import VisitPolicy, load_visit_policy
 
-FILES = ("glossary.toml", "offers.toml", "contact.toml", "reasons.toml", "routing.toml")
+FILES = ("glossary.toml", "offers.toml", "contact.toml", "reasons.toml", "routing.toml", "visits.toml")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Playbook:
     reasons: ReasonCodes
     contact: ContactPolicy
     routing: Routing
+    visits: VisitPolicy
     hash: str
 
 
@@ -36,8 +38,9 @@ def load_playbook(folder: Path, features: Collection[str]) -> Playbook:
     offers, offers_hash = load_offers(folder / "offers.toml", glossary, reasons)
     contact = load_contact(folder / "contact.toml", glossary, offers, reasons)
     routing = load_routing(folder / "routing.toml", glossary)
-    content_hash = fingerprint([glossary.hash, offers_hash, reasons.hash, contact.hash, routing.hash])
-    return Playbook(glossary, offers, reasons, contact, routing, content_hash)
+    visits = load_visit_policy(folder / "visits.toml", glossary)
+    hashes = [glossary.hash, offers_hash, *(part.hash for part in (reasons, contact, routing, visits))]
+    return Playbook(glossary, offers, reasons, contact, routing, visits, fingerprint(hashes))
 
 
 def files_of(folder: Path) -> dict[str, str]:

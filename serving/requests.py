@@ -1,6 +1,6 @@
 """What the desk is asked, free of any wire format."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,12 +61,28 @@ class Happening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """A service visit that waits for its place in the order."""
+    """A service visit that waits for its place in the order; what isn't told is taken from the playbook."""
 
     visit_id: str
     customer: str
     requested_at: datetime | None = None
     kind: str | None = None
+    service_class: str | None = None
+    due_at: datetime | None = None
+    minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """Who can go, when: how many engineers, from when on, for how long, and the minutes between the places.
+
+    `travel_minutes` is square: its first row and column are the depot, the others the visits in the order given.
+    """
+
+    start_at: datetime | None = None
+    engineers: int = 1
+    minutes_available: float = 480.0
+    travel_minutes: Sequence[Sequence[float]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

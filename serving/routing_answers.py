@@ -4,26 +4,26 @@ from typing import Annotated
 
 from pydantic import Field
 
-from serving.answers import BasisAnswer, BundleAnswer, _Shape
+from serving.answers import BasisAnswer, BundleAnswer
 from serving.requests import Arrival
-from serving.wire import Channel, Customer, Moment, Words, _text
-from serving.wire import _Shape as _Request
+from serving.shapes import Shape
+from serving.wire import Asked, Channel, Customer, Moment, Words, said
 
 
-class RouteRequest(_Request):
+class RouteRequest(Asked):
     """Who is waiting, since when, and for what."""
 
     customer: Customer = Field(examples=["household:1228", "+82 2 312 3456"])
     """The customer's id, or any reference such as a phone number or an e-mail address."""
     channel: Channel = Field(examples=["phone"])
     """Where the contact waits; it has no say in the route."""
-    intent: Annotated[str, _text(1, 64)] | None = Field(default=None, examples=["cancel"])
+    intent: Annotated[str, said(1, 64)] | None = Field(default=None, examples=["cancel"])
     """What the customer wants, as the playbook's `routing.toml` names it; null where it isn't known."""
     waiting_since: Moment | None = Field(default=None, examples=["2018-01-02T09:30:00+00:00"])
     """Since when the contact waits; now when absent."""
     context: Words = Field(default={}, examples=[{"topic": "delivery"}])
     """What else is known of the conversation, in the words that the playbook's rules use."""
-    language: Annotated[str, _text(2, 10)] | None = Field(default=None, examples=["en", "ko"])
+    language: Annotated[str, said(2, 10)] | None = Field(default=None, examples=["en", "ko"])
     """The language of the sentences; the playbook's first when absent."""
 
     def arrival(self) -> Arrival:
@@ -31,7 +31,7 @@ class RouteRequest(_Request):
         return Arrival(**dict(self))
 
 
-class HeadStartAnswer(_Shape):
+class HeadStartAnswer(Shape):
     """A head start that holds."""
 
     seconds: float
@@ -40,7 +40,7 @@ class HeadStartAnswer(_Shape):
     """Why."""
 
 
-class RouteAnswer(_Shape):
+class RouteAnswer(Shape):
     """Which queue, and before whom; the same on every channel."""
 
     customer: str

@@ -54,6 +54,12 @@ VISIT_RANKED = {
     "en": "Worth more than {value} of customers (ranks only); risk of leaving {risk}.",
     "ko": "예상 가치가 고객 {value}보다 높음(순위만 제공), 이탈 위험 {risk}.",
 }
+VISIT_CLASS = {"en": "{title}.", "ko": "{title}."}
+OVERDUE = {"en": "The promised time has passed.", "ko": "약속한 시간이 지났습니다."}
+VISIT_COST = {
+    "en": "An hour more of waiting is expected to cost {cost} {currency}.",
+    "ko": "1시간 더 기다릴 때 예상되는 손실은 {cost} {currency}입니다.",
+}
 UNKNOWN_RISK = {"en": "unknown", "ko": "알 수 없음"}
 RANKED_RISK = {
     "en": "higher than that of {rank} of active customers (ranks only)",

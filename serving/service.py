@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from features.errors import InputError, StoreError
 from features.home import home
-from serving import answers, leash, opening, routing_answers, wire
+from serving import answers, leash, opening, routing_answers, visit_answers, wire
 from serving.desk import Desk, as_text
 from serving.documentation import DocumentedService
 from serving.refusal import refusal
@@ -134,10 +134,10 @@ class HoldfastService:
         """Say which queue a contact goes to and before whom, the same on every channel, with a bound on waiting."""
         return self.desk.route(request.arrival())
 
-    @_endpoint("/v1/visits/prioritise", wire.VisitsRequest, answers.VisitsAnswer)
+    @_endpoint("/v1/visits/prioritise", wire.VisitsRequest, visit_answers.VisitsAnswer)
     def prioritise(self, request: wire.VisitsRequest, /) -> dict[str, Any]:
-        """Order service visits by the predicted value of their customers."""
-        return self.desk.prioritise([one.visit() for one in request.visits], request.language)
+        """Order service visits by safety, what was promised, and what waiting costs; plan them where asked to."""
+        return self.desk.prioritise([one.visit() for one in request.visits], request.shift(), request.language)
 
 
 HoldfastService.add_asgi_middleware(Rehearsal)  # type: ignore[attr-defined]

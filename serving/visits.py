@@ -1,70 +1,164 @@
-"""Which service visit comes first: the one to the customer who is predicted to be worth the most."""
+"""Which service visit comes first: safety, then what was promised, then what an hour of waiting costs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from features.glossary import Assumptions
 from serving import sentences
 from serving.requests import Visit
 from serving.scores import Scores
+from serving.visit_policy import ServiceClass, VisitKind, VisitPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """A visit, whether anybody is known by its reference, and what the models say of its customer."""
+    """A visit with what the models say of its customer, and what waiting costs.
+
+    `value_at_risk` is the risk of leaving times what a kept customer is worth over `retention_horizons`, in currency;
+    `cost_per_hour` what the next hour of waiting is expected to cost: of that worth by the risk that grows, and of the
+    class's penalty once its promise is broken.
+    """
 
     visit: Visit
     customer: str
     found: bool
     scores: Scores
+    service_class: ServiceClass
+    kind: VisitKind
+    minutes: float
+    due_at: datetime | None
+    overdue: bool
+    value_at_risk: float | None
+    cost_per_hour: float
+
+    @property
+    def urgency(self) -> float:
+        """What an hour of waiting costs for each minute on site."""
+        return self.cost_per_hour / self.minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A visit in its place, with who goes and when, where that is planned."""
+
+    valued: Valued
+    engineer: int | None = None
+    begins_at: datetime | None = None
+
+
+def value(
+    visit: Visit, customer: str, found: bool, scores: Scores, policy: VisitPolicy, assumptions: Assumptions,
+    now: datetime,
+) -> Valued:  # fmt: skip
+    """Count what a visit's waiting costs.
+
+    The odds of leaving are multiplied by the kind's prior for each day of waiting. Where the risk or the value isn't
+    known, or the customer is worth nothing, the penalty alone counts.
+
+    Raises InputError when the playbook doesn't have the visit's class.
+    """
+    service_class, kind = policy.service_class(visit.service_class), policy.kind(visit.kind)
+    due_at = visit.due_at or service_class.due_at(visit.requested_at)
+    overdue = due_at is not None and due_at < now
+    breaks = due_at is not None and due_at < now + timedelta(hours=1)
+    worth, risk = _worth(scores, assumptions), scores.churn_risk
+    grows = 0.0 if worth is None or risk is None else (_later(risk, kind.churn_odds_per_day, 1.0) - risk) * worth
+    return Valued(
+        visit, customer, found, scores, service_class, kind, visit.minutes or kind.minutes, due_at, overdue,
+        None if worth is None or risk is None else risk * worth,
+        grows + (service_class.penalty_per_hour if breaks else 0.0),
+    )  # fmt: skip
+
+
+def _worth(scores: Scores, assumptions: Assumptions) -> float | None:
+    """Tell what a kept customer is worth, as a retention offer counts it, and at least 0; None where it isn't known."""
+    if scores.expected_value is None:
+        return None
+    return max(scores.margin(assumptions.margin_rate) * assumptions.retention_horizons, 0.0)
+
+
+def _later(risk: float, odds_per_day: float, hours: float) -> float:
+    """Tell the risk after some hours of waiting.
+
+    >>> round(_later(0.5, 2.0, 24.0), 4)
+    0.6667
+    """
+    factor: float = odds_per_day ** (hours / 24.0)
+    return factor * risk / (1.0 - risk + factor * risk)
 
 
 def in_order(valued: Iterable[Valued], now: datetime) -> list[Valued]:
-    """Order visits by predicted value or its rank, then by the longest wait (none without a moment), then by id."""
+    """Order visits: by class, then by what an hour costs for each minute on site, the longest wait and the id.
 
-    def place(one: Valued) -> tuple[float, datetime, str]:
-        return -one.scores.standing, one.visit.requested_at or now, one.visit.visit_id
+    Of jobs that one worker does one after the other, the cost per time over the duration gives the order with the least
+    total cost of waiting (Smith, "Various optimizers for single-stage production", 1956).
+    """
+
+    def place(one: Valued) -> tuple[int, float, float, datetime, str]:
+        waiting = one.visit.requested_at or now
+        return one.service_class.place, -one.urgency, -one.scores.standing, waiting, one.visit.visit_id
 
     return sorted(valued, key=place)
 
 
-def written(place: int, one: Valued, language: str, currency: str) -> dict[str, Any]:
-    """Write a visit's place and the reason for it as JSON values; value at risk is None where the risk is unknown."""
-    scores = one.scores
-    risk, value = scores.churn_risk, scores.expected_value
-    at_risk = None if risk is None or value is None else risk * value
+def scheduled(ordered: Iterable[Valued], start: datetime, engineers: int) -> list[Planned]:
+    """Give each visit in turn to the engineer who is free first, without travel; engineers count from 1."""
+    free, planned = [start] * engineers, []
+    for one in ordered:
+        engineer = min(range(engineers), key=free.__getitem__)
+        planned.append(Planned(one, engineer + 1, free[engineer]))
+        free[engineer] += timedelta(minutes=one.minutes)
+    return planned
+
+
+def written(place: int, planned: Planned, language: str, currency: str) -> dict[str, Any]:
+    """Write a visit's place and the reason for it as JSON values; what isn't known is None."""
+    one, scores = planned.valued, planned.valued.scores
     return {
         "place": place,
         "visit_id": one.visit.visit_id,
         "kind": one.visit.kind,
+        "service_class": one.service_class.id,
         "customer": one.customer,
         "found": one.found,
         "expected_value": scores.expected_value,
         "value_rank": scores.value_rank,
         "churn_risk": scores.churn_risk,
         "churn_rank": scores.churn_rank,
-        "value_at_risk": at_risk,
+        "value_at_risk": one.value_at_risk,
+        "cost_of_delay_per_hour": one.cost_per_hour,
+        "minutes": one.minutes,
+        "due_at": one.due_at.isoformat() if one.due_at else None,
+        "overdue": one.overdue,
         "tier": scores.tier,
         "why": why(one, language, currency),
+        "engineer": planned.engineer,
+        "begins_at": planned.begins_at.isoformat() if planned.begins_at else None,
     }
 
 
 def why(one: Valued, language: str, currency: str) -> str:
-    """Say in one or two sentences why a visit has its place."""
+    """Say in a few sentences why a visit has its place."""
     scores = one.scores
     ranked = scores.expected_value is None
-    said = sentences.say(
-        sentences.VISIT_RANKED if ranked else sentences.VISIT,
-        language,
-        value=f"{scores.standing:.0%}" if ranked else f"{scores.standing:,.2f}",
-        currency=currency,
-        days=scores.horizon_days,
-        risk=_risk(scores, language),
+    said = [sentences.say(sentences.VISIT_CLASS, language, title=one.service_class.title[language])]
+    if one.overdue:
+        said.append(sentences.OVERDUE[language])
+    said.append(sentences.say(sentences.VISIT_COST, language, cost=f"{one.cost_per_hour:,.2f}", currency=currency))
+    said.append(
+        sentences.say(
+            sentences.VISIT_RANKED if ranked else sentences.VISIT,
+            language,
+            value=f"{scores.standing:.0%}" if ranked else f"{scores.standing:,.2f}",
+            currency=currency,
+            days=scores.horizon_days,
+            risk=_risk(scores, language),
+        )
     )
-    if not one.found:
-        return f"{sentences.STRANGER[language]} {said}"
-    return f"{sentences.NO_HISTORY[language]} {said}" if one.scores.note else said
+    stand_in = sentences.NO_HISTORY if one.found else sentences.STRANGER
+    return " ".join([stand_in[language], *said] if not one.found or scores.note else said)
 
 
 def _risk(scores: Scores, language: str) -> str:

@@ -16,7 +16,8 @@ from pydantic import (
 
 from features.events import CHANNELS, LARGEST, TOLD
 from serving.desk import MOST_INTERACTIONS, MOST_OFFERS, MOST_VISITS
-from serving.requests import LADDER, Ask, Happening, Report, Visit
+from serving.requests import LADDER, Ask, Happening, Report, Shift, Visit
+from serving.routes import MOST_ROUTED
 
 _PRINTED = r"^[^\x00-\x1f\x7f]*$"
 _LONGEST_TEXT = 500
@@ -60,7 +61,8 @@ def _moment(value: object) -> datetime:
     return read
 
 
-def _text(shortest: int, longest: int) -> Any:
+def said(shortest: int, longest: int) -> Any:
+    """Take a text of some length, without control characters."""
     return Field(min_length=shortest, max_length=longest, pattern=_PRINTED)
 
 
@@ -75,19 +77,21 @@ Moment = Annotated[
     datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40})
 ]
 Words = Annotated[dict[str, Plain], Field(max_length=50), AfterValidator(_named)]
-Customer = Annotated[str, _text(1, 200)]
-Text = Annotated[str, _text(0, 200)]
-Id = Annotated[str, _text(1, 128)]
+Customer = Annotated[str, said(1, 200)]
+Text = Annotated[str, said(0, 200)]
+Id = Annotated[str, said(1, 128)]
 Money = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
-class _Shape(BaseModel):
+class Asked(BaseModel):
+    """A request: nothing but its fields, each of just its type."""
+
     model_config = ConfigDict(
         extra="forbid", strict=True, allow_inf_nan=False, frozen=True, use_attribute_docstrings=True
     )
 
 
-class DecisionRequest(_Shape):
+class DecisionRequest(Asked):
     """Who is being talked to, over which channel, and about what."""
 
     customer: Customer = Field(examples=["household:1228", "+82 2 312 3456"])
@@ -98,7 +102,7 @@ class DecisionRequest(_Shape):
     """What the conversation is about, in the words that the playbook's rules use."""
     offers: int = Field(default=3, ge=1, le=MOST_OFFERS, examples=[3])
     """How many offers to return at most."""
-    language: Annotated[str, _text(2, 10)] | None = Field(default=None, examples=["en", "ko"])
+    language: Annotated[str, said(2, 10)] | None = Field(default=None, examples=["en", "ko"])
     """The language of every sentence in the answer; the playbook's first when absent."""
     outbound: bool = Field(default=False, examples=[False])
     """Whether we begin the conversation: quiet hours then count."""
@@ -108,7 +112,7 @@ class DecisionRequest(_Shape):
         return Ask(**dict(self))
 
 
-class OutcomeRequest(_Shape):
+class OutcomeRequest(Asked):
     """What became of one offer of a decision."""
 
     decision_id: Id = Field(examples=["d-6f9619ff-8b86-4d01-b42d-00cf4fc964ff"])
@@ -117,9 +121,9 @@ class OutcomeRequest(_Shape):
     """The offer's id, whether it was offered or withheld."""
     status: Status = Field(examples=["accepted"])
     """The step reached."""
-    reason_code: Annotated[str, _text(1, 64)] | None = Field(default=None, examples=["too_expensive"])
+    reason_code: Annotated[str, said(1, 64)] | None = Field(default=None, examples=["too_expensive"])
     """Why, in a code of the playbook's `reasons.toml`."""
-    who: Annotated[str, _text(1, 200)] | None = Field(default=None, examples=["agent-17"])
+    who: Annotated[str, said(1, 200)] | None = Field(default=None, examples=["agent-17"])
     """Who saw it."""
     occurred_at: Moment | None = Field(default=None, examples=["2018-01-02T09:30:00+09:00"])
     """When it happened, with its time zone; now when absent."""
@@ -131,7 +135,7 @@ class OutcomeRequest(_Shape):
         return Report(**dict(self))
 
 
-class InteractionRequest(_Shape):
+class InteractionRequest(Asked):
     """One thing that happened with a customer, told by another system."""
 
     event_id: Id = Field(examples=["call-20180102-0042"])
@@ -187,14 +191,14 @@ class InteractionsRequest(
         return [data] if isinstance(data, dict) else data
 
 
-class LookupRequest(_Shape):
+class LookupRequest(Asked):
     """Whom to look up."""
 
     customer: Customer = Field(examples=["+82 2 312 3456"])
     """The customer's id, or any reference such as a phone number or an e-mail address."""
 
 
-class VisitRequest(_Shape):
+class VisitRequest(Asked):
     """A service visit that waits for its place in the order."""
 
     visit_id: Id = Field(examples=["v-1"])
@@ -203,18 +207,43 @@ class VisitRequest(_Shape):
     """The customer's id, or any reference."""
     requested_at: Moment | None = Field(default=None, examples=["2018-01-01T08:00:00+00:00"])
     """Since when the customer waits; breaks ties."""
-    kind: Annotated[str, _text(1, 64)] | None = Field(default=None, examples=["repair"])
-    """What the visit is for; returned as it came."""
+    kind: Annotated[str, said(1, 64)] | None = Field(default=None, examples=["repair"])
+    """What the visit is for, as the playbook's `visits.toml` names it, or in words of your own."""
+    service_class: Annotated[str, said(1, 64)] | None = Field(default=None, examples=["urgent"])
+    """Its class, as the playbook's `visits.toml` names it; the last one when absent."""
+    due_at: Moment | None = Field(default=None, examples=["2018-01-02T18:00:00+00:00"])
+    """Until when it is promised; by its class and `requested_at` when absent."""
+    minutes: Annotated[float, Field(gt=0, le=1440)] | None = Field(default=None, examples=[45.0])
+    """How long it takes on site; by its kind when absent."""
 
     def visit(self) -> Visit:
         """Hand the request over to the desk."""
         return Visit(**dict(self))
 
 
-class VisitsRequest(_Shape):
+class VisitsRequest(Asked):
     """The service visits to order."""
 
     visits: list[VisitRequest] = Field(min_length=1, max_length=MOST_VISITS)
     """The visits, in any order."""
-    language: Annotated[str, _text(2, 10)] | None = Field(default=None, examples=["en", "ko"])
+    language: Annotated[str, said(2, 10)] | None = Field(default=None, examples=["en", "ko"])
     """The language of the sentences; the playbook's first when absent."""
+    start_at: Moment | None = Field(default=None, examples=["2018-01-03T08:00:00+00:00"])
+    """When engineers set out; with it each visit is given to one."""
+    engineers: int = Field(default=1, ge=1, le=100, examples=[3])
+    """How many engineers go."""
+    minutes_available: float = Field(default=480.0, gt=0, le=1440, examples=[480.0])
+    """How long each can be away, where routes are planned."""
+    travel_minutes: list[list[Annotated[float, Field(ge=0, le=1440)]]] | None = Field(
+        default=None, max_length=MOST_ROUTED + 1, examples=[[[0.0, 15.0], [15.0, 0.0]]]
+    )
+    """Minutes between the depot (first) and the visits, in the order given; with them routes are planned."""
+
+    def shift(self) -> Shift:
+        """Hand over who can go, when."""
+        return Shift(
+            start_at=self.start_at,
+            engineers=self.engineers,
+            minutes_available=self.minutes_available,
+            travel_minutes=self.travel_minutes,
+        )

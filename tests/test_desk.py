@@ -12,10 +12,10 @@ from features.errors import AmbiguousCustomer, InputError, StoreError
 from features.expressions import Vocabulary, compile_rule
 from features.history import History
 from features.identity import Reference
-from serving.answers import DecisionAnswer, InteractionsAnswer, LookupAnswer, OutcomeAnswer, VisitsAnswer
+from serving.answers import DecisionAnswer, InteractionsAnswer, LookupAnswer, OutcomeAnswer
 from serving.desk import Desk, as_text
 from serving.offers import Rule
-from serving.requests import LADDER, Ask, Happening, Report, Visit
+from serving.requests import LADDER, Ask, Happening, Report
 from tests.desks import NOW, SCORES, FakeScorer, desk_over, playbook, shopped, stocked
 
 WORDS = Vocabulary({"offer.last_reason": ("already_has", "not_now")})
@@ -374,7 +374,7 @@ def test_no_interactions_and_too_many_are_refused(desk: Desk) -> None:
         desk.interactions([happening()] * 10_001)
 
 
-# -- look-up and visits
+# -- look-up
 
 
 def test_a_lookup_tells_who_is_meant_and_what_is_known(desk: Desk) -> None:
@@ -393,42 +393,6 @@ def test_a_lookup_tells_who_is_meant_and_what_is_known(desk: Desk) -> None:
     assert (stranger["found"], stranger["customer"], stranger["newest_event"]) == (False, "customer:nobody", None)
     for answer in (found, stranger):
         LookupAnswer.model_validate(answer)
-
-
-def test_visits_come_by_value_then_by_wait_then_by_id(desk: Desk) -> None:
-    waits = NOW - timedelta(days=1)
-    answer = desk.prioritise(
-        [
-            Visit(visit_id="d", customer="household:7"),
-            Visit(visit_id="c", customer="household:7"),
-            Visit(visit_id="b", customer="nobody"),
-            Visit(visit_id="a", customer="(202) 456-1111", requested_at=waits, kind="repair"),
-            Visit(visit_id="e", customer="household:8"),
-        ]
-    )
-    VisitsAnswer.model_validate(answer)
-    assert [one["visit_id"] for one in answer["visits"]] == ["e", "a", "c", "d", "b"]
-    assert [one["place"] for one in answer["visits"]] == [1, 2, 3, 4, 5]
-    first, stranger = answer["visits"][0], answer["visits"][-1]
-    assert (first["expected_value"], first["churn_risk"], first["value_at_risk"]) == (270.0, 0.45, 121.5)
-    assert first["why"] == "Predicted value 270.00 USD over 28 days; risk of leaving 45%."
-    assert (stranger["found"], stranger["value_at_risk"]) == (False, None)
-    assert stranger["why"].startswith("Nobody is known by this reference yet")
-    assert answer["visits"][1]["kind"] == "repair"
-
-
-def test_visits_are_refused_as_a_whole(desk: Desk) -> None:
-    with pytest.raises(InputError) as twice:
-        desk.prioritise([Visit(visit_id="a", customer="7"), Visit(visit_id="a", customer="8")])
-    assert str(twice.value) == (
-        "expected a visit_id of its own for every visit, found that visits[0] and visits[1] both have 'a'"
-    )
-    with pytest.raises(InputError, match=r"^visits\[1\]: expected a phone number with its country code"):
-        desk.prioritise([Visit(visit_id="a", customer="7"), Visit(visit_id="b", customer="phone:x")])
-    with pytest.raises(InputError, match=r"^visits\[0\]: expected requested_at at most 5 minutes after"):
-        desk.prioritise([Visit(visit_id="a", customer="7", requested_at=NOW + timedelta(days=1))])
-    with pytest.raises(InputError, match="expected 1 to 1,000 visits, found 1,001"):
-        desk.prioritise([Visit(visit_id=str(number), customer="7") for number in range(1_001)])
 
 
 def test_each_decision_has_an_id_of_its_own(history: History) -> None:

@@ -42,6 +42,7 @@ CHANGED = {
     "offers.toml": lambda text: text.replace("margin = 2.05", "margin = 2.06"),
     "contact.toml": lambda text: text.replace("hold_minutes = 30", "hold_minutes = 31"),
     "reasons.toml": lambda text: text.replace("Not now.", "Not today."),
+    "visits.toml": lambda text: text.replace("minutes = 75", "minutes = 76"),
     "routing.toml": lambda text: text.replace("seconds = 150", "seconds = 151"),
 }
 LEVER = 'lever = { value = 1.5, reason = "A campaign", expires = 2018-03-31 }\n'

@@ -82,7 +82,8 @@ def test_the_route_is_the_same_on_every_channel(desk: Desk) -> None:
     ("given", "message"),
     [
         ({"intent": "cancle"},
-         "expected intent to be one of complaint, cancel, buy, delivery, question; found 'cancle'; did you mean cancel?"),
+         "expected intent to be one of complaint, cancel, buy, delivery, question; found 'cancle'; "
+         "did you mean cancel?"),
         ({"channel": "fax"}, "expected channel to be one of store, web, app, phone, email, mail, chat, field, partner, "
                              "other; found 'fax'"),
         ({"waiting_since": NOW + timedelta(hours=1)},
