@@ -35,7 +35,7 @@ def latency(work: Path, calls: int) -> list[Row]:
     """Time decisions in process: a fresh row, scores, the kept ranking, offers, reasons, the ledger and the log."""
     times = {}
     for offers in (50, 1_000):
-        with _desk(work / f"latency-{offers}", offers) as (desk, customers, clock):
+        with opened(work / f"latency-{offers}", offers) as (desk, customers):
             for name in customers.names:
                 desk.decide(Ask(customer=name, channel="phone"))
             with frozen():
@@ -43,7 +43,6 @@ def latency(work: Path, calls: int) -> list[Row]:
                 ask = [Ask(customer=name, channel="phone") for name in asked]
                 times[offers] = [1000 * seconds(partial(desk.decide, one)) for one in ask]
                 each = customers.events.height / len(customers.names)
-                del clock
     few, many = times[50], times[1_000]
     said = f"a customer of {each:.0f} events, 50 offers"
     return [
@@ -59,7 +58,7 @@ def latency(work: Path, calls: int) -> list[Row]:
 def replays(work: Path, count: int) -> list[Row]:
     """Decide for many in every language and over every channel, report outcomes, and make all decisions again."""
     channels = ("phone", "email", "app", "store")
-    with _desk(work / "replays", 50) as (desk, customers, _):
+    with opened(work / "replays", 50) as (desk, customers):
         made = []
         for number, name in zip(range(count), cycle(customers.names), strict=False):
             ask = Ask(
@@ -78,7 +77,8 @@ def replays(work: Path, count: int) -> list[Row]:
 
 
 @contextmanager
-def _desk(folder: Path, offers: int) -> Iterator[tuple[Desk, Customers, Iterator[int]]]:
+def opened(folder: Path, offers: int) -> Iterator[tuple[Desk, Customers]]:
+    """Open a desk over simulated customers with so many offers, and the champion of this home."""
     folder.mkdir(parents=True)
     customers, calls = filled(folder), count()
 
@@ -88,7 +88,7 @@ def _desk(folder: Path, offers: int) -> Iterator[tuple[Desk, Customers, Iterator
     scorer = _scorer()
     playbook = _many(load_playbook(home().playbook, NAMES), offers, scorer)
     try:
-        yield Desk(customers.history, scorer, playbook, clock), customers, calls
+        yield Desk(customers.history, scorer, playbook, clock), customers
     finally:
         customers.history.close()
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import routing, visits
 from benchmarks.deciding import latency, replays
 from benchmarks.holding import caps
 from benchmarks.report import Row, options, say
@@ -29,7 +30,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--reservations", type=int, default=100_000, help="proposals to ask for under caps")
     parser.add_argument("--replays", type=int, default=10_000, help="decisions to make again")
     parser.add_argument("--customers", type=int, default=1_000_000, help="customers to tell the glossary's terms of")
-    parser.add_argument("--only", choices=("latency", "caps", "replays", "glossary"))
+    parser.add_argument("--only", choices=("latency", "caps", "replays", "glossary", "routing", "visits"))
     return parser
 
 
@@ -39,6 +40,8 @@ def _sections(told: argparse.Namespace, work: Path) -> list[Callable[[], list[Ro
         "caps": lambda: caps(work, told.reservations),
         "replays": lambda: replays(work, told.replays),
         "glossary": lambda: terms(told.customers),
+        "routing": routing.rows,
+        "visits": visits.rows,
     }
     return [sections[name] for name in ([told.only] if told.only else sections)]
 

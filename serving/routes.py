@@ -1,7 +1,10 @@
-"""Routes for engineers, by PyVRP: who goes where today, and which visits wait for tomorrow.
+"""Routes for engineers: who goes where today, and which visits wait for tomorrow.
 
-Each visit left out costs what a day of its waiting costs, and a visit of a higher class outweighs all of the lower
-ones; of routes that reach the same, the shorter is taken. What PyVRP finds is put into order by class within a route.
+Two plans are made and the better one is taken: PyVRP's, which reaches the most, and that of giving each visit in turn
+to whoever is there first, which makes the dearest wait least.
+
+To PyVRP each visit left out costs what a day of its waiting costs, and a visit of a higher class outweighs all of the
+lower ones; of routes that reach the same, the shorter is taken. What it finds is put into order by class within a route.
 """
 
 import importlib
@@ -47,7 +50,11 @@ def routed(
     steps = importlib.import_module("pyvrp.stop").MaxIterations(ITERATIONS)
     routes = model.solve(steps, seed=SEED, display=False).best.routes()
     visits = [[stop.idx for stop in route if stop.is_client()] for route in routes]
-    return _timed(ordered, travel, places, start, minutes, visits)
+    plans = (
+        _timed(ordered, travel, places, start, minutes, visits),
+        _timed(ordered, travel, places, start, minutes, _in_turn(ordered, travel, places, engineers, minutes)),
+    )
+    return min(plans, key=lambda plan: _cost(plan, start, len(policy.classes)))
 
 
 def _library() -> Any:
@@ -65,6 +72,30 @@ def _prize(one: Valued, classes: int) -> int:
     rank = classes - 1 - one.service_class.place
     above: int = 2 * _DEAREST * _CLASS_STEP ** min(rank, 3) if rank else 0
     return above + min(round(24 * one.cost_per_hour * _HUNDREDTHS), _DEAREST) + _AT_LEAST
+
+
+def _in_turn(
+    ordered: Sequence[Valued], travel: Sequence[Sequence[float]], places: Sequence[int], engineers: int, minutes: float
+) -> list[list[int]]:
+    """Give each visit in turn to the engineer who is there first; leave out what nobody can make in time."""
+    free, at, routes = [0.0] * engineers, [0] * engineers, [list[int]() for _ in range(engineers)]
+    for visit, (one, place) in enumerate(zip(ordered, places, strict=True)):
+        arrives = [passed + travel[here][place] for passed, here in zip(free, at, strict=True)]
+        first = arrives.index(min(arrives))
+        if arrives[first] + one.minutes + travel[place][0] <= minutes:
+            routes[first].append(visit)
+            free[first], at[first] = arrives[first] + one.minutes, place
+    return routes
+
+
+def _cost(plan: Sequence[Planned], start: datetime, classes: int) -> tuple[int | float, ...]:
+    """Rank a plan: by the visits it leaves out, the highest class first, then by what waiting costs, a day for those."""
+    left, waiting = [0] * classes, 0.0
+    for one in plan:
+        begins = one.begins_at or start + timedelta(days=1)
+        waiting += (begins - start).total_seconds() / 3600 * one.valued.cost_per_hour
+        left[one.valued.service_class.place] += one.begins_at is None
+    return (*left[:-1], waiting)
 
 
 def _timed(
