@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice, product
+from operator import itemgetter
 from typing import Any
 
 from features.decisions import Ledger
@@ -121,12 +122,19 @@ def _try(
     decider: Decider, member: Member, as_of: datetime, channel: str, context: Mapping[str, Any],
     best: dict[str, tuple[int, str]],
 ) -> None:  # fmt: skip
-    """Note how far each offer gets with a customer over a channel: 0 stopped, 1 passes, 2 pays, 3 is shown, 4 first."""
-    situation = member.asked(as_of, channel, context, decider.playbook.glossary)
+    """Note how far each offer gets with a customer over a channel.
+
+    -1: not offered over it, 0: stopped, 1: passes, 2: pays, 3: is shown, 4: first.
+    """
+    glossary = decider.playbook.glossary
+    situation, said = member.asked(as_of, channel, context, glossary), itemgetter(glossary.languages[0])
     ruling = decider.policy.arbitrate(situation, Ledger(), SHOWN_TO_AN_AGENT)
     reached = [(one.offer.id, 4 if rank == 0 else 3, "") for rank, one in enumerate(ruling.chosen)]
     reached += [(one.offer.id, 2, "") for one in ruling.runners_up]
-    reached += [(one.offer.id, 0 if one.row is None else 1, one.stop.sentence["en"]) for one in ruling.withheld]
+    reached += [
+        (one.offer.id, int(one.row is not None) - (channel not in one.offer.channels), said(one.stop.sentence))
+        for one in ruling.withheld
+    ]
     for offer, how_far, stop in reached:
         best[offer] = max(best.get(offer, (how_far, stop)), (how_far, stop), key=lambda one: one[0])
 

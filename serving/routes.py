@@ -4,7 +4,7 @@ Two plans are made and the better one is taken: PyVRP's, which reaches the most,
 to whoever is there first, which makes the dearest wait least.
 
 To PyVRP each visit left out costs what a day of its waiting costs, and a visit of a higher class outweighs all of the
-lower ones; of routes that reach the same, the shorter is taken. What it finds is put into order by class within a route.
+lower ones; of routes that reach the same, the shorter is taken. Each route is then put into order by class.
 """
 
 import importlib
@@ -89,7 +89,7 @@ def _in_turn(
 
 
 def _cost(plan: Sequence[Planned], start: datetime, classes: int) -> tuple[int | float, ...]:
-    """Rank a plan: by the visits it leaves out, the highest class first, then by what waiting costs, a day for those."""
+    """Rank a plan: by the visits it leaves out, the highest class first, then by what waiting costs."""
     left, waiting = [0] * classes, 0.0
     for one in plan:
         begins = one.begins_at or start + timedelta(days=1)
