@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -201,11 +201,6 @@ def _standing(rows: Iterable[Any]) -> tuple[Contact, ...]:
     """Keep the contacts whose newest row doesn't release them."""
     newest = {row[0]: Contact(*row) for row in rows}
     return tuple(contact for contact in newest.values() if contact.state != RELEASED)
-
-
-def since_of(now: datetime, days: float) -> datetime:
-    """Go back some days."""
-    return now - timedelta(days=days)
 
 
 _CONTACTS = store.Prepared(

@@ -14,12 +14,16 @@ from holdfast.screen import basis, out, say_json, spinner
 # LightGBM and the registry take seconds to import: the command does so when it runs.
 
 
+REASONS_SHOWN = 2
+
+
 def decide(
     customer: Annotated[str, typer.Argument(help="An id, or any reference such as a phone number.")],
     channel: Annotated[str, typer.Option(help="Where the conversation takes place.")] = "phone",
     offers: Annotated[int, typer.Option(min=1, max=20, help="How many offers at most.")] = 3,
     language: Annotated[str | None, typer.Option(help="en or ko; the glossary's first by default.")] = None,
     context: Annotated[str, typer.Option(help="What the caller knows of the conversation, as JSON.")] = "{}",
+    outbound: Annotated[bool, typer.Option("--outbound", help="We begin the conversation: quiet hours count.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Decide what to offer a customer, and write the decision down, as the service would.
@@ -30,7 +34,14 @@ def decide(
     from serving.opening import open_desk
     from serving.requests import Ask
 
-    ask = Ask(customer=customer, channel=channel, context=_context(context), offers=offers, language=language)
+    ask = Ask(
+        customer=customer,
+        channel=channel,
+        context=_context(context),
+        offers=offers,
+        language=language,
+        outbound=outbound,
+    )
     with spinner("Loading the bundle"):
         place = home()
         desk = open_desk(place, *fetch(place))
@@ -55,6 +66,8 @@ def _context(text: str) -> dict[str, Any]:
     for name, value in told.items():
         if not isinstance(value, str | int | float | None):
             refuse(f"{name} = {value!r}, which is neither text, number, true, false nor null")
+        if isinstance(value, int) and abs(value) > 2**53:
+            refuse(f"{name} = {value}, which is larger than 2^53")
     return dict(told)
 
 
@@ -93,10 +106,14 @@ def show(answer: Mapping[str, Any]) -> None:
         gain = offer["breakdown"]["expected_incremental_profit"]
         out.print(f"Offer {offer['rank']} [bold green]{offer['title']}[/]  expected gain {gain:,.2f} {money}")
         out.print(f"        “{offer['script']}”")
+        for part in offer["reasons"][:REASONS_SHOWN]:
+            out.print(f"        [dim]{part['amount']:+,.2f}  {part['sentence']}[/]")
     if answer["silence"]:
         out.print(f"Offer   [yellow]{answer['silence']}[/]")
     for one in answer["withheld"]:
         out.print(f"[dim]Not     {one['offer']}: {one['reason']}[/]")
+        if one["flip"]:
+            out.print(f"[dim]        {one['flip']['sentence']}[/]")
     out.print(f"[dim]Basis   {basis(scores)}[/]")
     out.print(
         f"[dim]Decision {answer['decision_id']}, as of {answer['as_of'][:19]},"

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from serving.playbook import Playbook
     from serving.scorer import Scorer
 
-app = typer.Typer(help="Check the playbook, and see what its terms mean for the base of today.", no_args_is_help=True)
+app = typer.Typer(
+    help="""Check the playbook, and see what its terms mean for the base of today.
+
+    Example: holdfast playbook check
+    """,
+    no_args_is_help=True,
+)
 Folder = Annotated[Path | None, typer.Option("--playbook", help="A playbook's folder; this home's by default.")]
 
 

@@ -1,6 +1,6 @@
 """What the contact policy leaves of a decision: whom it stops about what, and the room that its offers share."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -72,7 +72,7 @@ class _Room:
 
     cap: Cap
     fits: Mask
-    held: Mapping[str, list[int]]
+    held: dict[str, list[int]]
 
     def key(self, offer: Offer) -> str:
         return offer.id if self.cap.each_offer else ""
@@ -116,7 +116,7 @@ class Allowance:
             return
         for room in self._rooms:
             if room.fits[place]:
-                room.held.setdefault(room.key(offer), []).append(self._now)  # type: ignore[attr-defined]
+                room.held.setdefault(room.key(offer), []).append(self._now)
         self._spent[offer.owner] = self._spent.get(offer.owner, 0) + 1
 
     def contact(self, offer: Offer, decision_id: str, reference: str) -> tuple[Contact, bool]:

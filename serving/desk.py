@@ -103,8 +103,10 @@ class Desk:
             raise InputError(f"expected the id of a decision, found {report.decision_id!r}, which nobody made")
         now = self.clock()
         interaction = outcome_of(decision, report, now, self.playbook.reasons)
+        before = self.history.occurred_at(interaction.id)
+        if report.withdrawn and before is None:
+            raise InputError(f"expected a report of {report.status} to withdraw, found that nobody told one")
         if report.occurred_at is None:
-            before = self.history.occurred_at(interaction.id)
             interaction = replace(interaction, occurred_at=before or interaction.occurred_at)
         settled = _settled(decision, report)
         told = told_of(interaction, report, self.playbook.reasons, self.history.occurred_at)
@@ -280,7 +282,7 @@ def _settled(decision: dict[str, Any], report: Report) -> tuple[str, str] | None
 
     A step that was reached confirms it and one that wasn't releases it; withdrawn, it is held as before.
     """
-    contact = next((one["contact"] for one in decision["offers"] if one["offer"] == report.offer), None)
+    contact = next((one.get("contact") for one in decision["offers"] if one["offer"] == report.offer), None)
     if contact is None:
         return None
     if report.withdrawn:

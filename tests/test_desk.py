@@ -258,6 +258,8 @@ def test_a_reason_code_is_the_playbook_s_and_its_sort_counts_as_a_feature_at_onc
 def test_a_withdrawn_outcome_is_as_if_it_had_not_been_told(desk: Desk) -> None:
     decision = desk.decide(ask())
     report = Report(decision_id=decision["decision_id"], offer="stay_voucher", status="declined")
+    with pytest.raises(InputError, match="expected a report of declined to withdraw, found that nobody"):
+        desk.outcome(replace(report, withdrawn=True))
     desk.outcome(report)
     tomorrow = later(desk, days=1)
     said = [one["reason"] for one in tomorrow.decide(ask(offers=20))["withheld"] if one["offer"] == "stay_voucher"]
