@@ -81,7 +81,7 @@ def _asking(history: History, approach: Approach, caller: int, each: int) -> Non
             allowance, offer = approach.allowance(situation, making.ledger), approach.offers[place]
             if offer.owed or allowance.stopped(place) is None:
                 contact, new = allowance.contact(offer, f"d-{caller}-{number}", person)
-                making.write(f"d-{caller}-{number}", person, at, "{}", [contact] if new else [])
+                making.write(f"d-{caller}-{number}", person, at, "{}", [contact] if contact and new else [])
 
 
 def _held(history: History, person: int) -> tuple[Contact, ...]:

@@ -119,8 +119,10 @@ class Allowance:
                 room.held.setdefault(room.key(offer), []).append(self._now)
         self._spent[offer.owner] = self._spent.get(offer.owner, 0) + 1
 
-    def contact(self, offer: Offer, decision_id: str, reference: str) -> tuple[Contact, bool]:
-        """Give the contact that an offer's proposal is counted as, and whether it is a new one."""
+    def contact(self, offer: Offer, decision_id: str, reference: str) -> tuple[Contact | None, bool]:
+        """Give the contact that an offer's proposal is counted as, and whether it is a new one; what is owed isn't."""
+        if offer.owed:
+            return None, False
         if offer.id in self._shared:
             return self._shared[offer.id], False
         situation = self._situation

@@ -83,7 +83,7 @@ class Decider:
         body = {"decision_id": decision_id} | _Writer(language, self.playbook, situation, ruling).body(
             ask, known, bundle, ledger, [contact for contact, _ in counted]
         )
-        return Decided(body, tuple(contact for contact, new in counted if new))
+        return Decided(body, tuple(contact for contact, new in counted if contact and new))
 
 
 class _Writer:
@@ -92,7 +92,9 @@ class _Writer:
         self.situation, self.ruling = situation, ruling
         self._tables = np.round(ruling.weighed.table, _DIGITS).tolist()
 
-    def body(self, ask: Ask, known: Known, bundle: Bundle, ledger: Ledger, contacts: list[Contact]) -> dict[str, Any]:
+    def body(
+        self, ask: Ask, known: Known, bundle: Bundle, ledger: Ledger, contacts: list[Contact | None]
+    ) -> dict[str, Any]:
         scores, glossary, ruling = known.scores, self.playbook.glossary, self.ruling
         held = zip(ruling.chosen, contacts, strict=True)
         return {
@@ -170,7 +172,7 @@ class _Writer:
     def purchase(self, one: NextPurchase) -> dict[str, Any]:
         return _parts(one) | {"spoken": self.playbook.glossary.spoken(one.item)[self.language]}
 
-    def offer(self, rank: int, one: Candidate, contact: Contact) -> dict[str, Any]:
+    def offer(self, rank: int, one: Candidate, contact: Contact | None) -> dict[str, Any]:
         item = self.playbook.glossary.spoken(one.item)[self.language] if one.item else ""
         return {
             "rank": rank,
@@ -180,7 +182,7 @@ class _Writer:
             "title": one.offer.title[self.language].replace("{item}", item),
             "script": one.offer.script[self.language].replace("{item}", item),
             "reasons": reasons_of(one, self.ruling, self.playbook.glossary, self.situation, self.language),
-            "contact": contact.contact,
+            "contact": contact.contact if contact else None,
         }
 
     def runner_up(self, one: Candidate) -> dict[str, Any]:

@@ -81,8 +81,8 @@ class OfferAnswer(RunnerUpAnswer):
     """Whether the customer is owed it: it is then made whatever it costs."""
     reasons: list[PartAnswer]
     """Why it ranks where it does."""
-    contact: str
-    """The proposal in the ledger of contacts; an outcome confirms or releases it."""
+    contact: str | None
+    """The proposal in the ledger of contacts, which an outcome confirms or releases; null for what is owed."""
 
 
 class ChangeAnswer(Shape):

@@ -220,6 +220,21 @@ def test_quiet_hours_go_by_the_customer_s_clock_and_only_for_what_we_begin(
     assert "Quiet hours" not in str(made(plain, offers=20)["withheld"])
 
 
+def test_what_is_owed_is_neither_stopped_nor_counted(desk: Callable[..., Desk], time: Time) -> None:
+    careful = desk(caps=(replace(CAP, most=1),))
+    said = {"context": {"topic": "complaint"}, "offers": 2}
+    first = made(careful, **said)
+    assert [(one["offer"], one["owed"]) for one in first["offers"]] == [("manager_call", True), ("stay_voucher", False)]
+    assert first["offers"][0]["contact"] is None
+    outcome = careful.outcome(Report(decision_id=first["decision_id"], offer="manager_call", status="accepted"))
+    assert (outcome["contact"], contacts(careful)) == (None, [("stay_voucher", "held")])
+    # Accepted, it is running; what else is owed would still be made, while the cap is used up.
+    time.passes(days=1)
+    later = made(careful, **said)
+    assert later["offers"] == []
+    assert stopped(later, "manager_call")[1] == "Accepted within the last four weeks; it is still running."
+
+
 def test_attention_of_the_top_is_spent_by_owners_within_their_budgets(history: History, time: Time) -> None:
     fence = Attention(("top",), 28, {"loyalty programme": 1}, SAID)
     top = FakeScorer(replace(SCORES, tier="top"))
