@@ -77,12 +77,16 @@ class Policy:
         self._owed = np.array([offer.owed for offer in self.offers], dtype=bool)
         self._next = np.array([offer.item == NEXT for offer in self.offers], dtype=bool)
 
+    def tell(self, situation: Situation) -> Told:
+        """Tell every rule of every offer, in the order of `offers`."""
+        return self._book.tell(situation)
+
     def arbitrate(self, situation: Situation, ledger: Ledger, wanted: int) -> Ruling:
         """Choose the offers to make, at most so many; rank those that run up, withhold the others and say why.
 
         The order of the offers given doesn't matter; equal priorities are ranked by id.
         """
-        told, allowance = self._book.tell(situation), self.approach.allowance(situation, ledger)
+        told, allowance = self.tell(situation), self.approach.allowance(situation, ledger)
         stops = self._stopped(told, situation, allowance)
         left = np.array([place for place, stop in enumerate(stops) if stop is None], dtype=np.int64)
         weighed = self._prices.weigh(left, situation, self.glossary.assumptions, told.weights())

@@ -30,12 +30,13 @@ from holdfast.app import app
 from models.bundle import Models, load, write
 from models.linear import Linear
 from models.ranks import Ranks, ranks_among
-from serving.answers import DecisionAnswer, VisitsAnswer
+from serving.answers import DecisionAnswer
 from serving.bundle import fetch
 from serving.desk import Desk
 from serving.opening import open_desk
 from serving.requests import Ask, Visit
 from serving.scorer import Scorer
+from serving.visit_answers import VisitsAnswer
 from tests.making import AS_OF, CATALOGUE, happened
 from tests.test_models import EVERY, MANIFEST, value
 from training import registry
