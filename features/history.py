@@ -128,7 +128,7 @@ class History:
     ) -> Written:
         """Append rows in the shape of `store.events`, in one transaction, and settle a contact with them.
 
-        `settled` is a contact, its new state, and the moment.
+        `settled` is a contact, its new state, and the moment; what says nothing new settles nothing.
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
@@ -140,7 +140,7 @@ class History:
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)
             corrected = correct(connection, rows, moment) if new < len(rows) else 0
-            if settled is not None:
+            if settled is not None and new + corrected:
                 settle(connection, *settled)
         return Written(new, corrected, len(rows) - new - corrected)
 

@@ -264,7 +264,7 @@ class OutcomeAnswer(Shape):
     note: str | None
     """Said when it was known already, or corrected what was told before."""
     contact: Literal["held", "confirmed", "released"] | None
-    """What became of the contact that the offer held; null where it held none."""
+    """What became of the contact that the offer held; null where it held none, or nothing was news."""
 
 
 class InteractionsAnswer(Shape):

@@ -176,7 +176,7 @@ class Allowance:
         channel = self._situation.channel
         for purpose in self._approach.policy.purposes.values():
             told = self._situation.consent(purpose.name)
-            if told is False or (told is None and channel in purpose.needs_yes):
+            if told is False or (told is None and purpose.asks(channel, self._situation.outbound)):
                 change = Change(f"consent.{purpose.name}.{channel}", told, True)
                 flip = Flip(partial(sentences.say, sentences.FLIP_CONSENT, channel=channel), (change,))
                 stop = Stop(LAYER, purpose.sentence, find=partial(_same, flip))

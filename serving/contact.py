@@ -55,11 +55,19 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a conversation may be for; over the channels of `needs_yes`, only with the customer's consent."""
+    """What a conversation may be for; over the channels of `needs_yes`, only with the customer's consent.
+
+    Over those of `outbound_needs_yes` only where we begin it.
+    """
 
     name: str
     needs_yes: tuple[str, ...]
+    outbound_needs_yes: tuple[str, ...]
     sentence: Sentence
+
+    def asks(self, channel: str, outbound: bool) -> bool:
+        """Tell whether a yes is needed over a channel."""
+        return channel in self.needs_yes or (outbound and channel in self.outbound_needs_yes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +189,12 @@ class _Reader:
         purposes = {}
         for name in told.names():
             table = told.table(name)
-            purposes[name] = Purpose(name, _some(table, "needs_yes", CHANNELS), table.sentence(self._languages))
+            purposes[name] = Purpose(
+                name,
+                _some(table, "needs_yes", CHANNELS),
+                _some(table, "outbound_needs_yes", CHANNELS),
+                table.sentence(self._languages),
+            )
             table.end()
         return purposes
 

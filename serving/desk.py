@@ -118,7 +118,7 @@ class Desk:
             "event_id": interaction.id,
             "recorded": bool(written.new + written.corrected),
             "note": "corrected" if written.corrected else None if written.new else "already known",
-            "contact": settled[1] if settled else None,
+            "contact": settled[1] if settled and written.new + written.corrected else None,
         }
 
     def interactions(self, happenings: Sequence[Happening]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Flipper:
     def __init__(self, glossary: Glossary) -> None:
         self._glossary = glossary
         self._turnings: dict[Expression, _Turning] = {}
-        self._sheets: dict[tuple[Expression, ...], Sheet] = {}
+        self._sheet = lru_cache(maxsize=4_096)(self._made)
 
     def flip(self, bound: Sequence[Expression], failing: Sequence[Expression], known: Mapping[str, Any]) -> Flip | None:
         """Find what would let failing rules hold; None where no change of two words a rule does.
@@ -143,11 +143,8 @@ class Flipper:
         sheet = self._sheet(rules)
         return all(sheet.tell({word: changes.get(word, known.get(word)) for word in sheet.words}))
 
-    def _sheet(self, rules: tuple[Expression, ...]) -> Sheet:
-        found = self._sheets.get(rules)
-        if found is None:
-            found = self._sheets[rules] = Sheet(self._turning(rule).plain for rule in rules)
-        return found
+    def _made(self, rules: tuple[Expression, ...]) -> Sheet:
+        return Sheet(self._turning(rule).plain for rule in rules)
 
 
 def _sample(glossary: Glossary, word: str, fixed: Mapping[str, Any]) -> Any:

@@ -26,6 +26,8 @@ class Breakdown(NamedTuple):
         expected_incremental_profit = (p_treated - p_untreated)·value
                                       - propensity·incentive - credit_loss - attention_price
         priority = expected_incremental_profit·context_weight·lever
+
+    A loss, of what is owed, is divided by them instead, so that they move its place the same way.
     """
 
     propensity: float
@@ -94,9 +96,10 @@ class Prices:
         attention = np.full(len(places), assumptions.attention_price[situation.channel])
         profit = (treated - untreated) * value - propensity * incentive - credit - attention
         lever = self._lever(situation.as_of.date())[places]
+        factor = weights[places] * lever
         fields = (
             propensity, treated, untreated, np.where(product, self._margin[places], margin), value, incentive, credit,
-            attention, weights[places], lever, profit, profit * weights[places] * lever,
+            attention, weights[places], lever, profit, np.where(profit < 0, profit / factor, profit * factor),
         )  # fmt: skip
         return Weighed(places, np.stack(fields, axis=1), items, sources)
 

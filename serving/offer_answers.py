@@ -9,7 +9,7 @@ class BreakdownAnswer(Shape):
     """How an offer's priority came about.
 
     Profit is (p_treated - p_untreated)·value - propensity·incentive - credit_loss - attention_price; priority is profit
-    times the context weight times the lever.
+    times the context weight times the lever; a loss, of what is owed, is divided by them.
     """
 
     propensity: float

@@ -15,6 +15,7 @@ KINDS = ("product", "retention", "service")
 LAYERS = ("eligibility", "applicability", "suitability")
 NEXT = "next"
 LOWEST_WEIGHT, HIGHEST_WEIGHT = 0.5, 2.0
+MOST_MONEY = 1e8
 OFFER_DAYS = ("days_since_presented", "days_since_accepted", "days_since_declined")
 PURPOSES = {"product": "marketing", "retention": "marketing", "service": "service"}
 
@@ -146,12 +147,12 @@ class _Reader:
             group=table.text("group", ""),
             purpose=table.text("purpose", PURPOSES[kind]),
             owed=table.flag("owed"),
-            credit=table.number("credit", 0.0, 1e6, 0.0),
+            credit=table.number("credit", 0.0, MOST_MONEY, 0.0),
             title=self._script(table, "title", kind),
             script=self._script(table, "script", kind),
             item=table.text("item") if kind == "product" else "",
-            margin=table.number("margin", 0.0, 1e6) if kind == "product" else 0.0,
-            incentive_cost=table.number("incentive_cost", 0.0, 1e6),
+            margin=table.number("margin", 0.0, MOST_MONEY) if kind == "product" else 0.0,
+            incentive_cost=table.number("incentive_cost", 0.0, MOST_MONEY),
             channels=table.choices("channels", CHANNELS),
             valid_from=valid_from,
             valid_until=valid_until,

@@ -59,9 +59,11 @@ def _money(breakdown: Breakdown, said: _Said) -> Iterator[tuple[str, float, str]
 
 
 def _weights(one: Candidate, breakdown: Breakdown, ruling: Ruling, said: _Said) -> Iterator[tuple[str, float, str]]:
-    profit, weight = breakdown.expected_incremental_profit, breakdown.context_weight
+    profit, weight, lever = breakdown.expected_incremental_profit, breakdown.context_weight, breakdown.lever
+    if profit < 0:
+        weight, lever = 1.0 / weight, 1.0 / lever
     if weight != 1.0:
         why = ruling.told.weight_said(int(ruling.weighed.places[one.row])) or {}
         yield "context_weight", profit * (weight - 1.0), said("context_weight", why=why.get(said.language, ""))
-    if breakdown.lever != 1.0:
-        yield "lever", profit * weight * (breakdown.lever - 1.0), said("lever")
+    if lever != 1.0:
+        yield "lever", profit * weight * (lever - 1.0), said("lever")

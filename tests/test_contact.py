@@ -145,6 +145,9 @@ def test_an_outcome_confirms_what_was_held_and_releases_what_was_not_presented(
     assert told("presented") == "confirmed"
     assert contacts(careful) == [("stay_voucher", "confirmed")]
     assert offered(made(careful, offers=1)) == []
+    # A report that is sent a second time changes nothing, here neither.
+    told("not_presented")
+    assert contacts(careful) == [("stay_voucher", "confirmed")]
     assert told("presented", withdrawn=True) == "held"
     assert told("not_presented", occurred_at=time.now) == "released"
     assert len(offered(made(careful, offers=1))) == 1
@@ -186,6 +189,9 @@ def test_a_customer_s_no_counts_and_where_a_yes_is_needed_silence_is_a_no(
     assert stopped(made(plain, channel="email", offers=20), "ground_coffee") == (
         "contact", "No consent to marketing over this channel.", "With the customer's yes over email.",
     )  # fmt: skip
+    assert "ground_coffee" in offered(made(plain, offers=20))
+    ours = made(plain, offers=20, outbound=True)
+    assert stopped(ours, "ground_coffee")[1] == "No consent to marketing over this channel."
     wish(1, 1.0, "email")
     assert "ground_coffee" in offered(made(plain, channel="email", offers=20))
     wish(2, 0.0)

@@ -206,6 +206,15 @@ def test_the_conversation_and_the_lever_move_the_order_but_not_the_profit() -> N
     assert len({round(profit, 12) for profit in ruling.weighed.column("expected_incremental_profit")}) == 1
 
 
+def test_what_is_owed_is_ordered_by_the_conversation_though_it_costs() -> None:
+    owed = replace(VOUCHER, owed=True, kind="service", incentive_cost=50.0)
+    weight = Weight(RULES["at_risk"].when, 1.8, {"en": "x", "ko": "x"})
+    spoken = replace(owed, id="zz", context_weights=(weight,))
+    ruling = ruled(owed, spoken)
+    assert ranked(ruling) == ["zz", "voucher"]
+    assert all(profit < 0 for profit in ruling.weighed.column("expected_incremental_profit"))
+
+
 def test_of_two_offers_of_one_item_the_better_one_is_made() -> None:
     ruling = ruled(PIZZA, replace(PIZZA, id="dearer", margin=3.0))
     assert ranked(ruling) == ["dearer"]

@@ -130,6 +130,7 @@ def test_whoever_is_not_worth_it_gets_no_costly_reason_to_stay_and_is_told_what_
 
 
 def test_selling_needs_a_yes_and_keeping_does_not() -> None:
-    ruling = ruled(wishes=(), features__declined_for_price_91=1.0)
+    assert "second_sim" in ranked(ruled(wishes=()))
+    ruling = ruled(wishes=(), channel="app", features__declined_for_price_91=1.0)
     assert {one.offer.kind for one in ruling.ranked} == {"retention"}
     assert stopped(ruling, "data_pack").sentence["en"] == "No consent to advertising over this channel."
