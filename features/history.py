@@ -1,6 +1,5 @@
 """The history: with two clocks, and every version of what was told; the only reader and writer of the store."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from features import store
+from features.bodies import worded
 from features.clock import from_microseconds, microseconds
 from features.corrections import correct
 from features.decisions import Decisions, settle
@@ -178,7 +178,7 @@ class History:
         query = sa.select(*(table.c[name] for name in (*COLUMNS, "superseded_at")), _WORDING)
         query = query.where(table.c.recorded_at <= cut)
         some = None if references is None else table.c.reference
-        records = _worded(_ended_by(self._frame(query, some, references or ()), cut))
+        records = worded(_ended_by(self._frame(query, some, references or ()), cut))
         products = self._frame(sa.select(*(catalogue.c[name] for name in ("product", "name", *LEVELS[1:]))))
         links = tuple(link for link in self._links() if link[2] <= cut)
         records = with_levels(records, products)
@@ -191,7 +191,7 @@ class History:
         with self._reading() as connection:
             for rows in store.tuples(connection, query):
                 frame = pl.DataFrame(rows, schema=_schema([*names, "wording"]), orient="row")
-                yield _worded(_ended_by(frame, cut))
+                yield worded(_ended_by(frame, cut))
 
     def references_of(self, reference: str, as_of: datetime) -> set[str]:
         """Collect every reference that was known, by a moment, to be the same customer."""
@@ -296,22 +296,6 @@ class History:
 
 
 _WORDING = sa.case((store.events.c.kind == "attribute", store.events.c.body), else_="").label("wording")
-
-
-def wording_of(body: str) -> str:
-    """Read an attribute's wording from the body that it was told with; empty where there is none.
-
-    >>> wording_of('{"value": "35-44"}'), wording_of('{"value": 3}'), wording_of("")
-    ('35-44', '', '')
-    """
-    value = json.loads(body).get("value") if body else None
-    return value if isinstance(value, str) else ""
-
-
-def _worded(frame: pl.DataFrame) -> pl.DataFrame:
-    bodies = frame["wording"].unique()
-    said = pl.Series([wording_of(body) for body in bodies], dtype=pl.String)
-    return frame.with_columns(wording=pl.col("wording").replace_strict(bodies, said)) if len(frame) else frame
 
 
 def _fetching(*names: str) -> store.Query:

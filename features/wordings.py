@@ -3,9 +3,10 @@
 import numpy as np
 import polars as pl
 
+from features.bodies import wording_of
 from features.clock import microseconds
 from features.events import KINDS
-from features.history import Known, wording_of
+from features.history import Known
 from features.packed import CustomerEvents
 
 _ATTRIBUTE = list(KINDS).index("attribute")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from serving.chase import Group, Verdict
 
 _SHOWN = 12
-_MEANINGS = {"chase": "an effort pays", "not_now": "one would, but for a rule", "not_worth": "none does"}
+_MEANINGS = {"chase": "an effort pays", "not_now": "one would, a rule stops it", "not_worth": "none does"}
 
 
 def chase(
@@ -87,11 +87,7 @@ def _show(
 ) -> None:
     out.print(f"{answer['judged']:,} of {answer['customers']:,} customers have a known risk and value.")
     rows = []
-    for verdict, meaning in (
-        ("chase", "an effort pays"),
-        ("not_now", "one would, a rule stops it"),
-        ("not_worth", "none does"),
-    ):
+    for verdict, meaning in _MEANINGS.items():
         some = [one for one in verdicts if one.verdict == verdict]
         value, profit = sum(one.expected_value for one in some), sum(one.expected_profit for one in some)
         rows.append((f"{verdict}: {meaning}", f"{len(some):,}", f"{value:,.0f}", f"{profit:,.0f}"))

@@ -22,6 +22,7 @@ from serving.offers import Offer
 from serving.scores import Scores
 
 EVERY_CHANNEL = "other"
+_READ = "serving.situation"
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 _TOLD = {"churn": ("churn.risk",), "value": ("value.expected", "value.low", "value.high")}
 _PRESENTED = ("presented", "interested", "accepted", "declined", "fulfilled", "returned")
@@ -123,14 +124,22 @@ def situation_of(
     outbound: bool = False,
 ) -> Situation:
     """Put scores, row, attributes, request and terms into words."""
-    told = wordings_of_customer(events)
+    told, past, wishes = _read(events)
     known = words_of(scores, row.values.tolist(), told, channel, context)
     known |= glossary.tell(known)
     ranked = _resting_on({word for name in scores.ranks_only for word in _TOLD[name]}, glossary)
     return Situation(
-        row.as_of, channel, scores, known, tuple(_past(events)), tuple(_wishes(events)), ranked, outbound,
+        row.as_of, channel, scores, known, past, wishes, ranked, outbound,
         told.get("time_zone"),
     )  # fmt: skip
+
+
+def _read(events: CustomerEvents) -> tuple[dict[str, str], tuple[Past, ...], tuple[Wish, ...]]:
+    """Read attributes, earlier offers and wishes out of events; what is read is kept with them."""
+    if _READ not in events.derived:
+        events.derived[_READ] = wordings_of_customer(events), tuple(_past(events)), tuple(_wishes(events))
+    read: tuple[dict[str, str], tuple[Past, ...], tuple[Wish, ...]] = events.derived[_READ]
+    return read
 
 
 def words_of(
