@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -22,10 +22,10 @@ from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Decided, Decider, Known
 from serving.money import STATED_PRIORS
 from serving.playbook import Playbook
-from serving.recording import TOLERANCE, interaction_of, outcome_of, told_of
+from serving.recording import EARLIEST, TOLERANCE, interaction_of, outcome_of, told_of
 from serving.requests import Arrival, Ask, Happening, Report, Shift, Visit
 from serving.routes import routed
-from serving.routing import written_route
+from serving.routing import words_of, written_route
 from serving.scores import Scores
 from serving.visits import Planned, Valued, in_order, scheduled, value, written
 
@@ -171,12 +171,16 @@ class Desk:
         intent, as_of = routing.intent(arrival.intent), self.clock()
         _check_channel(arrival.channel)
         since = arrival.waiting_since or as_of
-        if since > as_of + TOLERANCE:
+        if not EARLIEST <= since <= as_of + TOLERANCE:
             latest = f"at most 5 minutes after {as_of.isoformat(timespec='seconds')}"
-            raise InputError(f"expected waiting_since {latest}, found {since.isoformat()}")
+            raise InputError(f"expected waiting_since from 1900 on and {latest}, found {since.isoformat()}")
+        # In UTC, so that `serve_after` sorts as a text, too; a clock that runs ahead gains nothing by it.
+        since = min(since, as_of).astimezone(UTC)
         known = self._known(arrival.customer, as_of, whole=False)
         ask = Ask(customer=arrival.customer, channel=arrival.channel, context=arrival.context)
-        route = routing.route(self.decider.situation(ask, known).known, intent, since)
+        stands_in = not known.caller.known or known.scores.note is not None
+        words = words_of(self.decider.situation(ask, known).known, stands_in, self.playbook.glossary)
+        route = routing.route(words, intent, since)
         return {
             "customer": known.caller.customer,
             "found": known.caller.known,

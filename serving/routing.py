@@ -1,9 +1,9 @@
 """Which queue a contact goes to, and before whom: value, risk and intent give a head start, and waiting does the rest.
 
 Contacts are served by their virtual arrival: the moment they came less a head start that is capped. Everybody's
-priority then grows with waiting at one pace (the accumulating priority queue with equal rates: Kleinrock, "A delay
-dependent queue discipline", 1964; Stanford, Taylor and Ziedins, 2014), so the order of two contacts never depends on
-when it is asked for, and nobody is overtaken by somebody who came more than the cap later.
+priority then grows with waiting at one pace (Jackson, "Queues with dynamic priority discipline", 1961; with a pace for
+each class it is the accumulating priority queue of Stanford, Taylor and Ziedins, 2014). So the order of two contacts
+never depends on when it is asked for, and nobody is overtaken by somebody who came more than the cap later.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +19,7 @@ from features.tables import Table, meant, read
 from serving.sentences import ROUTE, ROUTE_PLAIN, say
 
 _INTENT = "context.intent"
+_CHANNEL = {"channel", "context.channel"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,14 @@ class Routing:
             yield intent.seconds, intent.sentence
 
 
+def words_of(known: Mapping[str, Any], stands_in: bool, glossary: Glossary) -> Mapping[str, Any]:
+    """Take away from the known words the value and all that rests on it where a default `stands_in` for a history."""
+    if not stands_in:
+        return known
+    words = {**known, **{word: None for word in known if word.startswith("value.")}}
+    return words | glossary.tell(words)
+
+
 def written_route(
     route: Route, routing: Routing, language: str, as_of: datetime, waiting_since: datetime
 ) -> dict[str, Any]:
@@ -134,10 +143,10 @@ def load_routing(path: Path, glossary: Glossary) -> Routing:
     Raises PlaybookError when it doesn't hold together.
     """
     file = read(path)
-    content_hash, reader = fingerprint(file.content), _Reader(glossary)
-    most = file.number("most_head_start_seconds", 0.0, 86_400.0)
-    queues = tuple(reader.queue(table) for table in file.tables("queue"))
-    intents = {one.id: one for one in map(reader.intent, file.tables("intent"))}
+    content_hash, most = fingerprint(file.content), file.number("most_head_start_seconds", 0.0, 86_400.0)
+    reader = _Reader(glossary, most)
+    queues = tuple(map(reader.queue, _named(file, "queue")))
+    intents = {one.id: one for one in map(reader.intent, _named(file, "intent"))}
     head_starts = tuple(reader.head_start(table) for table in file.tables("head_start"))
     file.end()
     if not queues or queues[-1].when is not None or any(one.when is None for one in queues[:-1]):
@@ -146,8 +155,8 @@ def load_routing(path: Path, glossary: Glossary) -> Routing:
 
 
 class _Reader:
-    def __init__(self, glossary: Glossary) -> None:
-        self._languages = glossary.languages
+    def __init__(self, glossary: Glossary, most: float) -> None:
+        self._languages, self._most = glossary.languages, most
         self._glossary = glossary
 
     def queue(self, table: Table) -> Queue:
@@ -158,20 +167,20 @@ class _Reader:
 
     def intent(self, table: Table) -> Intent:
         intent = Intent(
-            table.text("id"), table.number("head_start_seconds", 0.0, 86_400.0), _skills(table),
+            table.text("id"), table.number("head_start_seconds", 0.0, self._most), _skills(table),
             self._said(table, "sentence"),
         )  # fmt: skip
         table.end()
         return intent
 
     def head_start(self, table: Table) -> HeadStart:
-        found = HeadStart(self._rule(table), table.number("seconds", 0.0, 86_400.0), self._said(table, "sentence"))
+        found = HeadStart(self._rule(table), table.number("seconds", 0.0, self._most), self._said(table, "sentence"))
         table.end()
         return found
 
     def _rule(self, table: Table) -> Expression:
         when = compile_rule(table.text("when"), self._glossary.vocabulary, table.place)
-        if "channel" in self._glossary.plain(when).words:
+        if _CHANNEL.intersection(self._glossary.plain(when).words):
             table.refuse(f"expected a rule that is the same on every channel, found {when.text!r}")
         return when
 
@@ -187,3 +196,14 @@ def _skills(table: Table) -> tuple[str, ...]:
     if "skills" not in table or not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         table.refuse(f'expected skills to be a list of texts, such as ["retention"]; found {value!r}')
     return tuple(value)
+
+
+def _named(file: Table, kind: str) -> Iterator[Table]:
+    """Take the tables of a kind, each with an id of its own."""
+    seen: set[str] = set()
+    for table in file.tables(kind):
+        name = table.text("id")
+        if name in seen:
+            table.refuse(f"expected an id of its own, found {name!r} a second time; rename one")
+        seen.add(name)
+        yield table

@@ -2,7 +2,7 @@
 
 import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from serving.desk import Desk
 from serving.playbook import load_playbook
 from serving.requests import Arrival
 from serving.routing_answers import RouteAnswer
-from tests.desks import NOW, SCORES, desk_over, playbook
+from tests.desks import DEFAULT, NOW, SCORES, FakeScorer, desk_over, playbook
 
 ROUTING = playbook().routing
 
@@ -71,6 +71,23 @@ def test_the_head_start_is_capped(history: History) -> None:
     assert (answer["head_start_seconds"], answer["most_head_start_seconds"]) == (200.0, 200.0)
 
 
+def test_a_default_that_stands_in_for_a_history_gives_no_head_start(history: History) -> None:
+    class Generous(FakeScorer):
+        default = replace(DEFAULT, tier="top", expected_value=900.0)
+
+    shipped = desk_over(history)
+    answer = routed(Desk(history, Generous(), shipped.playbook, shipped.clock), "nobody")
+    assert (answer["queue"], answer["head_start_seconds"]) == ("general_line", 0.0)
+
+
+def test_turns_sort_as_texts_wherever_the_wait_was_told(desk: Desk) -> None:
+    seoul = timezone(timedelta(hours=9))
+    first = routed(desk, waiting_since=(NOW - timedelta(minutes=2)).astimezone(seoul))
+    second = routed(desk, waiting_since=NOW - timedelta(minutes=1))
+    assert first["serve_after"] < second["serve_after"]
+    assert routed(desk, waiting_since=NOW + timedelta(minutes=4))["waiting_since"] == NOW.isoformat()
+
+
 def test_the_route_is_the_same_on_every_channel(desk: Desk) -> None:
     answers = [routed(desk, intent="buy", channel=channel) for channel in CHANNELS]
     for answer in answers:
@@ -87,7 +104,11 @@ def test_the_route_is_the_same_on_every_channel(desk: Desk) -> None:
         ({"channel": "fax"}, "expected channel to be one of store, web, app, phone, email, mail, chat, field, partner, "
                              "other; found 'fax'"),
         ({"waiting_since": NOW + timedelta(hours=1)},
-         "expected waiting_since at most 5 minutes after 2018-01-02T09:30:00+00:00, found 2018-01-02T10:30:00+00:00"),
+         "expected waiting_since from 1900 on and at most 5 minutes after 2018-01-02T09:30:00+00:00, "
+         "found 2018-01-02T10:30:00+00:00"),
+        ({"waiting_since": datetime(1, 1, 1, tzinfo=UTC)},
+         "expected waiting_since from 1900 on and at most 5 minutes after 2018-01-02T09:30:00+00:00, "
+         "found 0001-01-01T00:00:00+00:00"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_routed_is_told_why(desk: Desk, given: dict[str, Any], message: str) -> None:
@@ -106,8 +127,15 @@ def test_what_cannot_be_routed_is_told_why(desk: Desk, given: dict[str, Any], me
          "routing.toml: expected [[queue]]s of which the last alone has no `when`, and takes whoever is left"),
         ('skills = ["general"]', 'skills = "general"',
          "routing.toml, queue 4: expected skills to be a list of texts, such as [\"retention\"]; found 'general'"),
+        ('when = "high_value"', "when = \"context.channel == 'phone'\"",
+         "routing.toml, queue 2: expected a rule that is the same on every channel, found "
+         "\"context.channel == 'phone'\""),
+        ('id = "general_line"', 'id = "high_value_line"',
+         "routing.toml, queue 4: expected an id of its own, found 'high_value_line' a second time; rename one"),
         ("seconds = 150", "seconds = -1",
-         "routing.toml, head_start 2: expected seconds to be a number from 0 to 86400, found -1"),
+         "routing.toml, head_start 2: expected seconds to be a number from 0 to 600, found -1"),
+        ("head_start_seconds = 180", "head_start_seconds = 601",
+         "routing.toml, intent 2: expected head_start_seconds to be a number from 0 to 600, found 601"),
     ],
 )  # fmt: skip
 def test_what_does_not_hold_together_is_told(tmp_path: Path, before: str, after: str, message: str) -> None:
