@@ -154,9 +154,9 @@ class Allowance:
     def _capped(self, room: _Room, offer: Offer) -> Stop:
         held = sorted(room.held.get(room.key(offer), ()))
         if not room.cap.most:
-            return Stop(LAYER, room.cap.sentence)
+            return Stop(LAYER, room.cap.sentence, f"cap {room.cap.id}")
         free_again = held[len(held) - room.cap.most] + room.cap.days * DAY
-        return Stop(LAYER, room.cap.sentence, find=partial(self._from, free_again))
+        return Stop(LAYER, room.cap.sentence, f"cap {room.cap.id}", find=partial(self._from, free_again))
 
     def _fenced(self, offer: Offer) -> Stop | None:
         attention = self._approach.policy.attention
@@ -164,7 +164,7 @@ class Allowance:
             return None
         if self._spent.get(offer.owner, 0) < attention.budgets.get(offer.owner, 0):
             return None
-        return self._kept("attention", offer.owner, lambda: Stop(LAYER, attention.sentence))
+        return self._kept("attention", offer.owner, lambda: Stop(LAYER, attention.sentence, f"programme {offer.owner}"))
 
     def _kept(self, name: str, key: str, make: Callable[[], Stop]) -> Stop:
         found = self._stops.get((name, key))
@@ -179,7 +179,7 @@ class Allowance:
             if told is False or (told is None and purpose.asks(channel, self._situation.outbound)):
                 change = Change(f"consent.{purpose.name}.{channel}", told, True)
                 flip = Flip(partial(sentences.say, sentences.FLIP_CONSENT, channel=channel), (change,))
-                stop = Stop(LAYER, purpose.sentence, find=partial(_same, flip))
+                stop = Stop(LAYER, purpose.sentence, f"purpose {purpose.name}", find=partial(_same, flip))
                 yield self._approach.where("purpose", purpose.name), stop
 
     def _suppressed(self) -> Iterable[tuple[Mask, Stop]]:
@@ -191,7 +191,10 @@ class Allowance:
                     and until > self._now
                     and (not rule.reasons or past.reason in rule.reasons)
                 ):
-                    yield self._scope(rule, past), Stop(LAYER, rule.sentence, find=partial(self._from, until))
+                    yield (
+                        self._scope(rule, past),
+                        Stop(LAYER, rule.sentence, f"suppression of {rule.of}", find=partial(self._from, until)),
+                    )
 
     def _scope(self, rule: Suppression, past: Past) -> Mask:
         approach = self._approach
@@ -214,7 +217,7 @@ class Allowance:
         ends = local.replace(hour=hours % 24, minute=round((quiet.end - hours) * 60), second=0, microsecond=0)
         ends = ends if ends > local else ends + timedelta(days=1)
         mask = np.ones(len(self._approach.offers), dtype=bool)
-        yield mask, Stop(LAYER, quiet.sentence, find=partial(self._from, microseconds(ends)))
+        yield mask, Stop(LAYER, quiet.sentence, "quiet_hours", find=partial(self._from, microseconds(ends)))
 
     def _from(self, moment: int) -> Flip:
         at = from_microseconds(moment)

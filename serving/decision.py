@@ -205,6 +205,7 @@ class _Writer:
         if self.language not in stop.kept:
             stop.kept[self.language] = {
                 "layer": stop.layer,
+                "rule": stop.rule,
                 "reason": stop.sentence[self.language],
                 "unknown": list(stop.unknown),
                 "flip": self.flip(stop.flip) if stop.flip else None,

@@ -112,6 +112,8 @@ class WithheldAnswer(Shape):
     """The offer's id."""
     layer: Literal["eligibility", "applicability", "suitability", "contact", "arbitration"]
     """What stopped it."""
+    rule: str
+    """The first rule that did, as the playbook writes it, or the name of what else decided."""
     reason: str
     """Why, in a sentence."""
     unknown: list[str]

@@ -23,7 +23,7 @@ from serving.rulebook import Rulebook, Told
 from serving.situation import Situation
 from serving.stops import Change, Flip, Stop
 
-ARBITRATION = "arbitration"
+ARBITRATION, PROFIT = "arbitration", "expected_incremental_profit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,10 @@ class Policy:
         """Say why what an offer would bring can't be counted, if it can't."""
         scores = situation.scores
         if self._next[place] and not scores.next_purchases:
-            return Stop("applicability", sentences.NO_NEXT)
+            return Stop("applicability", sentences.NO_NEXT, "next_purchases")
         unknown = scores.churn_risk is None or scores.expected_value is None
         if unknown and not self._prices.product[place] and not self._owed[place]:
-            return Stop(ARBITRATION, sentences.RANKED if scores.ranks_only else sentences.NO_RISK)
+            return Stop(ARBITRATION, sentences.RANKED if scores.ranks_only else sentences.NO_RISK, PROFIT)
         return None
 
     def _ranked(
@@ -142,11 +142,13 @@ class Policy:
             place = int(weighed.places[row])
             item, offer = weighed.items[row], self.offers[place]
             if profit[row] <= 0 and not owed[row]:
-                losing[place] = Stop(ARBITRATION, sentences.COSTS_MORE, find=partial(self._pays_at, weighed, row))
+                losing[place] = Stop(
+                    ARBITRATION, sentences.COSTS_MORE, PROFIT, find=partial(self._pays_at, weighed, row)
+                )
             elif item in taken:
-                losing[place] = Stop(ARBITRATION, sentences.SAME_ITEM, find=partial(_without, taken[item]))
+                losing[place] = Stop(ARBITRATION, sentences.SAME_ITEM, "item", find=partial(_without, taken[item]))
             elif len(chosen) < wanted and (stop := allowance.stopped(place)):
-                losing[place] = Stop(stop.layer, sentences.SHARED_ROOM, find=stop.find)
+                losing[place] = Stop(stop.layer, sentences.SHARED_ROOM, stop.rule, find=stop.find)
             else:
                 if len(chosen) < wanted:
                     allowance.take(place)

@@ -193,7 +193,11 @@ class Told:
         of_customer = any(not word.startswith("context.") for word in unknown)
         not_known = sentences.RANKED if situation.ranked.intersection(unknown) else sentences.NOT_KNOWN
         return Stop(
-            layer, not_known if of_customer else rule.sentence, unknown, partial(self._flip, row, fails, words, unknown)
+            layer,
+            not_known if of_customer else rule.sentence,
+            rule.when.text,
+            unknown,
+            partial(self._flip, row, fails, words, unknown),
         )
 
     def _flip(self, row: _Row, fails: list[bool], words: Mapping[str, Any], unknown: tuple[str, ...]) -> Flip | None:
@@ -211,7 +215,7 @@ def outside(channels: tuple[str, ...], channel: str) -> Stop:
         partial(sentences.say, sentences.FLIP_CHANNEL, channels=", ".join(channels)),
         (Change("channel", channel, channels[0]),),
     )
-    return Stop(LAYERS[0], sentences.CHANNEL, find=lambda: flip)
+    return Stop(LAYERS[0], sentences.CHANNEL, "channels", find=lambda: flip)
 
 
 def too_early(first: date | None, today: date) -> Stop:
@@ -219,12 +223,12 @@ def too_early(first: date | None, today: date) -> Stop:
     flip = Flip(
         partial(sentences.say, sentences.FLIP_DAY, day=first), (Change("as_of", today.isoformat(), str(first)),)
     )
-    return Stop(LAYERS[0], sentences.filled(sentences.NOT_YET, day=first), find=lambda: flip)
+    return Stop(LAYERS[0], sentences.filled(sentences.NOT_YET, day=first), "valid_from", find=lambda: flip)
 
 
 def too_late(last: date | None) -> Stop:
     """Say that an offer isn't made any more."""
-    return Stop(LAYERS[0], sentences.filled(sentences.ENDED, day=last))
+    return Stop(LAYERS[0], sentences.filled(sentences.ENDED, day=last), "valid_until")
 
 
 def _rules(offer: Offer) -> Iterable[Rule]:

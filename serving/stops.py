@@ -27,11 +27,13 @@ class Flip:
 class Stop:
     """What stops an offer: the layer, why, what was unknown, and what would flip it; many offers may share one.
 
-    `find` finds the flip once somebody asks for it. `kept` is for a writer to keep what it has written of it.
+    `rule` is what stops it as the playbook writes it: a rule's text, or the name of whatever else decided. `find` finds
+    the flip once somebody asks for it. `kept` is for a writer to keep what it has written of it.
     """
 
     layer: str
     sentence: Mapping[str, str]
+    rule: str
     unknown: tuple[str, ...] = ()
     find: Callable[[], Flip | None] = lambda: None
     kept: dict[str, Any] = field(default_factory=dict)

@@ -54,7 +54,7 @@ def test_the_rule_that_stops_an_offer_is_the_first_that_fails(
             expected, stop = first_that_fails(offer, situation), told.stop(place)
             assert (stop is None) == (expected is None)
             if stop is not None and expected is not None:
-                assert stop.layer == expected[0]
+                assert (stop.layer, stop.rule) == expected
                 seen.add((offer.id, expected[1]))
     assert len(seen) >= 8
 
