@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -69,42 +70,42 @@ class Scorer:
         """
         row = row_of(events, as_of)
         if np.isnan(row.values[_RECENCY]):
-            return self._ranked(self.default, events, as_of), row
+            return replace(self.default, **self._ranking(events, as_of)), row
         values = row.values[None, :]
         active = bool(self._active.holds(values)[0])
         risk, risk_rank = (_told(part) if active else None for part in risks(self._models.churn, values))
         expected, low, high, rank = (_told(part) for part in worths(self._models.value, values))
-        scores = replace(
-            self.default,
-            churn_risk=risk,
-            churn_rank=risk_rank,
-            expected_value=expected,
-            value_low=low,
-            value_high=high,
-            value_rank=rank,
-            worth=self._worth(
-                expected, {name: float(one[0]) for name, one in costs(self._models.value, values).items()}
-            ),
-            note=None,
-        )
-        scores = replace(scores, tier=self.tiers.of(scores.standing, record_of(events)))
-        return (self._whole(scores, row, events) if whole else scores), row
+        spent = {name: float(one[0]) for name, one in costs(self._models.value, values).items()}
+        standing = (rank or 0.0) if expected is None else expected
+        told: dict[str, Any] = {
+            "churn_risk": risk,
+            "churn_rank": risk_rank,
+            "expected_value": expected,
+            "value_low": low,
+            "value_high": high,
+            "value_rank": rank,
+            "worth": self._worth(expected, spent),
+            "tier": self.tiers.of(standing, record_of(events)),
+            "note": None,
+        }
+        if whole:
+            told |= self._ranking(events, as_of) | self._reasons(row, risk is not None or risk_rank is not None)
+        return replace(self.default, **told), row
 
     def recall(self, events: CustomerEvents, ranked_as_of: datetime) -> None:
         """Rank a customer's next purchases as of an earlier moment, so that a score within the hour keeps them."""
         if self._ranker:
             self._ranker.rank(events, ranked_as_of)
 
-    def _whole(self, scores: Scores, row: FeatureRow, events: CustomerEvents) -> Scores:
-        risky, value = scores.churn_risk is not None or scores.churn_rank is not None, self._models.value
-        return replace(
-            self._ranked(scores, events, row.as_of),
-            churn_reasons=_reasons(self._models.churn, row) if risky else (),
-            value_reasons=_reasons(value if isinstance(value, Ranks) else value.expected, row),
-        )
+    def _reasons(self, row: FeatureRow, risky: bool) -> dict[str, Any]:
+        value = self._models.value
+        return {
+            "churn_reasons": _reasons(self._models.churn, row) if risky else (),
+            "value_reasons": _reasons(value if isinstance(value, Ranks) else value.expected, row),
+        }
 
-    def _ranked(self, scores: Scores, events: CustomerEvents, as_of: datetime) -> Scores:
-        return _with(scores, self._ranker.rank(events, as_of)) if self._ranker else scores
+    def _ranking(self, events: CustomerEvents, as_of: datetime) -> dict[str, Any]:
+        return _told_of(self._ranker.rank(events, as_of)) if self._ranker else {}
 
     def _worth(self, expected: float | None, costs: Mapping[str, float]) -> Worth | None:
         value = self.bundle.manifest["value"]
@@ -137,7 +138,7 @@ class Scorer:
                 worth = self._worth(told["expected_value"], spent)
                 scores = replace(scores, **{name: told[name] for name in names}, worth=worth, note=None)
             ranked = chunk.ranked.get(told["customer"])
-            yield _with(scores, ranked) if ranked else scores
+            yield replace(scores, **_told_of(ranked)) if ranked else scores
 
     def _score_rows(
         self, rows: FeatureMatrix, records: Mapping[str, str], ranked: Mapping[str, Ranked]
@@ -195,17 +196,17 @@ class Scorer:
             note=_NEWCOMER,
             population=shares,
         )
-        return _with(newcomer, self._ranker.popular({}, self.bundle.as_of)) if self._ranker else newcomer
+        return replace(newcomer, **_told_of(self._ranker.popular({}, self.bundle.as_of))) if self._ranker else newcomer
 
 
-def _with(scores: Scores, ranked: Ranked) -> Scores:
-    return replace(
-        scores,
-        next_purchases=ranked.likely,
-        new_purchases=ranked.new,
-        chances=ranked.chances,
-        ranked_as_of=ranked.as_of,
-    )
+def _told_of(ranked: Ranked) -> dict[str, Any]:
+    """Name what scores have of a ranking."""
+    return {
+        "next_purchases": ranked.likely,
+        "new_purchases": ranked.new,
+        "chances": ranked.chances,
+        "ranked_as_of": ranked.as_of,
+    }
 
 
 def _told(part: Array) -> float | None:
