@@ -96,12 +96,12 @@ def test_an_outcome_told_otherwise_corrects_what_was_told_before(desk: Desk) -> 
     desk.decide(Ask(customer="household:7", channel="phone"))
     report = Report(decision_id=FIRST, offer="dog_food", status="accepted")
     desk.outcome(report)
-    reasoned = later(desk, hours=1).outcome(replace(report, reason_code="asked"))
+    reasoned = later(desk, hours=1).outcome(replace(report, reason_code="not_now"))
     assert (reasoned["recorded"], reasoned["note"]) == (True, "corrected")
-    dated = replace(report, reason_code="asked", occurred_at=TODAY + timedelta(minutes=3))
+    dated = replace(report, reason_code="not_now", occurred_at=TODAY + timedelta(minutes=3))
     assert later(desk, hours=2).outcome(dated)["note"] == "corrected"
-    assert later(desk, hours=3).outcome(replace(report, reason_code="asked"))["note"] == "already known"
+    assert later(desk, hours=3).outcome(replace(report, reason_code="not_now"))["note"] == "already known"
     told = desk.history.of_customer(["household:7"], TODAY + timedelta(hours=3))
     (row,) = [row for row in told if row[1] == "offer_accepted"]
-    assert (row[9], json.loads(row[-1])["reason"]) == (microseconds(TODAY + timedelta(minutes=3)), "asked")
+    assert (row[9], json.loads(row[-1])["reason"]) == (microseconds(TODAY + timedelta(minutes=3)), "not_now")
     assert desk.history.counts()["offer_accepted"] == 1

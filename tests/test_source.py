@@ -139,7 +139,7 @@ def test_a_constant_that_cannot_stand_is_refused(tmp_path, constants, expected):
 
 def test_a_translation_into_an_unknown_word_is_refused(tmp_path):
     tables = SALES.replace("constants", 'kinds = { sold = "bought" }\n#')
-    assert complaint(tmp_path, tables).endswith("offer_returned, void, write_off; found bought")
+    assert complaint(tmp_path, tables).endswith("offer_returned, void, write_off, consent; found bought")
     assert complaint(tmp_path, SALES + 'channels = { shop = "stores" }').endswith("found stores (nearest: store)")
 
 
