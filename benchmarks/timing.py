@@ -49,6 +49,11 @@ def within(figure: str, ours: float, bar: float) -> Row:
     return against(figure, ours, bar, 1)
 
 
+def none(figure: str, count: int) -> Row:
+    """Set a count beside the none that there should be."""
+    return Row(figure, count, 0, float(count), "<= 0", count == 0)
+
+
 def quantile(times: Iterable[float], share: float) -> float:
     """Find the time that a share of the calls stays under."""
     return float(np.quantile(list(times), share))

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
@@ -133,6 +134,8 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine = open_store(url)
+        # SQLite lets whoever looks at the right moment in: of many threads that wait for it, some would never be.
+        self._turn = Lock()
 
     def close(self) -> None:
         """Let go of the store."""
@@ -147,7 +150,7 @@ class Store:
     @contextmanager
     def alone(self) -> Iterator[sa.Connection]:
         """Give a transaction that nobody else writes beside, from before its first look."""
-        with self.writing() as connection:
+        with self._turn, self.writing() as connection:
             # Python's sqlite3 begins a transaction at the first change: what is read before might be outdated by then.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
