@@ -5,7 +5,7 @@ who is there first. Kinds, classes and penalties are those of the playbook. Inte
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -51,7 +51,9 @@ def rows() -> list[Row]:
         "first-come": lambda day: sorted(day, key=lambda one: (one.visit.requested_at or _NOW, one.visit.visit_id)),
         "earliest promise": lambda day: sorted(day, key=lambda one: (one.due_at or datetime.max.replace(tzinfo=UTC),)),
     }
-    plain = {name: [outcome(scheduled(way(day), _NOW, ENGINEERS)) for day in days] for name, way in ways.items()}
+    plain = {
+        name: [outcome(scheduled(way(day), _NOW, ENGINEERS), playbook) for day in days] for name, way in ways.items()
+    }
     found = [
         _beside(f"cost of waiting a day, USD, against {peer}", plain["ours"], plain[peer], lambda one: one.cost)
         for peer in ("first-come", "earliest promise")
@@ -79,7 +81,7 @@ def drawn(random: np.random.Generator, playbook: Playbook) -> list[Valued]:
     return made
 
 
-def outcome(planned: Sequence[Planned]) -> Outcome:
+def outcome(planned: Sequence[Planned], playbook: Playbook) -> Outcome:
     """Count what waiting cost until each visit began: of the customer's worth, and the penalty since the promise broke.
 
     What isn't reached waits a day.
@@ -90,14 +92,17 @@ def outcome(planned: Sequence[Planned]) -> Outcome:
         hours = (begins - _NOW).total_seconds() / 3600
         overdue = (begins - max(visit.due_at, _NOW)).total_seconds() / 3600 if visit.due_at else 0.0
         penalty = visit.service_class.penalty_per_hour
-        grows = visit.cost_per_hour - (penalty if _breaks_now(visit) else 0.0)
-        cost += hours * grows + max(overdue, 0.0) * penalty
+        cost += hours * _growth(visit, playbook) + max(overdue, 0.0) * penalty
         broken += overdue > 0 and visit.service_class.place <= 1 and not visit.overdue
     return Outcome(cost, broken)
 
 
-def _breaks_now(visit: Valued) -> bool:
-    return visit.due_at is not None and visit.due_at < _NOW + timedelta(hours=1)
+def _growth(one: Valued, playbook: Playbook) -> float:
+    """What an hour costs of the customer's worth alone, with no promise in it."""
+    visit = replace(one.visit, service_class=None, due_at=None, requested_at=None)
+    return value(
+        visit, one.customer, True, one.scores, playbook.visits, playbook.glossary.assumptions, _NOW
+    ).cost_per_hour
 
 
 def _with_travel(
@@ -115,7 +120,7 @@ def _with_travel(
                 planned = routed(ordered, travel.tolist(), places, _NOW, ENGINEERS, MINUTES, playbook.visits)
             else:
                 planned = _greedy(ordered, travel, places)
-            outcomes[name].append(outcome(planned))
+            outcomes[name].append(outcome(planned, playbook))
     return [
         _beside(
             f"cost of waiting with travel, USD, against {peer}", outcomes["ours"], outcomes[peer], lambda one: one.cost

@@ -30,8 +30,8 @@ class VisitAnswer(Shape):
     value_at_risk: float | None
     """The risk of leaving times what a kept customer is worth: margin over the glossary's `retention_horizons`."""
     cost_of_delay_per_hour: float
-    """What the next hour of waiting is expected to cost: of that worth by the risk that grows, and of a broken
-    promise's penalty."""
+    """What an hour of waiting is expected to cost over the hours that the playbook looks ahead: of that worth by the
+    risk that grows, and of a broken promise's penalty."""
     minutes: float
     """How long it takes on site."""
     due_at: str | None

@@ -38,10 +38,14 @@ class VisitKind:
 
 @dataclass(frozen=True)
 class VisitPolicy:
-    """All classes in their order and all kinds; the last of each is taken where none is told."""
+    """All classes in their order and all kinds; the last of each is taken where none is told.
+
+    What waiting costs is counted over `hours_ahead`, so that a promise that breaks this afternoon counts this morning.
+    """
 
     classes: tuple[ServiceClass, ...]
     kinds: Mapping[str, VisitKind]
+    hours_ahead: float
     hash: str
 
     def service_class(self, name: str | None) -> ServiceClass:
@@ -68,7 +72,7 @@ def load_visit_policy(path: Path, glossary: Glossary) -> VisitPolicy:
     Raises PlaybookError when it doesn't hold together.
     """
     file = read(path)
-    content_hash = fingerprint(file.content)
+    content_hash, ahead = fingerprint(file.content), file.number("hours_ahead", 1.0, 168.0)
     classes = tuple(_class(table, place, glossary.languages) for place, table in enumerate(file.tables("class")))
     kinds = {one.id: one for one in map(_kind, file.tables("kind"))}
     file.end()
@@ -77,7 +81,7 @@ def load_visit_policy(path: Path, glossary: Glossary) -> VisitPolicy:
     if classes[-1].hours is not None:
         last = classes[-1].id
         file.refuse(f"expected the last class, taken where none is told, to promise no hours; found that {last!r} does")
-    return VisitPolicy(classes, kinds, content_hash)
+    return VisitPolicy(classes, kinds, ahead, content_hash)
 
 
 def _class(table: Table, place: int, languages: tuple[str, ...]) -> ServiceClass:

@@ -17,8 +17,8 @@ class Valued:
     """A visit with what the models say of its customer, and what waiting costs.
 
     `value_at_risk` is the risk of leaving times what a kept customer is worth over `retention_horizons`, in currency;
-    `cost_per_hour` what the next hour of waiting is expected to cost: of that worth by the risk that grows, and of the
-    class's penalty once its promise is broken.
+    `cost_per_hour` what an hour of waiting is expected to cost over the hours that the policy looks ahead: of that
+    worth by the risk that grows, and of the class's penalty from the moment on at which its promise is broken.
     """
 
     visit: Visit
@@ -62,13 +62,13 @@ def value(
     service_class, kind = policy.service_class(visit.service_class), policy.kind(visit.kind)
     due_at = visit.due_at or service_class.due_at(visit.requested_at)
     overdue = due_at is not None and due_at < now
-    breaks = due_at is not None and due_at < now + timedelta(hours=1)
-    worth, risk = _worth(scores, assumptions), scores.churn_risk
-    grows = 0.0 if worth is None or risk is None else (_later(risk, kind.churn_odds_per_day, 1.0) - risk) * worth
+    ahead, worth, risk = policy.hours_ahead, _worth(scores, assumptions), scores.churn_risk
+    broken = 0.0 if due_at is None else min(max(ahead - (due_at - now).total_seconds() / 3600, 0.0), ahead)
+    grows = 0.0 if worth is None or risk is None else (_later(risk, kind.churn_odds_per_day, ahead) - risk) * worth
     return Valued(
         visit, customer, found, scores, service_class, kind, visit.minutes or kind.minutes, due_at, overdue,
         None if worth is None or risk is None else risk * worth,
-        grows + (service_class.penalty_per_hour if breaks else 0.0),
+        (grows + broken * service_class.penalty_per_hour) / ahead,
     )  # fmt: skip
 
 

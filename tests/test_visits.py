@@ -57,12 +57,12 @@ def test_what_an_hour_of_waiting_costs_is_the_growing_risk_of_losing_what_a_cust
     (one,) = desk.prioritise([visit("a", "household:8", kind="repair")])["visits"]
     # 270.00 of revenue over a horizon: a quarter is margin, over six horizons 405.00; at risk are 45 % of it.
     assert one["value_at_risk"] == pytest.approx(182.25)
-    # The odds .45/.55 are multiplied by 1.2^(1/24): the risk grows by 0.00188.
-    odds = 0.45 / 0.55 * 1.2 ** (1 / 24)
-    assert one["cost_of_delay_per_hour"] == pytest.approx(405.0 * (odds / (1 + odds) - 0.45))
+    # Over a day the odds .45/.55 are multiplied by 1.2: the risk grows by 0.0454.
+    odds = 0.45 / 0.55 * 1.2
+    assert one["cost_of_delay_per_hour"] == pytest.approx(405.0 * (odds / (1 + odds) - 0.45) / 24)
     assert one["minutes"] == 75.0
     assert one["why"] == (
-        "No promise. An hour more of waiting is expected to cost 0.76 USD. Predicted value 270.00 USD over 28 days; "
+        "No promise. An hour more of waiting is expected to cost 0.77 USD. Predicted value 270.00 USD over 28 days; "
         "risk of leaving 45%."
     )
 
@@ -74,7 +74,8 @@ def test_a_broken_promise_costs_its_penalty_and_says_so(desk: Desk) -> None:
         for since in (long_ago, now)
     )
     assert (late["cost_of_delay_per_hour"], late["overdue"]) == (15.0, True)
-    assert (fresh["cost_of_delay_per_hour"], fresh["overdue"]) == (0.0, False)
+    # Due in 23 hours, it breaks for the last of the 24 that are looked ahead.
+    assert (fresh["cost_of_delay_per_hour"], fresh["overdue"]) == (15.0 / 24, False)
     assert late["due_at"] == (NOW - timedelta(hours=6)).isoformat()
     assert "The promised time has passed." in late["why"]
     korean = desk.prioritise([visit("a", "nobody", service_class="urgent", requested_at=long_ago)], language="ko")
