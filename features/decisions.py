@@ -8,7 +8,7 @@ callers can both take what is left of a cap.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,19 +20,6 @@ from features.store import Store
 
 DAY = 86_400_000_000
 HELD, CONFIRMED, RELEASED = "held", "confirmed", "released"
-_CONTACT = (
-    "contact",
-    "decision",
-    "reference",
-    "offer",
-    "kind",
-    "group",
-    "owner",
-    "channel",
-    "tier",
-    "state",
-    "held_at",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +42,9 @@ class Contact:
     held_at: int
 
 
+_CONTACT = tuple(Contact.__dataclass_fields__)
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """What counts against caps at a moment: a person's contacts that weren't released, and what owners have spent.
@@ -65,7 +55,7 @@ class Ledger:
 
     seq: int = 0
     contacts: tuple[Contact, ...] = ()
-    spent: Mapping[str, int] | None = None
+    spent: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +182,7 @@ def _ledger(connection: sa.Connection, references: Iterable[str], window: Window
     rows = _CONTACTS.fetch(connection, references=list(references), since=since)
     contacts = _standing(row[1:] for row in rows)
     if not window.tiers:
-        return Ledger(rows[-1][0] if rows else 0, contacts, {})
+        return Ledger(rows[-1][0] if rows else 0, contacts)
     spent = dict(_SPENT.fetch(connection, tiers=list(window.tiers), first=window.first_day))
     return Ledger(_NEWEST.fetch(connection)[0][0] or 0, contacts, spent)
 

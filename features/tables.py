@@ -56,6 +56,11 @@ class Table:
             self.refuse(f"expected {name} to be a whole number from {low} to {high}, found {value!r}")
         return value
 
+    def count(self, name: str, low: int, high: int) -> int:
+        """Take a whole number within bounds that must be there."""
+        self._take(name)
+        return self.whole(name, low, high) or 0
+
     def flag(self, name: str) -> bool:
         """Take a yes or no; an absent one is no."""
         value = self._take(name, False)

@@ -9,10 +9,9 @@ import polars as pl
 import typer
 
 from features.archive import completed
-from features.errors import RegistryError
 from features.home import home
 from features.wordings import wordings_of
-from holdfast.playbooks import Folder, based, counted, members_of, playbook_of
+from holdfast.playbooks import Folder, champion_base, counted, members_of, playbook_of
 from holdfast.screen import AsJson, bars, near, out, say_json, table
 
 if TYPE_CHECKING:
@@ -36,19 +35,17 @@ def chase(
     Example: holdfast chase --out chase.parquet
     """
     from serving.chase import Efforts, fairness
-    from serving.lint import findings
+    from serving.lint import owed_by_value
 
     playbook = playbook_of(folder)
     spoken = language or playbook.glossary.languages[0]
-    with based() as (scorer, known, as_of), bars() as tick:
-        if scorer is None or known is None:
-            raise RegistryError("expected a champion to score the base with, found none; train one: holdfast train")
+    with champion_base() as (scorer, known, as_of), bars() as tick:
         members = list(counted(members_of(scorer, playbook, known), None, tick))
         verdicts = list(Efforts(playbook).judge(members, as_of))
         groups = fairness(verdicts, wordings_of(known))
         target = to or _default(f"{as_of:%Y-%m-%dT%H%M%S}")
         _write(verdicts, spoken, target)
-        broken = [one.found for one in findings(playbook, as_of.date()) if "is owed" in one.found]
+        broken = list(owed_by_value(playbook))
     counts = Counter(one.verdict for one in verdicts)
     answer = {
         "as_of": as_of.isoformat(), "playbook": playbook.hash, "bundle": scorer.bundle_hash, "customers": len(members),

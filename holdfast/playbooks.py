@@ -78,9 +78,7 @@ def terms(folder: Folder = None, as_json: AsJson = False) -> None:
     Example: holdfast playbook terms
     """
     playbook = playbook_of(folder)
-    with based() as (scorer, known, as_of), bars() as tick:
-        if scorer is None or known is None:
-            raise RegistryError("expected a champion to score the base with, found none; train one: holdfast train")
+    with champion_base() as (scorer, known, as_of), bars() as tick:
         members = list(counted(members_of(scorer, playbook, known), None, tick))
     rows = [_counts(playbook, term.name, members) for term in playbook.glossary.terms]
     if as_json:
@@ -95,6 +93,18 @@ def terms(folder: Folder = None, as_json: AsJson = False) -> None:
         for row in rows
     ]  # fmt: skip
     out.print(table(f"{len(members):,} customers as of {as_of.isoformat()[:19]}", columns, lines))
+
+
+@contextmanager
+def champion_base() -> "Iterator[tuple[Scorer, Known, datetime]]":
+    """Open the base of now and the champion's scorer.
+
+    Raises RegistryError where there is no history, or no champion.
+    """
+    with based() as (scorer, known, as_of):
+        if scorer is None or known is None:
+            raise RegistryError("expected a champion to score the base with, found none; train one: holdfast train")
+        yield scorer, known, as_of
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class Allowance:
         self._now = microseconds(situation.as_of)
         self._shared = self._still_held(ledger)
         self._rooms = [self._room(cap, fits, ledger) for cap, fits in approach.fitting(situation)]
-        self._spent = dict(ledger.spent or {})
+        self._spent = dict(ledger.spent)
         self._stops: dict[tuple[str, str], Stop] = {}
 
     def stops(self) -> Iterable[tuple[Mask, Stop]]:
@@ -177,9 +177,8 @@ class Allowance:
         for purpose in self._approach.policy.purposes.values():
             told = self._situation.consent(purpose.name)
             if told is False or (told is None and purpose.asks(channel, self._situation.outbound)):
-                change = Change(f"consent.{purpose.name}.{channel}", told, True)
-                flip = Flip(partial(sentences.say, sentences.FLIP_CONSENT, channel=channel), (change,))
-                stop = Stop(LAYER, purpose.sentence, f"purpose {purpose.name}", find=partial(_same, flip))
+                find = partial(self._yes, purpose.name, told)
+                stop = Stop(LAYER, purpose.sentence, f"purpose {purpose.name}", find=find)
                 yield self._approach.where("purpose", purpose.name), stop
 
     def _suppressed(self) -> Iterable[tuple[Mask, Stop]]:
@@ -219,6 +218,11 @@ class Allowance:
         mask = np.ones(len(self._approach.offers), dtype=bool)
         yield mask, Stop(LAYER, quiet.sentence, "quiet_hours", find=partial(self._from, microseconds(ends)))
 
+    def _yes(self, purpose: str, told: bool | None) -> Flip:
+        channel = self._situation.channel
+        change = Change(f"consent.{purpose}.{channel}", told, True)
+        return Flip(partial(sentences.say, sentences.FLIP_CONSENT, channel=channel), (change,))
+
     def _from(self, moment: int) -> Flip:
         at = from_microseconds(moment)
         local = self._approach.policy.local(at, self._situation.zone)
@@ -228,7 +232,3 @@ class Allowance:
 
 def _may_fit(cap: Cap, offer: Offer) -> bool:
     return replace(cap, channels=()).fits(offer.id, offer.group, offer.kind, "")
-
-
-def _same(flip: Flip) -> Flip:
-    return flip

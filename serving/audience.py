@@ -40,8 +40,9 @@ class Audience:
 
     def members(self, known: Known) -> Iterator[Member]:
         """Go through every customer of what is known."""
+        wordings = wordings_of(known)
         for chunk in self._scorer.chunks(known):
-            yield from self.of_chunk(chunk, wordings_of(known))
+            yield from self.of_chunk(chunk, wordings)
 
     def of_chunk(self, chunk: Chunk, wordings: Mapping[str, Mapping[str, str]]) -> Iterator[Member]:
         """Go through the customers of a chunk; `wordings` are everybody's attributes."""

@@ -201,8 +201,8 @@ class _Reader:
     def cap(self, table: Table) -> Cap:
         cap = Cap(
             id=table.text("id"),
-            most=_whole(table, "most", 0, 10_000),
-            days=_whole(table, "days", 1, LONGEST_DAYS),
+            most=table.count("most", 0, 10_000),
+            days=table.count("days", 1, LONGEST_DAYS),
             offers=_some(table, "offers", self._offers),
             groups=_some(table, "groups", self._groups),
             kinds=_some(table, "kinds", KINDS),
@@ -219,17 +219,17 @@ class _Reader:
             after=table.choices("after", LADDER),
             reasons=_some(table, "reasons", self._codes),
             of=table.choice("of", SCOPES),
-            days=_whole(table, "days", 1, LONGEST_DAYS),
+            days=table.count("days", 1, LONGEST_DAYS),
             sentence=table.sentence(self._languages),
         )
         table.end()
         return found
 
     def attention(self, table: Table) -> Attention:
-        tiers, days = table.choices("tiers", self._tiers), _whole(table, "days", 1, LONGEST_DAYS)
+        tiers, days = table.choices("tiers", self._tiers), table.count("days", 1, LONGEST_DAYS)
         sentence, budgets = table.sentence(self._languages), dict[str, int]()
         for programme in table.tables("programme"):
-            budgets[programme.choice("owner", self._owners)] = _whole(programme, "most", 0, 10_000_000)
+            budgets[programme.choice("owner", self._owners)] = programme.count("most", 0, 10_000_000)
             programme.end()
         table.end()
         return Attention(tiers, days, budgets, sentence)
@@ -238,10 +238,3 @@ class _Reader:
 def _some(table: Table, name: str, known: Collection[str]) -> tuple[str, ...]:
     """Take a list of known names; none where it isn't there, or is empty."""
     return table.choices(name, known) if name in table and table.content[name] else ()
-
-
-def _whole(table: Table, name: str, low: int, high: int) -> int:
-    found = table.whole(name, low, high)
-    if found is None:
-        table.refuse(f"expected {name}, found nothing by that name; add it")
-    return found

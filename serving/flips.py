@@ -205,13 +205,8 @@ def _turning_points(plain: Expression) -> tuple[dict[str, tuple[Any, ...]], dict
             if word in values and "null" not in atom:
                 values[word] += [*numbers, *texts] or ([True, False] if named == [word] else [])
                 words[word] += [other for other in named if other != word]
-    return (
-        {
-            word: tuple(dict.fromkeys(near for one in told for near in _near(word, one)))
-            for word, told in values.items()
-        },
-        {word: tuple(dict.fromkeys(told)) for word, told in words.items()},
-    )
+    near = {word: [value for one in told for value in _near(word, one)] for word, told in values.items()}
+    return _once(near), _once(words)
 
 
 def _once(listed: Mapping[str, Iterable[Any]]) -> dict[str, tuple[Any, ...]]:

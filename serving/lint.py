@@ -15,7 +15,7 @@ from serving.audience import Member
 from serving.contradictions import contradiction
 from serving.decision import Decider
 from serving.flips import Flipper
-from serving.offers import LAYERS, Offer
+from serving.offers import Offer
 from serving.playbook import Playbook
 
 SHOWN_TO_AN_AGENT = 3
@@ -50,15 +50,21 @@ def findings(playbook: Playbook, today: date) -> Iterator[Finding]:
     )
 
 
+def owed_by_value(playbook: Playbook) -> Iterator[str]:
+    """Say where something that is owed asks what a customer is worth, or whether they leave."""
+    flipper = Flipper(playbook.glossary)
+    return (f"{offer.id}: {found}" for offer in playbook.offers for found in _owed(offer, flipper))
+
+
 def _contradictions(offer: Offer, flipper: Flipper) -> Iterator[str]:
-    rules = [rule.when for layer in LAYERS for rule in offer.rules[layer]]
+    rules = [rule.when for rule in offer.asked]
     if found := contradiction(rules, flipper, {"offer.kind": offer.kind}):
         yield f"its rules can't all hold, so nobody ever gets it: {' and '.join(repr(rule.text) for rule in found)}"
 
 
 def _owed(offer: Offer, flipper: Flipper) -> Iterator[str]:
     """What is owed is owed to everybody: its rules mustn't ask what a customer is worth, or whether they leave."""
-    for rule in (rule.when for layer in LAYERS for rule in offer.rules[layer]) if offer.owed else ():
+    for rule in (rule.when for rule in offer.asked) if offer.owed else ():
         asked = [word for word in flipper.plain(rule).words if word.startswith(_OF_VALUE)]
         if asked:
             yield f"it is owed, yet {rule.text!r} asks for {', '.join(asked)}"
@@ -162,7 +168,7 @@ def contexts(playbook: Playbook) -> list[dict[str, Any]]:
 
 
 def _asked(offers: Sequence[Offer]) -> list[Expression]:
-    rules = [rule.when for offer in offers for layer in LAYERS for rule in offer.rules[layer]]
+    rules = [rule.when for offer in offers for rule in offer.asked]
     return rules + [weight.when for offer in offers for weight in offer.context_weights]
 
 

@@ -96,6 +96,11 @@ class Offer:
     rules: Mapping[str, tuple[Rule, ...]]
     context_weights: tuple[Weight, ...]
 
+    @property
+    def asked(self) -> tuple[Rule, ...]:
+        """All rules, layer by layer, in the order in which they are asked."""
+        return tuple(rule for layer in LAYERS for rule in self.rules[layer])
+
 
 def load_offers(path: Path, glossary: Glossary, reasons: ReasonCodes) -> tuple[tuple[Offer, ...], str]:
     """Read `offers.toml` by a glossary's words and the reason codes; returns the offers, and the hash of the file.

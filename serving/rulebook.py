@@ -4,7 +4,7 @@ Rules are told in a few calls of the evaluator, whatever their number; which off
 """
 
 from collections import ChainMap, Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
@@ -46,7 +46,7 @@ class Rulebook:
         self.offers = tuple(offers)
         self._glossary, self._flipper = glossary, Flipper(glossary)
         weights = [weight.when for offer in offers for weight in offer.context_weights]
-        asked = dict.fromkeys([rule.when for offer in offers for rule in _rules(offer)] + weights)
+        asked = dict.fromkeys([rule.when for offer in offers for rule in offer.asked] + weights)
         self._common = Sheet(when for when in asked if not _of_offer(when))
         self._own = Sheet(when for when in asked if _of_offer(when))
         self._where = self._told_where()
@@ -229,10 +229,6 @@ def too_early(first: date | None, today: date) -> Stop:
 def too_late(last: date | None) -> Stop:
     """Say that an offer isn't made any more."""
     return Stop(LAYERS[0], sentences.filled(sentences.ENDED, day=last), "valid_until")
-
-
-def _rules(offer: Offer) -> Iterable[Rule]:
-    return (rule for layer in LAYERS for rule in offer.rules[layer])
 
 
 def _of_offer(when: Expression) -> bool:
