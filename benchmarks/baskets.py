@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from features.aggregates import DAY
+from features.clock import DAY
 from features.history import Known
 from features.items import bought
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import wanted
-from features.aggregates import DAY
+from features.clock import DAY
 from features.definitions import NAMES
 
 Columns = dict[str, pd.Series]

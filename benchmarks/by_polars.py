@@ -5,7 +5,7 @@ import math
 import polars as pl
 
 from benchmarks import wanted
-from features.aggregates import DAY
+from features.clock import DAY
 from features.definitions import NAMES
 
 _BOUGHT = pl.col("kind") == "purchase"

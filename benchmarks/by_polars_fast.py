@@ -11,7 +11,7 @@ import polars as pl
 
 from benchmarks import wanted
 from benchmarks.by_polars import finished, levels, weight
-from features.aggregates import DAY
+from features.clock import DAY
 from features.events import CHANNELS, KINDS
 
 _WINDOWS = (7, 14, 28, 56, 70, 91, 119, 182, 364)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmarks.report import Row
 from benchmarks.timing import none
-from features.decisions import DAY, Contact, Window
+from features.clock import DAY
+from features.decisions import Contact, Window
 from features.definitions import NAMES
 from features.history import History
 from features.home import home

@@ -9,9 +9,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow.parquet as pq
 
-from features.aggregates import DAY
 from features.archive import EVENTS, FORMAT, LINKS, MANIFEST, PRODUCTS, Archive
-from features.clock import from_microseconds
+from features.clock import DAY, from_microseconds
 from features.events import CHANNELS
 from features.history import COLUMNS, Known
 

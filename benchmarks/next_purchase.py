@@ -23,8 +23,7 @@ from benchmarks.report import Row, options, say
 from benchmarks.tifuknn import Best, ByCount, ByTime, Past
 from benchmarks.timing import seconds, within
 from features.affinity import PAIR_FEATURES, ItemTable, Pairs, item_table, pairs_of
-from features.aggregates import DAY
-from features.clock import after_history, from_microseconds, live, microseconds
+from features.clock import DAY, after_history, from_microseconds, live, microseconds
 from features.feature import Array
 from features.history import History, Known
 from features.home import ROOT

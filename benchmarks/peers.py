@@ -13,8 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.lifetime_peers import BetaGeometric, GammaGamma, Histories, ParetoNBD, PurchaseModel
-from features.aggregates import DAY
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.events import SCALE
 from features.feature import Array
 from features.history import Known

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.aggregates import DAY
 from features.candidates import CANDIDATE_DEFINITION, Lines, candidates
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.events import KINDS
 from features.feature import Array
 from features.history import Known

@@ -6,10 +6,10 @@ An engine need only know these operations; what a feature does with them (`featu
 from dataclasses import dataclass
 from typing import Literal
 
+from features.clock import DAY
 from features.errors import ContractError
 from features.events import CHANNELS, KINDS
 
-DAY = 86_400_000_000
 HOUR = DAY // 24
 MEASURES = ("one", "quantity", "amount", "spend", "margin", "discount", "hour_cosine", "hour_sine")
 WINDOWED = ("total", "smallest", "largest", "distinct")

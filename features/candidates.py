@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregates import DAY
+from features.clock import DAY
 from features.feature import Array
 from features.formulas import ratio
 from features.items import POPULAR, STATISTICS, ItemTable, Links, Whole

@@ -10,6 +10,7 @@ from features.errors import InputError
 
 Clock = Callable[[], datetime]
 SECOND = 1_000_000
+DAY = 86_400 * SECOND
 MONDAY = 3  # 1 January 1970 was a Thursday
 
 

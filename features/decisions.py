@@ -15,10 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from features import store
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.store import Store
 
-DAY = 86_400_000_000
 HELD, CONFIRMED, RELEASED = "held", "confirmed", "released"
 
 

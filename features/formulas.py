@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregates import DAY
+from features.clock import DAY
 from features.errors import ContractError
 from features.events import SCALE
 from features.feature import Array, Feature, needed

@@ -185,9 +185,7 @@ def _assumptions(table: Table) -> Assumptions:
 def _items(table: Table, languages: tuple[str, ...]) -> dict[str, dict[str, str]]:
     items = {}
     for name in table.names():
-        said = table.table(name)
-        items[name] = said.sentence(languages)
-        said.end()
+        items[name] = table.said(name, languages)
     return items
 
 

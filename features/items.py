@@ -15,8 +15,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy.sparse import csr_array
 
-from features.aggregates import DAY
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.feature import Array
 from features.history import LEVELS, Known
 

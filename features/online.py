@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregates import DAY, HOUR, Aggregate, Selection
-from features.clock import MONDAY, SECOND
+from features.aggregates import HOUR, Aggregate, Selection
+from features.clock import DAY, MONDAY, SECOND
 from features.events import CHANNELS, KINDS
 from features.feature import Array
 from features.packed import CustomerEvents, Whole

@@ -12,8 +12,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from features.aggregates import DAY, HOUR, Aggregate, Selection
-from features.clock import MONDAY, SECOND
+from features.aggregates import HOUR, Aggregate, Selection
+from features.clock import DAY, MONDAY, SECOND
 
 Frame = nw.LazyFrame[Any]
 Parts = dict[Aggregate, str]

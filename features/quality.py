@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from features.aggregates import DAY
-from features.clock import from_microseconds, microseconds
+from features.clock import DAY, from_microseconds, microseconds
 from features.contract import rows_of
 from features.drift import Drift, by_chance, drift_of
 from features.errors import InputError, NotEnoughData

@@ -11,8 +11,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from features.aggregates import DAY
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.events import KINDS
 from features.feature import Array
 from features.history import Known

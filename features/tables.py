@@ -111,6 +111,13 @@ class Table:
         """Take one text for every language."""
         return {language: self.text(language) for language in languages}
 
+    def said(self, name: str, languages: Collection[str]) -> dict[str, str]:
+        """Take a table that has one text for every language, and nothing else."""
+        within = self.table(name, required=True)
+        said = within.sentence(languages)
+        within.end()
+        return said
+
     def end(self) -> None:
         """Refuse the names that nobody took."""
         for name in self.content:

@@ -13,7 +13,7 @@ from features.errors import InputError
 from features.history import History
 from features.home import Home
 from holdfast import deciding, ingesting, learning
-from holdfast.places import opened
+from holdfast.places import opened, scorer_of
 from holdfast.sample import SOURCE, cut, wheel
 from holdfast.screen import bars, err, out, say_json, spinner
 from holdfast.service import running
@@ -86,12 +86,8 @@ def _worth_a_call(place: Home, history: History, clock: Clock) -> str:
     """Pick the customer with the most value at stake: the one an agent would least like to lose."""
     import polars as pl
 
-    from models.bundle import load
-    from serving.bundle import fetch
-    from serving.scorer import Scorer
-
     with spinner("Scoring the whole base"):
-        base = pl.concat(Scorer(load(*fetch(place))).score_base(history.known_by(clock())))
+        base = pl.concat(scorer_of(place).score_base(history.known_by(clock())))
     risk, value = pl.coalesce("churn_risk", "churn_rank"), pl.coalesce("expected_value", "value_rank")
     stake = (risk * value).fill_null(0.0)
     return str(base.sort(stake, "customer", descending=[True, False])["customer"][0])

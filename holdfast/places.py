@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from features.clock import Clock, chosen, moment
 from features.definitions import NAMES
 from features.glossary import Glossary, load_glossary
 from features.history import History
 from features.home import Home, home
+
+if TYPE_CHECKING:
+    from serving.scorer import Scorer
 
 
 @contextmanager
@@ -30,3 +34,16 @@ def moment_or_now(text: str | None, clock: Clock) -> datetime:
 def glossary_of(place: Home) -> Glossary:
     """Read the home's glossary."""
     return load_glossary(place.playbook / "glossary.toml", NAMES)
+
+
+def scorer_of(place: Home, wanted: str = "champion") -> "Scorer":
+    """Load a registered bundle by its version or alias, ready to score.
+
+    Raises RegistryError when it isn't there.
+    """
+    # LightGBM and the registry take seconds to import.
+    from models.bundle import load
+    from serving.bundle import fetch
+    from serving.scorer import Scorer
+
+    return Scorer(load(*fetch(place, wanted)))

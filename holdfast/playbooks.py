@@ -12,7 +12,7 @@ from features.definitions import NAMES
 from features.errors import RegistryError
 from features.history import Known
 from features.home import home
-from holdfast.places import opened
+from holdfast.places import opened, scorer_of
 from holdfast.screen import AsJson, bars, out, say_json, table
 
 if TYPE_CHECKING:
@@ -110,17 +110,13 @@ def champion_base() -> "Iterator[tuple[Scorer, Known, datetime]]":
 @contextmanager
 def based() -> "Iterator[tuple[Scorer | None, Known | None, datetime]]":
     """Open the base of now and the champion's scorer; both are None where there is no history, or no champion."""
-    from models.bundle import load
-    from serving.bundle import fetch
-    from serving.scorer import Scorer
-
     with opened() as (place, history, clock):
         as_of = clock()
         if history.newest() is None:
             yield None, None, as_of
             return
         try:
-            scorer = Scorer(load(*fetch(place)))
+            scorer = scorer_of(place)
         except RegistryError:
             yield None, None, as_of
             return

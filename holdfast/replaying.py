@@ -14,7 +14,7 @@ from features.definitions import NAMES
 from features.errors import InputError
 from features.history import History
 from features.home import Home
-from holdfast.places import opened
+from holdfast.places import opened, scorer_of
 from holdfast.screen import AsJson, bars, out, say_json, spinner, table
 
 if TYPE_CHECKING:
@@ -79,18 +79,9 @@ def _replayer(place: Home, history: History, bundle: str | None, playbook: Path 
     from serving.playbook import load_playbook
     from serving.replay import Replayer
 
-    scorer = None if bundle is None else scorer_of_version(place, bundle)
+    scorer = None if bundle is None else scorer_of(place, bundle)
     decider = None if playbook is None else Decider.of(load_playbook(playbook, NAMES))
     return Replayer(history, scorers(place), deciders(history, stack), scorer, decider)
-
-
-def scorer_of_version(place: Home, wanted: str) -> "Scorer":
-    """Load a registered bundle, ready to score."""
-    from models.bundle import load
-    from serving.bundle import fetch
-    from serving.scorer import Scorer
-
-    return Scorer(load(*fetch(place, wanted)))
 
 
 def scorers(place: Home) -> "Callable[[str], Scorer | None]":

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from features.clock import from_microseconds, microseconds
-from features.decisions import DAY, HELD, Contact, Ledger, Window
+from features.clock import DAY, from_microseconds, microseconds
+from features.decisions import HELD, Contact, Ledger, Window
 from serving import sentences
 from serving.contact import Cap, ContactPolicy, Suppression
 from serving.offers import Offer

@@ -185,13 +185,11 @@ class _Reader:
         return found
 
     def _script(self, table: Table, name: str, kind: str) -> dict[str, str]:
-        within = table.table(name, required=True)
-        said = within.sentence(self.languages)
-        within.end()
+        said = table.said(name, self.languages)
         for text in said.values():
             rest = text.replace("{item}", "") if kind == "product" else text
             if "{" in rest or "}" in rest:
-                within.refuse(f"expected no braces but {{item}} in a product offer, found {text!r}")
+                table.table(name).refuse(f"expected no braces but {{item}} in a product offer, found {text!r}")
         return said
 
 

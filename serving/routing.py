@@ -161,20 +161,22 @@ class _Reader:
 
     def queue(self, table: Table) -> Queue:
         when = self._rule(table) if "when" in table else None
-        queue = Queue(table.text("id"), when, _skills(table), self._said(table, "title"))
+        queue = Queue(table.text("id"), when, _skills(table), table.said("title", self._languages))
         table.end()
         return queue
 
     def intent(self, table: Table) -> Intent:
         intent = Intent(
             table.text("id"), table.number("head_start_seconds", 0.0, self._most), _skills(table),
-            self._said(table, "sentence"),
+            table.said("sentence", self._languages),
         )  # fmt: skip
         table.end()
         return intent
 
     def head_start(self, table: Table) -> HeadStart:
-        found = HeadStart(self._rule(table), table.number("seconds", 0.0, self._most), self._said(table, "sentence"))
+        found = HeadStart(
+            self._rule(table), table.number("seconds", 0.0, self._most), table.said("sentence", self._languages)
+        )
         table.end()
         return found
 
@@ -183,12 +185,6 @@ class _Reader:
         if _CHANNEL.intersection(self._glossary.plain(when).words):
             table.refuse(f"expected a rule that is the same on every channel, found {when.text!r}")
         return when
-
-    def _said(self, table: Table, name: str) -> dict[str, str]:
-        within = table.table(name, required=True)
-        said = within.sentence(self._languages)
-        within.end()
-        return said
 
 
 def _skills(table: Table) -> tuple[str, ...]:

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from features.aggregates import DAY
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.contract import CONTRACT, FeatureRow
 from features.events import CHANNELS, KINDS
 from features.glossary import Glossary

@@ -86,11 +86,8 @@ def load_visit_policy(path: Path, glossary: Glossary) -> VisitPolicy:
 
 def _class(table: Table, place: int, languages: tuple[str, ...]) -> ServiceClass:
     hours = table.number("hours", 0.0, 8760.0) if "hours" in table else None
-    within = table.table("title", required=True)
-    found = ServiceClass(
-        table.text("id"), place, hours, table.number("penalty_per_hour", 0.0, 1e5, 0.0), within.sentence(languages)
-    )
-    within.end()
+    penalty, title = table.number("penalty_per_hour", 0.0, 1e5, 0.0), table.said("title", languages)
+    found = ServiceClass(table.text("id"), place, hours, penalty, title)
     table.end()
     return found
 

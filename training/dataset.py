@@ -10,8 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from features.affinity import ItemTable, Pairs, item_table, pairs_of
-from features.aggregates import DAY
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.contract import FeatureMatrix, rows_of
 from features.feature import Array
 from features.history import Known

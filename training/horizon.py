@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.aggregates import DAY
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.errors import NotEnoughData
 from features.history import Known
 

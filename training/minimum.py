@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from features.aggregates import DAY
+from features.clock import DAY
 from training.cutoffs import Cutoffs
 from training.dataset import Window
 from training.horizon import DAYS_A_MONTH, Horizon

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from features import candidates
 from features.affinity import PAIR_FEATURES, ItemTable, Pairs, item_table, pairs_of, pairs_of_customer
-from features.aggregates import DAY
-from features.clock import microseconds
+from features.clock import DAY, microseconds
 from features.events import Interaction
 from features.feature import shown
 from features.history import LEVELS, History
