@@ -14,7 +14,7 @@ Never a pickle.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from features.segments import Segments
 from models.additive import Additive, Part
 from models.basis import Basis
 from models.calibration import Calibration
+from models.effects import Effect
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
 from models.linear import Linear
@@ -60,6 +61,7 @@ class Models:
     churn: Additive | Ranks
     value: ValueModel | Ranks
     next_purchase: NextPurchaseModel | None
+    effects: Mapping[str, Effect] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Bundle:
     def as_of(self) -> datetime:
         """The moment up to which the bundle learned."""
         return datetime.fromisoformat(self.manifest["as_of"])
+
+    @property
+    def effects(self) -> Mapping[str, Effect]:
+        """What offers were measured to change, by offer."""
+        return self.models.effects
 
     @property
     def basis(self) -> Basis:
