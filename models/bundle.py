@@ -34,6 +34,7 @@ from models.lifetime import Lifetime, Process
 from models.linear import Linear
 from models.next_purchase import VISIT_FEATURES, NextPurchaseModel
 from models.ranks import Ranks
+from models.regression import Regression
 from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
@@ -156,6 +157,8 @@ class _Writer:
             return {"hurdle": [self.trees(f"{name}-comes", part.comes), self.trees(f"{name}-amount", part.amount)]}
         if isinstance(part, Lifetime):
             return {"lifetime": asdict(part)}
+        if isinstance(part, Regression):
+            return {"regression": asdict(part)}
         assert isinstance(part, Linear)
         return {"linear": asdict(part)}
 
@@ -239,6 +242,8 @@ class _Reader:
         if kind == "lifetime":
             typical = tuple(value["typical"])
             return Lifetime(Process(**value["process"]), value["days"], value["says"], typical)
+        if kind == "regression":
+            return Regression(**{name: tuple(numbers) for name, numbers in value.items()})
         return _linear(value)
 
 

@@ -1,70 +1,45 @@
-"""What making an offer changes: what the playbook states, moved by outcomes as far as they speak."""
+"""What an action is believed to change for a customer: a prior effect, corrected by what decisions brought."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from features.feature import Array
 from models.additive import Additive
 
-# From so many positive outcomes on, an offer's effect may differ by customer; below, the stated one is only moved.
-MATURE = 200
-
 
 @dataclass(frozen=True)
 class Effect:
-    """The posterior of an offer's effect: `mean` and `covariance` of three weights.
+    """A posterior of what the prior effect is worth, a shift, and what the learned uplift is worth beside them.
 
-    They weigh what is stated for the customer, 1, and what was learned of the customer less its mean, `centre`; the
-    last only where something was `learned`. An effect is a change of a probability. `decisions` and `positives` say
-    what it rests on, `grade` how it was judged.
+    `mean` (3,) and `covariance` (3, 3) are of the coefficients of [prior effect, 1, learned uplift − `centre`]. The
+    learned part counts only where `mature`. `positives` and `decisions` are how much was learned from.
     """
 
     mean: tuple[float, float, float]
-    covariance: tuple[tuple[float, ...], ...]
-    learned: Additive | None
+    covariance: tuple[tuple[float, float, float], ...]
     centre: float
-    decisions: int
+    learned: Additive | None
     positives: int
+    decisions: int
+    mature: bool
     grade: str
 
-    @property
-    def mature(self) -> bool:
-        """Whether enough has happened for the effect to count as measured."""
-        return self.positives >= MATURE
+    def change(self, rows: Array, prior: Array) -> tuple[Array, Array]:
+        """Expect the change and its standard deviation, for rows (n, features) and prior effects (n,); shape (n,)."""
+        told = self._told(rows, prior)
+        variance = ((told @ np.array(self.covariance)) * told).sum(axis=1)
+        return told @ np.array(self.mean), np.sqrt(np.maximum(variance, 0.0))
 
-    def change(self, rows: Array, stated: Array) -> tuple[Array, Array]:
-        """Tell the expected change for rows of shape (n, features), and its standard deviation; each of shape (n,).
+    def draws(self, rows: Array, prior: Array, normals: Array) -> Array:
+        """Draw changes of shape (m, n), one belief a draw, from standard normals of shape (m, 3)."""
+        values, axes = np.linalg.eigh(np.array(self.covariance))
+        beliefs = np.array(self.mean) + (normals * np.sqrt(np.maximum(values, 0.0))) @ axes.T
+        return np.asarray(beliefs @ self._told(rows, prior).T)
 
-        `stated` is the change that the playbook states for each.
-        """
-        basis = self.basis(rows, stated)
-        variance = np.einsum("ij,jk,ik->i", basis, np.array(self.covariance), basis)
-        return basis @ np.array(self.mean), np.sqrt(np.maximum(variance, 0.0))
-
-    def draws(self, rows: Array, stated: Array, normals: Array) -> Array:
-        """Draw changes as they might truly be; `normals` has shape (draws, 3), what is returned (draws, n)."""
-        weights = np.array(self.mean) + normals @ self._root.T
-        return np.asarray(weights @ self.basis(rows, stated).T)
-
-    def basis(self, rows: Array, stated: Array) -> Array:
-        """Lay out what the three weights weigh; shape (n, 3)."""
-        learned = np.zeros(len(rows)) if self.learned is None else self.learned.scores(rows) - self.centre
-        return np.stack([stated, np.ones(len(rows)), learned], axis=1)
-
-    @cached_property
-    def _root(self) -> Array:
-        return square_root(self.covariance)
-
-
-def square_root(covariance: Sequence[Sequence[float]]) -> Array:
-    """Find a matrix whose product with its transpose is the covariance, which may be singular.
-
-    >>> square_root([[4.0, 0.0], [0.0, 0.0]]).tolist()
-    [[2.0, 0.0], [0.0, 0.0]]
-    """
-    values, vectors = np.linalg.eigh(np.array(covariance))
-    order = np.argsort(-values)
-    return np.asarray(vectors[:, order] * np.sqrt(np.maximum(values[order], 0.0)))
+    def _told(self, rows: Array, prior: Array) -> Array:
+        told = np.zeros((len(rows), 3))
+        told[:, 0], told[:, 1] = prior, 1.0
+        if self.mature and self.learned is not None:
+            told[:, 2] = self.learned.scores(rows) - self.centre
+        return told
