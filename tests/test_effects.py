@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,16 @@ import pytest
 from features.clock import after_history
 from features.contract import CONTRACT
 from features.history import History
+from models.effects import Effect
 from serving.decision import Decider
+from serving.desk import Desk
 from serving.experiment import RANDOM
 from serving.requests import Ask, Report
-from tests.desks import NOW, desk_over, shopped
+from tests.desks import BASIS, NOW, FakeScorer, desk_over, shopped
 from training.costs import Costs
 from training.decision_log import SILENCE, DecisionLog, Realised, Stated, Yardstick, decision_log, realised
 from training.effects import Measured, measure_effects, takers
+from training.uplift import MATURE
 
 VOUCHER = "stay_voucher"
 AGE = CONTRACT.places["tenure_days"]
@@ -145,3 +149,37 @@ def test_what_came_later_than_the_horizon_does_not_count() -> None:
     then = realised(log, known, BY, {})
     assert then.margin.tolist() == [0.0]
     assert then.stayed.tolist() == [0.0]
+
+
+def effect(change: float, positives: int = 500) -> Effect:
+    """An effect that is the same for everybody, and surely so."""
+    sure = ((1e-8, 0.0, 0.0), (0.0, 1e-8, 0.0), (0.0, 0.0, 0.0))
+    return Effect((0.0, change, 0.0), sure, 0.0, None, positives, 2_000, positives >= MATURE, "A")
+
+
+def weighed(effects: dict[str, Effect]) -> tuple[dict[str, Any], str]:
+    asking = desk_over(History("sqlite://"))
+    asking.scorer = type("Scorer", (FakeScorer,), {"bundle": SimpleNamespace(basis=BASIS, effects=effects)})()
+    asking = Desk(asking.history, asking.scorer, asking.playbook, asking.clock)
+    body = asking.consider(Ask(customer="household:7", channel="phone", offers=20), NOW, "d-1").body
+    every = (*body["offers"], *body["runners_up"], *body["withheld"])
+    return next(one for one in every if one["offer"] == VOUCHER), body["effects"]
+
+
+def test_a_measured_effect_takes_the_place_of_what_was_stated() -> None:
+    stated, of_stated = weighed({})
+    measured, of_measured = weighed({VOUCHER: effect(0.02)})
+    assert (stated["breakdown"]["effects"], of_stated) == ("stated priors", "stated priors")
+    assert (measured["breakdown"]["effects"], of_measured) == ("measured", "partly measured")
+    assert measured["breakdown"]["p_treated"] - measured["breakdown"]["p_untreated"] == pytest.approx(0.02, abs=1e-5)
+    assert measured["breakdown"]["stated_change"] == stated["breakdown"]["stated_change"]
+    assert measured["breakdown"]["change_sd"] < stated["breakdown"]["change_sd"] / 100
+
+
+def test_an_effect_of_few_positives_says_that_it_is_measured_in_part() -> None:
+    assert weighed({VOUCHER: effect(0.02, positives=150)})[0]["breakdown"]["effects"] == "partly measured"
+
+
+def test_an_offer_that_does_harm_is_withheld_since_it_costs_more_than_it_brings() -> None:
+    one, _ = weighed({VOUCHER: effect(-0.03)})
+    assert one["reason"] == "Costs more than it brings."
