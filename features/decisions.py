@@ -121,6 +121,27 @@ class Decisions:
         with self._store.reading() as connection:
             return list(connection.scalars(sa.select(store.decisions.c.id).order_by(store.decisions.c.seq)))
 
+    def made(self, since: datetime | None, until: datetime) -> Iterator[dict[str, Any]]:
+        """Read the decisions made between two moments as JSON values, the oldest first; without a start, all until."""
+        table = store.decisions
+        query = sa.select(table.c.body).where(table.c.made_at <= microseconds(until)).order_by(table.c.seq)
+        if since is not None:
+            query = query.where(table.c.made_at >= microseconds(since))
+        with self._store.reading() as connection:
+            for rows in store.tuples(connection, query):
+                yield from (json.loads(body) for (body,) in rows)
+
+    def outcomes(self, until: datetime) -> Iterator[tuple[str, str, str]]:
+        """Read what was reported of decisions' offers by a moment: decision, offer, and kind of event."""
+        table, cut = store.events, microseconds(until)
+        stands = sa.or_(table.c.superseded_at.is_(None), table.c.superseded_at > cut)
+        query = sa.select(table.c.source_reference, table.c.product, table.c.kind).where(
+            table.c.source == "outcome", table.c.recorded_at <= cut, stands
+        )
+        with self._store.reading() as connection:
+            for rows in store.tuples(connection, query):
+                yield from map(tuple, rows)
+
     def ledger(self, references: Iterable[str], window: Window) -> Ledger:
         """Look at the ledger without holding anything."""
         with self._store.reading() as connection:

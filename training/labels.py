@@ -1,15 +1,19 @@
 """What happened next: the only module that may look past a cutoff."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from features.clock import microseconds
 from features.events import SCALE, scaled
 from features.feature import Array
 from features.history import Known
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def lapsed(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta) -> Array:
@@ -53,6 +57,22 @@ def bought(known: Known, cutoff: datetime, horizon: timedelta, level: str) -> se
     """List the (customer, item) pairs bought in `[cutoff, cutoff + horizon)`."""
     following = _following(known, cutoff, horizon, ("purchase",)).filter(pl.col(level) != "")
     return set(following.select("customer", level).unique().iter_rows())
+
+
+def aligned(
+    known: Known, customers: tuple[str, ...], cutoffs: npt.NDArray[np.int64], horizon: timedelta
+) -> Known:  # fmt: skip
+    """Shift what followed each cutoff as if all were `EPOCH`, and name each customer by its number, from 0.
+
+    So the other labels speak of moments that differ by customer, and of a customer at several moments.
+    `cutoffs` are in microseconds, of shape (customers,).
+    """
+    asked = pl.DataFrame({"customer": customers, "cutoff": cutoffs}).with_row_index("number")
+    age, span = pl.col("occurred_at") - pl.col("cutoff"), microseconds(EPOCH + horizon)
+    followed = known.events.filter(pl.col("occurred_at") >= min(cutoffs, default=0)).join(asked, on="customer")
+    followed = followed.filter((age >= 0) & (age < span))
+    records = followed.with_columns(occurred_at=age, customer=pl.col("number").cast(pl.String))
+    return replace(known, records=records.drop("cutoff", "number"), links=())
 
 
 def _summed(following: pl.DataFrame, what: pl.Expr, customers: tuple[str, ...]) -> Array:
