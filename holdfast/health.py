@@ -1,5 +1,6 @@
 """`holdfast health`: whether what serves still does what it was promised to, and what to do where it doesn't."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from holdfast.screen import AsJson, near, out, say_json, spinner
 NO_CHAMPION = "No bundle is in charge, so there is nothing to look after yet."
 _COLOURS = {"too early": "dim", "well": "green", "watch": "yellow", "act": "red"}
 # Everything of a decision that no check reads, which is most of it.
-_UNREAD = ("withheld", "row", "terms", "reasons", "new_purchases", "ages", "assumptions", "inputs")
+_UNREAD = ("row", "terms", "reasons", "new_purchases", "ages", "assumptions", "inputs")
 
 
 @dataclass(frozen=True)
@@ -190,18 +191,19 @@ def _drift(asked: _Asked, known: Known, limits: Any) -> Any:
 
 
 def _served(asked: _Asked, bodies: Sequence[Mapping[str, Any]], limits: Any) -> Iterator[Any]:
-    from training.served import answers_of, check_acceptance, check_effects, check_exploration, check_groups
-    from training.thresholds import budgets_of
+    from serving.experiment import load_experiment
+    from training.served import check_acceptance, check_effects, check_exploration, check_groups
 
+    experiment = load_experiment(asked.place.playbook / "learning.toml", glossary_of(asked.place))
     yield check_effects(bodies)
-    yield check_acceptance(bodies, answers_of(asked.history.decisions.outcomes(asked.now)), limits)
-    yield from check_exploration(bodies, budgets_of(asked.place.playbook / "learning.toml"), limits)
+    yield check_acceptance(bodies, asked.history.decisions.tried(), limits)
+    yield from check_exploration(bodies, experiment.exploration, limits)
     yield check_groups(bodies)
 
 
 def _bodies(asked: _Asked) -> Iterator[Mapping[str, Any]]:
-    for body in asked.history.decisions.made(asked.since, asked.now):
-        yield {name: part for name, part in body.items() if name not in _UNREAD}
+    for body in asked.history.decisions.bodies(asked.since, asked.now):
+        yield {name: part for name, part in json.loads(body).items() if name not in _UNREAD}
 
 
 def _show(answer: Mapping[str, Any]) -> None:

@@ -10,51 +10,39 @@ from training.checks import Check, Interval, Verdict, needed
 from training.reliability import rate_of
 from training.thresholds import Thresholds
 
-# How far an outcome says that an offer was taken, or wasn't; what was never presented says neither.
-ANSWERS = {"offer_accepted": 1.0, "offer_fulfilled": 1.0, "offer_returned": 1.0, "offer_declined": 0.0}
-STATED = "stated priors"
+# What a decision says of where an offer's effect is from; takers may have been counted before what it changes is known.
+STATED, MEASURED = "stated priors", "measured"
 CHECK_PLAYBOOK = "holdfast playbook check"
+_WEIGHED = ("offers", "held_out", "runners_up", "withheld")
 _NONE_STATED = "none; each answer says which it is"
 
 
 def check_acceptance(
-    bodies: Sequence[Mapping[str, Any]], outcomes: Mapping[tuple[str, str], float], limits: Thresholds
+    bodies: Sequence[Mapping[str, Any]], outcomes: Mapping[tuple[str, str], int], limits: Thresholds
 ) -> Check:
-    """Hold how often each offer was taken against the propensity said, of each customer the first answer alone.
+    """Hold how often each offer was taken against the propensity said, of each customer the first time alone.
 
-    `outcomes` are by decision and offer: 1.0 taken, 0.0 declined. Intervals hold for all offers together (Bonferroni).
+    `outcomes` tell of offers that were made, by decision and offer: 1 taken up, or 0. Intervals hold for all offers
+    together (Bonferroni).
     """
     answered = _answered(bodies, outcomes)
     judged = {offer: told for offer, told in answered.items() if len(told) >= limits.fewest}
     threshold = f"{1 / limits.acceptance:.2f}–{limits.acceptance:g} times the chance said"
     if not judged:
         count = sum(map(len, answered.values()))
-        found = f"{count:,} offers were answered by a yes or a no; {limits.fewest:,} of one offer are needed."
-        return Check("acceptance", found, threshold, "too early", figures={"answered": count})
+        found = f"{count:,} offers are known to have been made; {limits.fewest:,} of one offer are needed."
+        return Check("acceptance", found, threshold, "too early", figures={"made": count})
     each = 1 - (1 - limits.confidence) / len(judged)
     found_of = {offer: _ratio(told, each) for offer, told in judged.items()}
     off = {name: ratio for name, ratio in found_of.items() if ratio.outside(1 / limits.acceptance, limits.acceptance)}
     verdict: Verdict = "act" if off else "well"
     said = "; ".join(_taken(name, judged[name], ratio) for name, ratio in (off or found_of).items())
-    figures = {name: {"answers": len(judged[name]), "ratio": ratio.as_dict()} for name, ratio in found_of.items()}
+    figures = {name: {"made": len(judged[name]), "ratio": ratio.as_dict()} for name, ratio in found_of.items()}
     return Check("acceptance", said + ".", threshold, verdict, needed(verdict, CHECK_PLAYBOOK), {"offers": figures})
 
 
-def answers_of(outcomes: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str], float]:
-    """Tell by decision and offer whether it was taken; what was taken after a no counts as taken.
-
-    >>> answers_of([("d", "o", "offer_declined"), ("d", "o", "offer_accepted"), ("d", "p", "offer_presented")])
-    {('d', 'o'): 1.0}
-    """
-    found: dict[tuple[str, str], float] = {}
-    for decision, offer, kind in outcomes:
-        if kind in ANSWERS:
-            found[decision, offer] = max(found.get((decision, offer), 0.0), ANSWERS[kind])
-    return found
-
-
 def check_effects(bodies: Iterable[Mapping[str, Any]]) -> Check:
-    """Count the offers whose effect is still a stated prior, and name those measured since; bodies come oldest first."""
+    """Count the offers whose effect isn't measured yet, and name those measured since; bodies come oldest first."""
     first: dict[str, str] = {}
     newest: dict[str, str] = {}
     for body in bodies:
@@ -63,12 +51,12 @@ def check_effects(bodies: Iterable[Mapping[str, Any]]) -> Check:
             first.setdefault(offer["offer"], effects)
     if not newest:
         return Check("effects", "No offer has been made.", _NONE_STATED, "too early", figures={})
-    stated = sorted(offer for offer, effects in newest.items() if effects == STATED)
-    mature = sorted(offer for offer in newest if first[offer] == STATED != newest[offer])
+    stated = sorted(offer for offer, effects in newest.items() if effects.startswith(STATED))
+    mature = sorted(offer for offer, effects in newest.items() if effects == MEASURED != first[offer])
     found = f"{len(stated)} of {len(newest)} offers that were made rest on stated priors" + (
         f"; measured since: {', '.join(mature)}." if mature else "; none became measured since."
     )
-    return Check("effects", found, _NONE_STATED, "well", figures={"stated": stated, "mature": mature})
+    return Check("effects", found, _NONE_STATED, "well", figures={"effects": newest, "mature": mature})
 
 
 def check_exploration(
@@ -123,20 +111,23 @@ def _explored(tier: str, bodies: Sequence[Mapping[str, Any]], budget: float, lim
 
 
 def _given_up(body: Mapping[str, Any]) -> tuple[float, float]:
-    """Tell whether another first offer than the best was served, and the expected profit that this gave up."""
-    expected = {arm["offer"]: 0.0 for arm in body["arms"] if arm["offer"] is None}
-    wanted = {arm["offer"] for arm in body["arms"]}
-    for one in (*body["offers"], *body["runners_up"], *body.get("held_out", ())):
-        if one["offer"] in wanted:
-            expected[one["offer"]] = one["breakdown"]["expected_incremental_profit"]
-    served = next((one["offer"] for one in body["offers"] if not one.get("owed")), None)
-    best = max(expected.values(), default=0.0)
-    lost = max(best - expected.get(served, 0.0), 0.0)
-    return float(lost > 0), lost
+    """Tell whether another first offer than the best was served, and the expected profit that this gave up.
+
+    The best has the highest priority of all that could have been served, or is silence where none has any.
+    """
+    weighed = {one["offer"]: one["breakdown"] for name in _WEIGHED for one in body.get(name, ()) if one["breakdown"]}
+    held_out = [one["offer"] for one in body.get("held_out", ())]
+    free = {offer for offer in (*held_out, *(arm["offer"] for arm in body["arms"])) if offer in weighed}
+    best = max(free, key=lambda offer: (weighed[offer]["priority"], offer), default=None)
+    if best is not None and weighed[best]["priority"] <= 0:
+        best = None
+    served = next((one["offer"] for one in body["offers"] if not one["owed"]), None)
+    gain, got = (weighed[one]["expected_incremental_profit"] if one in weighed else 0.0 for one in (best, served))
+    return float(best != served), gain - got
 
 
 def _answered(
-    bodies: Sequence[Mapping[str, Any]], outcomes: Mapping[tuple[str, str], float]
+    bodies: Sequence[Mapping[str, Any]], outcomes: Mapping[tuple[str, str], int]
 ) -> dict[str, list[tuple[float, float]]]:
     """Collect, by offer, the propensity said and whether it was taken."""
     found: defaultdict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
@@ -155,4 +146,4 @@ def _ratio(told: Sequence[tuple[float, float]], confidence: float) -> Interval:
 
 
 def _taken(name: str, told: Sequence[tuple[float, float]], ratio: Interval) -> str:
-    return f"{name}: {len(told):,} answers, taken {ratio.said()} times as often as said"
+    return f"{name}: made {len(told):,} times, taken {ratio.said()} times as often as said"

@@ -61,17 +61,6 @@ def load_thresholds(path: Path) -> Thresholds:
     return found
 
 
-def budgets_of(path: Path) -> dict[str, float]:
-    """Read from `learning.toml` the share of decisions, by tier, in which another than the best may be served.
-
-    None where the file isn't there. Raises PlaybookError when a budget isn't a share.
-    """
-    if not path.exists():
-        return {}
-    budgets = read(path).table("exploration")
-    return {tier: budgets.number(tier, 0.0, 1.0) for tier in budgets.names()}
-
-
 _LOSSES = ("loss_of_order", "loss_of_coverage", "loss_of_hits")
 
 
