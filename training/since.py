@@ -11,7 +11,7 @@ from features.feature import Array
 from training.checks import LOOK, RETRAIN, Check, Interval, Verdict, needed
 from training.metrics import COVERAGE
 from training.promises import Came, Promised
-from training.reliability import Group, calibration_of, fifths_of, order_of, rate_of, ratio_of, reach
+from training.reliability import FIFTHS, Group, calibration_of, fifths_of, order_of, rate_of, ratio_of, reach
 from training.thresholds import Thresholds
 
 _Z95 = 1.96
@@ -45,6 +45,9 @@ class Since:
         yield self._rate(risk, left)
         yield from self._order(risk, left)
         yield from self._line(risk, left)
+        if few := self._few("churn by fifth", len(risk), "with a risk", FIFTHS):
+            yield few
+            return
         groups = fifths_of(left, risk, self.limits.confidence, rates=True)
         yield self._fifths("churn", groups, self.limits.slack, ".1%")
 
@@ -85,6 +88,9 @@ class Since:
             yield self._total(expected, net)
         inside = (self.came.value >= self.promised.low) & (self.came.value <= self.promised.high)
         yield from self._covered(inside[told].astype(np.float64))
+        if few := self._few("value by fifth", len(expected), "with an expected value", FIFTHS):
+            yield few
+            return
         groups = fifths_of(net, expected, self.limits.confidence, rates=False)
         yield self._fifths("value", groups, self.limits.slack * float(expected.mean()), ",.2f")
 
@@ -145,16 +151,13 @@ class Since:
         """Only watch where offers were made and it is what they are made for that came."""
         return "watch" if verdict == "act" and self.promised.treated and kindly else verdict
 
-    def _few(self, name: str, customers: int, which: str) -> Check | None:
-        if customers >= self.limits.fewest:
+    def _few(self, name: str, customers: int, which: str, groups: int = 1) -> Check | None:
+        fewest = groups * self.limits.fewest
+        if customers >= fewest:
             return None
-        return Check(
-            f"{name} ({self.promised.name})",
-            f"{customers:,} customers {which} can be judged so far.",
-            f"{self.limits.fewest:,} customers",
-            "too early",
-            figures={"customers": customers},
-        )
+        found = f"{customers:,} customers {which} can be judged so far."
+        where = f"{name} ({self.promised.name})"
+        return Check(where, found, f"{fewest:,} customers", "too early", figures={"customers": customers})
 
     def _times(self, ratio: Interval) -> str:
         return f"{1 / self.limits.ratio:.2f}–{self.limits.ratio:.2f} times what was said, here {ratio.said()}"
