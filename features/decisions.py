@@ -146,14 +146,17 @@ class Decisions:
         with self._store.reading() as connection:
             return responses_after(connection, held, until)
 
-    def taken(self) -> dict[tuple[str, str], int]:
-        """Tell of every offer of a decision that was taken up how often, by (decision, offer): once, or not at all."""
+    def tries(self, until: datetime) -> dict[tuple[str, str], bool]:
+        """Tell of every offer that is known, by a moment, to have been made whether it was taken up.
+
+        By (decision, offer).
+        """
         table = store.responses
-        query = sa.select(table.c.decision, table.c.offer, sa.func.sum(table.c.taken)).group_by(
-            table.c.decision, table.c.offer
-        )
+        sums = [sa.func.sum(table.c[name]) for name in ("tried", "taken")]
+        query = sa.select(table.c.decision, table.c.offer, *sums).where(table.c.recorded_at <= microseconds(until))
         with self._store.reading() as connection:
-            return {(row[0], row[1]): int(row[2]) for row in connection.execute(query) if row[2]}
+            rows = connection.execute(query.group_by(table.c.decision, table.c.offer))
+            return {(decision, offer): bool(taken) for decision, offer, tried, taken in rows if tried}
 
     def tried(self) -> dict[tuple[str, str], int]:
         """Tell of every offer of a decision that was made how often it was taken up, by (decision, offer): 1, or 0."""

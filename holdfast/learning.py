@@ -60,7 +60,8 @@ def make_bundle(
         tick("Reading the history", 0, 1)
         known = history.known_by(as_of)
         tick("Reading the history", 1, 1)
-        trained = _fitted(known, plan_of(glossary_of(place)), Fit(seed, threads), minutes, tick)
+        past = past_of(place, history, as_of)
+        trained = _fitted(known, plan_of(glossary_of(place)), Fit(seed, threads), minutes, tick, past)
         tick("Registering in MLflow", 0, 1)
         bundle_hash, version = _registered(place, trained)
         promoted, why = _put_in_charge(place, version)
@@ -68,14 +69,25 @@ def make_bundle(
     return {"version": version, "bundle": bundle_hash, "promoted": promoted, "why": why, **trained.manifest}
 
 
-def _fitted(known: Any, plan: Any, fit: Any, minutes: float | None, tick: Tick) -> Any:
+def past_of(place: Home, history: History, as_of: datetime) -> Any:
+    """Read the decisions made before a moment, and what had come of them by then."""
+    from serving.experiment import load_experiment
+    from training.decision_log import decision_log
+    from training.pipeline import Past
+
+    experiment = load_experiment(place.playbook / "learning.toml", glossary_of(place))
+    tries = history.decisions.tries(as_of)
+    return Past(decision_log(history, until=as_of), tries, experiment.prior_uncertainty)
+
+
+def _fitted(known: Any, plan: Any, fit: Any, minutes: float | None, tick: Tick, past: Any) -> Any:
     from training.pipeline import train as fit_all
     from training.tuning import tune
 
     if minutes is None:
-        return fit_all(known, plan, fit, tick)
+        return fit_all(known, plan, fit, tick, past=past)
     found = tune(known, plan, fit, minutes, tick)
-    return fit_all(known, plan, found.fit, tick, found.as_dict())
+    return fit_all(known, plan, found.fit, tick, found.as_dict(), past)
 
 
 def _registered(place: Home, trained: Any) -> tuple[str, str]:
@@ -133,6 +145,7 @@ def plan_of(glossary: Glossary) -> Any:
         glossary.hash,
         glossary.tier_band,
         glossary.assumptions.cost_to_serve,
+        glossary.assumptions.margin_rate,
     )
 
 
@@ -170,6 +183,16 @@ def explained(manifest: dict[str, Any]) -> Iterator[str]:
             yield f"[red]Alarm:[/] {alarm}"
     for lack in manifest["minimum"]:
         yield f"Data: {lack}."
+    for one in manifest["effects"]:
+        yield f"Effect of {one['offer']}: {measured(one)}."
+
+
+def measured(one: dict[str, Any]) -> str:
+    """Say what was found of an offer's effect, and how far it is believed."""
+    if "average" not in one:
+        return f"stated prior; {one['why']}"
+    found = f"{one['average']:+.2%} ({one['low']:+.2%} to {one['high']:+.2%}), stated {one['stated']:+.2%}"
+    return f"{found}, {one['decisions']:,} decisions, grade {one['grade']}: {one['why']}"
 
 
 def _why(choice: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ value.json                        the same on the scale of logs, the interval wi
                                   cost that is held; in place of it all, an order alone
 next_purchase.json                calibration of next purchases; absent, as the next two, without named products
 items.json, segments.json         the population's items, and what is popular among people alike
+effects.json                      what offers were measured to change, by offer; absent where nothing was measured
 trees/NAME/model.lgb, MLmodel     a booster as LightGBM's text, in the form that MLflow's LightGBM flavour loads
 
 Never a pickle.
@@ -39,8 +40,9 @@ from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
 
-FORMAT = 4
+FORMAT = 5
 _INTERVAL = ("typical", "knots", "below", "above")
+_EFFECT = ("mean", "covariance", "centre", "positives", "decisions", "mature", "grade")
 _LINEAR = ("names", "means", "spreads", "weights")
 _FLAVOUR = f"""\
 flavors:
@@ -104,6 +106,8 @@ def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
         writer.json("next_purchase.json", said)
         writer.text("items.json", ranker.table.as_json())
         writer.text("segments.json", ranker.segments.as_json())
+    if models.effects:
+        writer.json("effects.json", {offer: writer.effect(offer, one) for offer, one in models.effects.items()})
     files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     whole = {"format": FORMAT, **manifest, "files": files}
     writer.text("manifest.json", json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True))
@@ -131,6 +135,10 @@ class _Writer:
     def expense(self, expense: Expense) -> dict[str, Any]:
         models = {name: self.additive(name, model) for name, model in expense.models.items()}
         return {"models": models, "interval": _told(expense.interval), "share": expense.share}
+
+    def effect(self, offer: str, effect: Effect) -> dict[str, Any]:
+        told = {name: getattr(effect, name) for name in _EFFECT}
+        return told | {"learned": effect.learned and self.additive(f"effect-{offer}", effect.learned)}
 
     def trees(self, name: str, trees: Trees) -> str:
         self.text(f"trees/{name}/model.lgb", trees.booster.model_to_string())
@@ -181,6 +189,7 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
         reader.ranks(churn) if "ranks" in churn else reader.additive(churn),
         reader.ranks(value) if "ranks" in value else reader.value(value),
         ranker,
+        reader.effects() if "effects.json" in manifest["files"] else {},
     )
     return Bundle(_digest(folder / "manifest.json"), version, manifest, models)
 
@@ -207,6 +216,15 @@ class _Reader:
     def ranks(self, told: Mapping[str, Any]) -> Ranks:
         ranks = told["ranks"]
         return Ranks(_linear(ranks["order"]), tuple(ranks["knots"]), tuple(ranks["shares"]))
+
+    def effects(self) -> dict[str, Effect]:
+        return {offer: self.effect(told) for offer, told in _read(self.folder / "effects.json").items()}
+
+    def effect(self, told: Mapping[str, Any]) -> Effect:
+        numbers = {name: told[name] for name in _EFFECT if name not in ("mean", "covariance")}
+        mean, covariance = tuple(told["mean"]), tuple(tuple(row) for row in told["covariance"])
+        learned = told["learned"] and self.additive(told["learned"])
+        return Effect(mean=mean, covariance=covariance, learned=learned, **numbers)
 
     def trees(self, name: str, columns: tuple[str, ...]) -> Trees:
         booster = lgb.Booster(model_str=(self.folder / "trees" / name / "model.lgb").read_text(encoding="utf-8"))

@@ -17,7 +17,9 @@ from features.segments import Segments
 from models.additive import Additive
 from models.bundle import Models, load, write
 from models.calibration import Calibration
+from models.effects import Effect
 from models.next_purchase import VISIT_COLUMNS, VISIT_FEATURES, NextPurchaseModel
+from models.regression import Regression
 from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
@@ -212,3 +214,22 @@ def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
         rows = read.get(name, ROWS)
         loaded = mlflow_lightgbm.load_model(str(folder))
         assert np.array_equal(loaded.predict(rows, raw_score=True, num_threads=1), ours[name].scores(rows)), name
+
+
+def test_effects_are_kept_with_what_was_learned(tmp_path: Path) -> None:
+    covariance = ((0.1, 0.02, 0.0), (0.02, 1 / 3, 0.0), (0.0, 0.0, 0.5))
+    learned = Additive("identity", (parts()["trees"], regression()), (0.7, -1 / 7), 0.01)
+    mature = Effect((0.9, -1 / 3, 0.5), covariance, 0.05, learned, 900, 4_000, True, "A")
+    poor = Effect((1.0, 0.0, 0.0), covariance, 0.0, None, 20, 300, False, "B")
+    write(tmp_path, Models(EVERY, value("shares"), None, {"voucher": mature, "call": poor}), MANIFEST)
+    loaded = load(tmp_path).effects
+    stated, normals = np.full(len(ROWS), 0.1), np.random.default_rng(2).normal(size=(4, 3))
+    assert set(loaded) == {"voucher", "call"}
+    for name, one in {"voucher": mature, "call": poor}.items():
+        for told, then in zip(loaded[name].change(ROWS, stated), one.change(ROWS, stated), strict=True):
+            np.testing.assert_array_equal(told, then)
+        np.testing.assert_array_equal(loaded[name].draws(ROWS, stated, normals), one.draws(ROWS, stated, normals))
+
+
+def regression() -> Regression:
+    return Regression((0, 3), (0.0, -1.0), (9.0, 1 / 3), (1.5, 0.0), (2.0, 1 / 7), (0.4, -0.3))

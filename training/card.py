@@ -31,7 +31,8 @@ def card(
     (`learn`, `choose`, `choose_days`, `test`), `level` ("" without products), `currency`, `seed`,
     `git_commit`, `value` (`said`, `told`, `assumed`), `tiers`, `tier_band`, `grade`, `grade_reasons`, `alarms`,
     `chosen` (by model: `candidate`, `ladder`), `totals_claimed`, `minimum` and `ranks_only`; all must be there, but
-    `chosen` may lack a model, and `tuned` is there only if trees were searched. `lorenz` is the table of the test
+    `chosen` may lack a model, and `tuned` is there only if trees were searched, `effects` and `takers` if there are
+    decisions. `lorenz` is the table of the test
     window; `moved` is None unless both revenue and profit are known.
     """
     sections = (
@@ -43,6 +44,8 @@ def card(
         ("Figures on the test window", _figures(figures)),
         ("By group", _groups(groups)),
         ("Calibration", _calibration(figures)),
+        ("What offers change", _effects(manifest.get("effects", ()))),
+        ("Who takes offers up", _takers(manifest.get("takers", ()))),
         ("How value is spread", _spread(lorenz, moved, manifest["value"]["said"])),
         ("Limits", _limits(manifest)),
         ("How to make it again", _again(manifest)),
@@ -184,6 +187,40 @@ def _calibration(figures: Sequence[Figure]) -> Iterator[str]:
                 f"{TITLES[figure.model]}: {_percent(figure.ours)} of what came lay {figure.metric}; the aim is"
                 f" {_percent(COVERAGE)}."
             )
+
+
+def _effects(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not measured:
+        return
+    yield (
+        "By how much the probability of what is wished for (staying; buying the item) differs between decisions in"
+        " which chance made the offer and those in which it made none, with 95 % intervals. The stated prior serves"
+        " where too few are known, or where it is surely nearer to what came of later decisions."
+    )
+    rows = [
+        (
+            one["offer"], one["grade"], f"{one['decisions']:,}", number(one["stated"], signed=True),
+            number(one.get("average"), signed=True), between(one.get("low"), one.get("high"), signed=True),
+            number(one.get("served"), signed=True), one["why"],
+        )
+        for one in measured
+    ]  # fmt: skip
+    columns = ("offer", "grade", "decisions", "stated", "measured", "interval", "served", "why")
+    yield table(columns, rows)
+
+
+def _takers(takers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not takers:
+        return
+    yield "Who took offers up, beside the takers that were said when they were made; the ratio with its 95 % interval."
+    rows = [
+        (
+            one["offer"], one["grade"], f"{one['made']:,}", f"{one['taken']:,}", number(one["said"]),
+            number(one["ratio"]), between(one["low"], one["high"]),
+        )
+        for one in takers
+    ]  # fmt: skip
+    yield table(("offer", "grade", "made", "taken up", "said", "ratio", "interval"), rows)
 
 
 def _spread(

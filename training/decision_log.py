@@ -42,9 +42,10 @@ class DecisionLog:
     """Logged decisions as columns, oldest first; arrays are of shape (decisions,).
 
     `customers` are canonical references, which groups are drawn by; `as_of` is in microseconds. An action is the offer
-    served first of those that aren't owed, or `SILENCE`; `probabilities` is how likely it was, `arms` each action that
-    could have been served with its probability. `rows` are the features, (decisions, features), NaN where unknown;
-    `stated` what was said of every offer that was weighed.
+    served first of those that aren't owed, or `SILENCE`; `riding` counts the offers beside it that aren't owed,
+    `probabilities` is how likely it was, `arms` each action that could have been served with its probability.
+    `rows` are the features, (decisions, features), NaN where unknown; `stated` is what was said of every offer that was
+    weighed, `risks` the risk of leaving, NaN where unknown.
     """
 
     ids: tuple[str, ...]
@@ -54,6 +55,7 @@ class DecisionLog:
     groups: tuple[str, ...]
     salts: tuple[str, ...]
     actions: tuple[str, ...]
+    riding: Whole
     probabilities: Array
     arms: tuple[Mapping[str, float], ...]
     rows: Array
@@ -123,7 +125,8 @@ def log_of(texts: Iterable[str]) -> DecisionLog:
     told = dict(zip(_FIELDS, columns, strict=True))
     numbers = {name: np.array(told[name], dtype=np.float64) for name in ("probabilities", "risks")}
     rows = np.array(told["rows"], dtype=np.float64).reshape(len(read), len(CONTRACT.names))
-    whole: dict[str, Any] = {**told, **numbers, "rows": rows, "as_of": np.array(told["as_of"], dtype=np.int64)}
+    wholes = {name: np.array(told[name], dtype=np.int64) for name in ("as_of", "riding")}
+    whole: dict[str, Any] = {**told, **numbers, **wholes, "rows": rows}
     return DecisionLog(**whole)
 
 
@@ -152,17 +155,17 @@ class Yardstick:
         )  # fmt: skip
 
 
-def realised(log: DecisionLog, known: Known, by: Yardstick, taken: Mapping[tuple[str, str], int]) -> Realised:
+def realised(log: DecisionLog, known: Known, by: Yardstick, tries: Mapping[tuple[str, str], bool]) -> Realised:
     """Find what came after each decision of a log, by all that is known.
 
-    `taken` holds how often an offer of a decision was taken up, by (decision, offer).
+    `tries` tells of every offer that was made, by (decision, offer), whether it was taken up.
     """
     span = timedelta(days=by.days)
     length = span // timedelta(microseconds=1)
     after = labels.after_each(known, log.customers, log.as_of, span, by.column, by.level, by.costs.assumed)
     earlier = labels.after_each(known, log.customers, log.as_of - length, span, by.column, by.level, {})
     incentives = [
-        sum(one.incentive * taken.get((name, offer), 0) for offer, one in said.items())
+        sum(one.incentive * tries.get((name, offer), False) for offer, one in said.items())
         for name, said in zip(log.ids, log.stated, strict=True)
     ]
     return Realised(
@@ -181,18 +184,19 @@ def _usable(body: Mapping[str, Any]) -> bool:
 
 
 _FIELDS = (
-    "ids", "customers", "as_of", "tiers", "groups", "salts", "actions", "probabilities", "arms", "rows", "stated",
-    "risks",
+    "ids", "customers", "as_of", "tiers", "groups", "salts", "actions", "riding", "probabilities", "arms", "rows",
+    "stated", "risks",
 )  # fmt: skip
 
 
 def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
     """Take what the log holds of a decision, in the order of `_FIELDS`."""
-    action = next((one["offer"] for one in body["offers"] if not one["owed"]), SILENCE)
+    served = [one["offer"] for one in body["offers"] if not one["owed"]]
     weighed = (*body["offers"], *body["held_out"], *body["runners_up"], *body["withheld"])
     return (
         body["decision_id"], body["customer"], microseconds(datetime.fromisoformat(body["as_of"])), body["tier"],
-        body["experiment"]["group"], body["experiment"]["salt"], action, body["chosen_probability"],
+        body["experiment"]["group"], body["experiment"]["salt"], served[0] if served else SILENCE,
+        max(len(served) - 1, 0), body["chosen_probability"],
         {one["offer"] or SILENCE: one["probability"] for one in body["arms"]},
         [np.nan if value is None else value for value in body["row"]["values"]],
         {one["offer"]: _stated(one) for one in weighed if one["breakdown"]},

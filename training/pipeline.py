@@ -28,6 +28,8 @@ from training.costing import train_costs
 from training.costs import Costs
 from training.cutoffs import Cutoffs
 from training.dataset import Progress, Windows, value_measure
+from training.decision_log import DecisionLog, Yardstick, realised
+from training.effects import Measured, measure_effects, takers
 from training.evaluation import Figure
 from training.horizon import Horizon, choose_horizon
 from training.judgement import Judgement, Tested
@@ -52,6 +54,19 @@ class Plan:
     glossary: str
     tier_band: float = TIER_BAND
     cost_to_serve: Mapping[str, float] = field(default_factory=dict)
+    margin_rate: float = 1.0
+
+
+@dataclass(frozen=True)
+class Past:
+    """The log of decisions, and of every offer that was made, by (decision, offer), whether it was taken up.
+
+    `uncertainty` is the standard deviation of a stated effect, as a share of it.
+    """
+
+    log: DecisionLog
+    tries: Mapping[tuple[str, str], bool]
+    uncertainty: float
 
 
 @dataclass(frozen=True)
@@ -71,12 +86,13 @@ class Trained:
 
 
 def train(
-    known: Known, plan: Plan, fit: Fit, progress: Progress, tuned: Mapping[str, Any] | None = None
+    known: Known, plan: Plan, fit: Fit, progress: Progress, tuned: Mapping[str, Any] | None = None,
+    past: Past | None = None,
 ) -> Trained:  # fmt: skip
     """Choose the horizon, lay out cutoffs, choose and judge three models, and fit them again on everything.
 
     Where too little happened to learn from, churn or value is an order that needs no labels. `tuned` is what a search
-    told of itself, for the manifest and the card; `fit` is what it came to.
+    told of itself, for the manifest and the card; `fit` is what it came to. What offers change is measured by `past`.
     Raises NotEnoughData when the history is too short, too old, or of too few customers.
     """
     horizon = choose_horizon(known, plan.horizon_days, plan.active_days)
@@ -121,9 +137,23 @@ def train(
         "value_measure": measure,
         **({"tuned": dict(tuned)} if tuned else {}),
     }
-    models = Models(churn.served, value.served, ranker)
+    measured = _measured(past, known, manifest, plan, fit)
+    manifest["effects"] = [one.said for one in measured]
+    manifest["takers"] = takers(past.log, past.tries) if past else []
+    effects = {one.offer: one.effect for one in measured if one.effect is not None}
+    models = Models(churn.served, value.served, ranker, effects)
     documents = judgement.documents(manifest, figures, _revenue(known, cutoffs, tested, manifest))
     return Trained(models, tested, figures, manifest, documents, judgement.drawn(churn.served))
+
+
+def _measured(
+    past: Past | None, known: Known, manifest: Mapping[str, Any], plan: Plan, fit: Fit
+) -> list[Measured]:  # fmt: skip
+    """Measure what offers change, by the horizon and the level that the bundle tells."""
+    if past is None or not len(past.log):
+        return []
+    came = realised(past.log, known, Yardstick.of(manifest, plan.margin_rate), past.tries)
+    return measure_effects(past.log, came, past.uncertainty, fit.seed)
 
 
 def _tested(value: ValueTrained | Ranked) -> tuple[Array, Array, Array]:

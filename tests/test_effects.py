@@ -1,0 +1,185 @@
+"""What offers change, measured from a log: towards the truth by many outcomes, towards the prior by few."""
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.clock import after_history
+from features.contract import CONTRACT
+from features.history import History
+from models.effects import Effect
+from serving.decision import Decider
+from serving.desk import Desk
+from serving.experiment import RANDOM
+from serving.requests import Ask, Report
+from tests.desks import BASIS, NOW, FakeScorer, desk_over, shopped
+from training.costs import Costs
+from training.decision_log import SILENCE, DecisionLog, Realised, Stated, Yardstick, decision_log, realised
+from training.effects import Measured, measure_effects, takers
+from training.uplift import MATURE
+
+VOUCHER = "stay_voucher"
+AGE = CONTRACT.places["tenure_days"]
+BY = Yardstick(28, "silence", "product", "amount", 0.25, Costs())
+
+
+def logged(rows: Any, treated: Any, stated: float, propensity: float = 0.5) -> DecisionLog:
+    count = len(rows)
+    arms = {VOUCHER: propensity, SILENCE: 1.0 - propensity}
+    said = {VOUCHER: Stated("", stated, 0.3, 0.3, 6.0, 1.0)}
+    return DecisionLog(
+        ids=tuple(f"d-{number}" for number in range(count)), customers=tuple(f"c{number}" for number in range(count)),
+        as_of=np.arange(count), tiers=("high",) * count, groups=(RANDOM,) * count, salts=("x",) * count,
+        actions=tuple(VOUCHER if one else SILENCE for one in treated), riding=np.zeros(count, dtype=np.int64),
+        probabilities=np.where(treated, propensity, 1 - propensity), arms=(arms,) * count, rows=rows,
+        stated=(said,) * count, risks=np.full(count, 0.4),
+    )  # fmt: skip
+
+
+def came(stayed: Any) -> Realised:
+    nothing = np.zeros(len(stayed))
+    return Realised(nothing == 0, nothing, nothing, nothing, nothing, stayed.astype(float), frozenset())
+
+
+def pilot(count: int, effect: Any, stated: float, seed: int = 5) -> Measured:
+    """Measure an offer from so many decisions, half of them with it; `effect` tells the change from the ages."""
+    random = np.random.default_rng(seed)
+    rows = np.full((count, len(CONTRACT.names)), np.nan)
+    rows[:, AGE] = random.integers(0, 2_000, count)
+    treated = random.random(count) < 0.5
+    stays = 0.55 + np.where(treated, effect(rows[:, AGE]), 0.0)
+    (found,) = measure_effects(logged(rows, treated, stated), came(random.random(count) < stays), 0.5, 7)
+    return found
+
+
+def everybody(effect: float) -> Any:
+    return lambda ages: np.full(len(ages), effect)
+
+
+def changes(found: Measured, stated: float, ages: list[float]) -> Any:
+    assert found.effect is not None
+    rows = np.full((len(ages), len(CONTRACT.names)), np.nan)
+    rows[:, AGE] = ages
+    return found.effect.change(rows, np.full(len(ages), stated))
+
+
+def test_too_few_decisions_leave_the_stated_prior() -> None:
+    found = pilot(90, everybody(0.0), 0.1)
+    assert found.effect is None
+    assert found.said["grade"] == "stated prior"
+    assert found.said["why"].startswith("expected at least 50 decisions by lot with it and as many without, found")
+
+
+def test_few_outcomes_stay_near_the_prior_and_many_go_to_the_truth() -> None:
+    few, many = pilot(130, everybody(-0.05), 0.1), pilot(12_000, everybody(-0.05), 0.1)
+    (near_prior,), (unsure,) = changes(few, 0.1, [900.0])
+    (near_truth,), (surer,) = changes(many, 0.1, [900.0])
+    assert abs(near_prior - 0.1) < abs(near_prior + 0.05)
+    assert near_truth == pytest.approx(-0.05, abs=0.03)
+    assert surer < unsure / 2
+
+
+def test_a_measured_effect_is_graded_by_later_decisions_and_counts_as_mature() -> None:
+    found = pilot(12_000, everybody(-0.05), 0.1)
+    assert found.said["grade"] == "A"
+    assert found.effect is not None
+    assert found.effect.mature
+
+
+def test_who_is_persuaded_and_who_is_put_off_is_found() -> None:
+    found = pilot(12_000, lambda ages: np.where(ages > 1_000, 0.2, -0.1), 0.05)
+    expected, _ = changes(found, 0.05, [200.0, 1_800.0])
+    assert expected[0] < -0.04
+    assert expected[1] > 0.14
+
+
+def test_what_isnt_over_counts_for_nothing() -> None:
+    rows = np.zeros((400, len(CONTRACT.names)))
+    log, then = logged(rows, np.arange(400) % 2 == 0, 0.1), came(np.ones(400))
+    (found,) = measure_effects(log, replace(then, complete=np.zeros(400, dtype=bool)), 0.5, 7) or [None]
+    assert found is None or found.said["decisions"] == 0
+
+
+def test_offers_that_rode_along_are_no_trial() -> None:
+    rows = np.zeros((400, len(CONTRACT.names)))
+    log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), riding=np.ones(400, dtype=np.int64))
+    assert [one.said["decisions"] for one in measure_effects(log, came(np.ones(400)), 0.5, 7)] == []
+
+
+def test_the_log_tells_what_was_served_and_what_came_of_it() -> None:
+    asking = desk_over(History("sqlite://"))
+    asking.decider = Decider.of(asking.playbook, RANDOM)
+    answers = [asking.decide(Ask(customer=name, channel="phone")) for name in ("household:7", "household:8") * 20]
+    taken = next(one for one in answers if one["offers"])
+    report = Report(decision_id=taken["decision_id"], offer=taken["offers"][0]["offer"], status="accepted", who="agent")
+    asking.outcome(report)
+    bought = [shopped("7", 12.0, -days, product="coffee") for days in (1, 5, 40)]
+    asking.history.append([*bought, shopped("7", -2.0, -6, "return", "coffee")], None)
+    log = decision_log(asking.history)
+    known = asking.history.known_by(after_history(asking.history.newest)())
+    then = realised(log, known, BY, asking.history.decisions.tries(known.as_of))
+    assert log.ids == tuple(one["decision_id"] for one in answers)
+    assert log.actions == tuple(one["offers"][0]["offer"] if one["offers"] else SILENCE for one in answers)
+    assert all(
+        math.isclose(arms[action], p) for arms, action, p in zip(log.arms, log.actions, log.probabilities, strict=True)
+    )
+    mine = np.array([name == "household:7" for name in log.customers]) | np.array(["phone" in n for n in log.customers])
+    assert then.complete.all()
+    assert set(then.margin[mine].round(9)) == {5.5}
+    assert set(then.purchases[mine]) == {2.0}
+    assert set(then.stayed[~mine]) == {0.0}
+    assert {item for _, item in then.bought} == {"coffee"}
+    (costs,) = [then.incentives[place] for place, name in enumerate(log.ids) if name == taken["decision_id"]]
+    assert costs == taken["offers"][0]["breakdown"]["incentive"]
+    assert set(then.before[mine].round(9)) == {20.0}
+    assert [one["made"] for one in takers(log, asking.history.decisions.tries(known.as_of))] == [1]
+
+
+def test_what_came_later_than_the_horizon_does_not_count() -> None:
+    asking = desk_over(History("sqlite://"))
+    asking.decide(Ask(customer="household:7", channel="phone"))
+    asking.history.append([shopped("7", 50.0, -29, product="tea")], None)
+    log = decision_log(asking.history)
+    known = asking.history.known_by(NOW + timedelta(days=60))
+    then = realised(log, known, BY, {})
+    assert then.margin.tolist() == [0.0]
+    assert then.stayed.tolist() == [0.0]
+
+
+def effect(change: float, positives: int = 500) -> Effect:
+    """An effect that is the same for everybody, and surely so."""
+    sure = ((1e-8, 0.0, 0.0), (0.0, 1e-8, 0.0), (0.0, 0.0, 0.0))
+    return Effect((0.0, change, 0.0), sure, 0.0, None, positives, 2_000, positives >= MATURE, "A")
+
+
+def weighed(effects: dict[str, Effect]) -> tuple[dict[str, Any], str]:
+    asking = desk_over(History("sqlite://"))
+    asking.scorer = type("Scorer", (FakeScorer,), {"bundle": SimpleNamespace(basis=BASIS, effects=effects)})()
+    asking = Desk(asking.history, asking.scorer, asking.playbook, asking.clock)
+    body = asking.consider(Ask(customer="household:7", channel="phone", offers=20), NOW, "d-1").body
+    every = (*body["offers"], *body["runners_up"], *body["withheld"])
+    return next(one for one in every if one["offer"] == VOUCHER), body["effects"]
+
+
+def test_a_measured_effect_takes_the_place_of_what_was_stated() -> None:
+    stated, of_stated = weighed({})
+    measured, of_measured = weighed({VOUCHER: effect(0.02)})
+    assert (stated["breakdown"]["effects"], of_stated) == ("stated priors", "stated priors")
+    assert (measured["breakdown"]["effects"], of_measured) == ("measured", "partly measured")
+    assert measured["breakdown"]["p_treated"] - measured["breakdown"]["p_untreated"] == pytest.approx(0.02, abs=1e-5)
+    assert measured["breakdown"]["stated_change"] == stated["breakdown"]["stated_change"]
+    assert measured["breakdown"]["change_sd"] < stated["breakdown"]["change_sd"] / 100
+
+
+def test_an_effect_of_few_positives_says_that_it_is_measured_in_part() -> None:
+    assert weighed({VOUCHER: effect(0.02, positives=150)})[0]["breakdown"]["effects"] == "partly measured"
+
+
+def test_an_offer_that_does_harm_is_withheld_since_it_costs_more_than_it_brings() -> None:
+    one, _ = weighed({VOUCHER: effect(-0.03)})
+    assert one["reason"] == "Costs more than it brings."
