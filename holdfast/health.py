@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from features.clock import Clock, moment
-from features.errors import ContractError, RegistryError
+from features.errors import ContractError
 from features.history import History, Known
 from features.home import Home
 from holdfast.places import glossary_of, opened
@@ -73,13 +73,12 @@ def health(
 
 def _asked(place: Home, history: History, clock: Clock, since: str | None) -> _Asked | None:
     from models.bundle import manifest_of
-    from serving.bundle import fetch
+    from serving.bundle import fetch, has_champion
 
     with spinner("Reading the registry"):
-        try:
-            folder, version = fetch(place)
-        except RegistryError:
+        if not has_champion(place):
             return None
+        folder, version = fetch(place)
         manifest = manifest_of(folder)
     learned = datetime.fromisoformat(manifest["as_of"])
     start = learned if since is None else max(moment(since), learned)
@@ -198,7 +197,7 @@ def _served(asked: _Asked, bodies: Sequence[Mapping[str, Any]], limits: Any) -> 
     yield check_effects(bodies)
     yield check_acceptance(bodies, asked.history.decisions.tried(), limits)
     yield from check_exploration(bodies, experiment.exploration, limits)
-    yield check_groups(bodies)
+    yield check_groups(bodies, {"hold_out": experiment.hold_out, "random": experiment.random})
 
 
 def _bodies(asked: _Asked) -> Iterator[Mapping[str, Any]]:

@@ -179,6 +179,15 @@ def test_a_feature_that_moves_as_much_every_time_has_not_drifted():
     assert drift(second, third, first).verdict == "well"
 
 
+def test_what_was_the_same_for_everybody_when_it_was_learned_is_only_watched():
+    before, after = rows(1), rows(2)
+    before.values[:, CONTRACT.places["offers_declined_91"]] = 0.0
+    found = drift(before, after, before)
+    assert found.verdict == "watch"
+    assert "offers_declined_91" in found.found
+    assert found.found.endswith("new since it learned.")
+
+
 def test_without_an_earlier_span_a_drift_is_only_watched():
     found = drift(rows(1), rows(2, moved="spend_91", by=5.0))
     assert (found.verdict, found.do) == ("watch", "holdfast quality --from 2024-03-01")
@@ -263,9 +272,10 @@ def test_exploration_beyond_its_budget_is_surely_so_before_it_is_acted_on_and_sa
 
 def test_whoever_is_left_alone_gives_up_what_would_have_been_offered():
     alone = {"experiment": {"group": "hold_out", "salt": "s"}, "held_out": [offer("good", 2.5)]}
-    found = check_groups([decided(1, "a", **alone), decided(2, "b")])
+    found = check_groups([decided(1, "a", **alone), decided(2, "b")], {"hold_out": 0.02})
+    assert found.threshold == "planned, of people: hold_out 2.0%"
     assert found.found == "hold_out 1 (50.0%), gave up 2.50; policy 1 (50.0%), gave up 0.00."
-    assert check_groups([]).verdict == "too early"
+    assert check_groups([], {}).verdict == "too early"
 
 
 def test_effects_that_became_measured_since_are_named():

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from features.clock import after_history
+from features.errors import RegistryError
 from features.history import History
 from features.home import ROOT, Home
 from holdfast import health
@@ -121,6 +122,15 @@ def test_a_home_without_a_champion_says_what_to_do(tmp_path: Path, monkeypatch: 
     assert done.stdout == "No bundle is in charge, so there is nothing to look after yet. Train one: holdfast train\n"
     answer = json.loads(CliRunner().invoke(app, ["health", "--json"]).stdout)
     assert (answer["verdict"], answer["version"], answer["checks"]) == ("too early", None, [])
+
+
+def test_a_champion_whose_files_were_changed_is_an_error_and_no_empty_home(
+    trained: Trained, ran: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("serving.bundle.found_hash", lambda path: "another")
+    done = ran("health")
+    assert isinstance(done.exception, RegistryError)
+    assert "found another; train one: holdfast train" in str(done.exception)
 
 
 def test_without_decisions_every_line_on_them_says_that_there_are_none(later: dict[str, Any]):

@@ -80,8 +80,11 @@ def check_exploration(
         yield _explored(tier, mine, budgets.get(tier, 0.0), limits)
 
 
-def check_groups(bodies: Sequence[Mapping[str, Any]]) -> Check:
-    """Count the decisions of each group, and what groups that don't get the best gave up in expected profit."""
+def check_groups(bodies: Sequence[Mapping[str, Any]], plan: Mapping[str, float]) -> Check:
+    """Count the decisions of each group, and what groups that don't get the best gave up in expected profit.
+
+    `plan` has the shares of people, by group, that the playbook states; the rest are served by policy.
+    """
     counts: defaultdict[str, int] = defaultdict(int)
     costs: defaultdict[str, float] = defaultdict(float)
     for body in bodies:
@@ -89,10 +92,11 @@ def check_groups(bodies: Sequence[Mapping[str, Any]]) -> Check:
             counts[group] += 1
             costs[group] += _given_up(body)[1]
     total = sum(counts.values())
+    threshold = f"planned, of people: {', '.join(f'{name} {share:.1%}' for name, share in plan.items())}"
     if not total:
-        return Check("groups", "No decision belongs to a group so far.", "the plan", "too early", figures={})
+        return Check("groups", "No decision belongs to a group so far.", threshold, "too early", figures={})
     parts = (f"{name} {count:,} ({count / total:.1%}), gave up {costs[name]:,.2f}" for name, count in counts.items())
-    return Check("groups", f"{'; '.join(parts)}.", "the plan", "well", figures={
+    return Check("groups", f"{'; '.join(parts)}.", threshold, "well", figures={
         name: {"decisions": count, "given_up": costs[name]} for name, count in counts.items()
     })  # fmt: skip
 

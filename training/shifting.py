@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 from scipy.stats import chi2
 
 from features.contract import FeatureMatrix
@@ -22,12 +23,14 @@ _NAMED = 3
 class Shift:
     """How one feature moved, the most that it moved before over spans as long, and from where on it has drifted.
 
-    `usual` is None where the history holds no earlier span.
+    `usual` is None where the history holds no earlier span. A `novel` feature was the same for everybody when the
+    bundle learned, so that no model can have used it.
     """
 
     drift: Drift
     usual: float | None
     limit: float
+    novel: bool
 
     @property
     def beyond(self) -> bool:
@@ -62,7 +65,8 @@ def shifts(
     pairs = zip(earlier, (before, *earlier), strict=False)
     usual = [{one.feature: one.index for one in drift_of(*pair)} for pair in pairs if pair[0].customers]
     chance = explained_by_chance(len(before.customers), len(after.customers), len(found), limits.confidence)
-    made = [_shift(drift, usual, max(limits.index, chance), limits.beyond_usual) for drift in found]
+    least = max(limits.index, chance)
+    made = [_shift(drift, usual, least, limits.beyond_usual, _alike(before, drift.feature)) for drift in found]
     return tuple(sorted(made, key=lambda one: one.limit - one.drift.index))
 
 
@@ -84,7 +88,8 @@ def check_drift(found: Sequence[Shift], since: datetime, pairs: int, limits: Thr
     """Say which features drifted, the worst by name and in words."""
     off = [one for one in found if one.beyond]
     # In a young history everything grows, and nobody knows yet what is usual.
-    verdict: Verdict = "well" if not off else "act" if pairs else "watch"
+    grave = pairs > 0 and any(not one.novel for one in off)
+    verdict: Verdict = "well" if not off else "act" if grave else "watch"
     beside = f"{limits.beyond_usual:g} times the most of {pairs} earlier spans" if pairs else "no earlier span as long"
     plain = f"index {limits.index:g}, chance among {len(found)} features, and {beside}"
     do = f"holdfast quality --from {since:%Y-%m-%d}" if off else ""
@@ -103,9 +108,13 @@ def too_short(since: datetime) -> Check:
     return Check("feature drift", found, "a day", "too early", figures={"due": due.isoformat()})
 
 
-def _shift(drift: Drift, usual: Sequence[Mapping[str, float]], least: float, factor: float) -> Shift:
+def _shift(drift: Drift, usual: Sequence[Mapping[str, float]], least: float, factor: float, novel: bool) -> Shift:
     most = max((pair[drift.feature] for pair in usual), default=None)
-    return Shift(drift, most, least if most is None else max(least, most * factor))
+    return Shift(drift, most, least if most is None else max(least, most * factor), novel)
+
+
+def _alike(rows: FeatureMatrix, feature: str) -> bool:
+    return len(np.unique(rows.column(feature))) <= 1
 
 
 def _said(one: Shift) -> str:
@@ -113,7 +122,8 @@ def _said(one: Shift) -> str:
     sentence = BY_NAME[drift.feature].en.removesuffix(": {value}")
     usual = "" if one.usual is None else f", usually up to {one.usual:.2f}"
     means = f"{_mean(drift.mean_before)} → {_mean(drift.mean_after)}"
-    return f"{drift.feature} ({sentence}) {means}, index {drift.index:.2f}{usual}"
+    novel = ", new since it learned" if one.novel else ""
+    return f"{drift.feature} ({sentence}) {means}, index {drift.index:.2f}{usual}{novel}"
 
 
 def _mean(mean: float | None) -> str:
@@ -124,6 +134,7 @@ def _told(one: Shift) -> dict[str, float | str | bool | None]:
     drift = one.drift
     return {
         "feature": drift.feature, "index": drift.index, "usual": one.usual, "limit": one.limit, "beyond": one.beyond,
+        "novel": one.novel,
         "mean_before": drift.mean_before, "mean_after": drift.mean_after,
         "unknown_before": drift.unknown_before, "unknown_after": drift.unknown_after,
     }  # fmt: skip
