@@ -59,18 +59,15 @@ def bought(known: Known, cutoff: datetime, horizon: timedelta, level: str) -> se
     return set(following.select("customer", level).unique().iter_rows())
 
 
-def aligned(
-    known: Known, customers: tuple[str, ...], cutoffs: npt.NDArray[np.int64], horizon: timedelta
-) -> Known:  # fmt: skip
+def aligned(known: Known, customers: tuple[str, ...], cutoffs: npt.NDArray[np.int64]) -> Known:
     """Shift what followed each cutoff as if all were `EPOCH`, and name each customer by its number, from 0.
 
     So the other labels speak of moments that differ by customer, and of a customer at several moments.
     `cutoffs` are in microseconds, of shape (customers,).
     """
     asked = pl.DataFrame({"customer": customers, "cutoff": cutoffs}).with_row_index("number")
-    age, span = pl.col("occurred_at") - pl.col("cutoff"), microseconds(EPOCH + horizon)
     followed = known.events.filter(pl.col("occurred_at") >= min(cutoffs, default=0)).join(asked, on="customer")
-    followed = followed.filter((age >= 0) & (age < span))
+    age = pl.col("occurred_at") - pl.col("cutoff")
     records = followed.with_columns(occurred_at=age, customer=pl.col("number").cast(pl.String))
     return replace(known, records=records.drop("cutoff", "number"), links=())
 

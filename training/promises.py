@@ -89,7 +89,7 @@ def of_decisions(bodies: Iterable[Mapping[str, Any]], until: datetime) -> Promis
 def came_of(known: Known, promised: Promised, manifest: Mapping[str, Any]) -> Came:
     """Look up what came within the horizon after each moment, as the bundle counts it."""
     span = timedelta(days=manifest["horizon"]["days"])
-    after = labels.aligned(known, promised.customers, promised.moments, span)
+    after = labels.aligned(known, promised.customers, promised.moments)
     places = tuple(map(str, range(len(promised.customers))))
     left = labels.left(after, manifest["active"]["kind"], places, labels.EPOCH, span)
     column = "margin" if manifest["value_measure"] == "margin" else "amount"
