@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from features.clock import Clock, moment
-from features.errors import ContractError
+from features.errors import ContractError, RegistryError
 from features.history import History, Known
 from features.home import Home
 from holdfast.places import glossary_of, opened
@@ -19,7 +19,9 @@ from holdfast.screen import AsJson, near, out, say_json, spinner
 
 # The training room, MLflow and Altair take seconds to import: the command does so when it runs.
 
+RETRAIN = "holdfast train"
 NO_CHAMPION = "No bundle is in charge, so there is nothing to look after yet."
+UNREADABLE = "The bundle in charge can't be read:"
 _COLOURS = {"too early": "dim", "well": "green", "watch": "yellow", "act": "red"}
 # Everything of a decision that no check reads, which is most of it.
 _UNREAD = ("row", "terms", "reasons", "new_purchases", "ages", "assumptions", "inputs")
@@ -61,8 +63,11 @@ def health(
     Example: holdfast health --since 2017-11-06
     """
     with opened() as (place, history, clock):
-        asked = _asked(place, history, clock, since)
-        answer = _empty(clock()) if asked is None else _answer(asked)
+        try:
+            asked = _asked(place, history, clock, since)
+            answer = _empty(clock()) if asked is None else _answer(asked)
+        except RegistryError as error:
+            answer = _empty(clock()) | {"verdict": "act", "commands": [RETRAIN], "found": f"{UNREADABLE} {error}."}
     if as_json:
         say_json(answer)
     else:
@@ -87,7 +92,7 @@ def _asked(place: Home, history: History, clock: Clock, since: str | None) -> _A
 
 def _empty(now: datetime) -> dict[str, Any]:
     return {
-        "version": None, "as_of": now.isoformat(), "verdict": "too early", "command": "holdfast train", "commands": [],
+        "version": None, "as_of": now.isoformat(), "verdict": "too early", "command": RETRAIN, "commands": [],
         "checks": [], "found": NO_CHAMPION, "files": [],
     }  # fmt: skip
 

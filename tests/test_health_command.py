@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from features.clock import after_history
-from features.errors import RegistryError
 from features.history import History
 from features.home import ROOT, Home
 from holdfast import health
@@ -124,13 +123,14 @@ def test_a_home_without_a_champion_says_what_to_do(tmp_path: Path, monkeypatch: 
     assert (answer["verdict"], answer["version"], answer["checks"]) == ("too early", None, [])
 
 
-def test_a_champion_whose_files_were_changed_is_an_error_and_no_empty_home(
+def test_a_champion_that_cannot_be_read_is_something_to_act_on_and_no_empty_home(
     trained: Trained, ran: Any, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("serving.bundle.found_hash", lambda path: "another")
-    done = ran("health")
-    assert isinstance(done.exception, RegistryError)
-    assert "found another; train one: holdfast train" in str(done.exception)
+    done = ran("health", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.exit_code, answer["verdict"], answer["commands"]) == (1, "act", ["holdfast train"])
+    assert answer["found"].startswith("The bundle in charge can't be read: expected bundle 1 with hash ")
 
 
 def test_without_decisions_every_line_on_them_says_that_there_are_none(later: dict[str, Any]):
