@@ -13,6 +13,7 @@ from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
 from holdfast.demo import demo
 from holdfast.exporting import export, features
+from holdfast.health import health
 from holdfast.ingesting import ingest
 from holdfast.judging import backtest, evaluate
 from holdfast.learning import promote, train
@@ -29,8 +30,8 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (
-    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, export,
-    features,
+    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
+    export, features,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")

@@ -20,6 +20,18 @@ def fetch_by_hash(home: Home, bundle_hash: str) -> tuple[Path, str] | None:
     return None if version is None else fetch(home, str(version))
 
 
+def has_champion(home: Home) -> bool:
+    """Tell whether any bundle is in charge, whether or not it can still be read."""
+    if _missing(home):
+        return False
+    mlflow = importlib.import_module("mlflow")
+    try:
+        mlflow.MlflowClient(home.tracking_uri).get_model_version_by_alias(MODEL, CHAMPION)
+    except mlflow.exceptions.MlflowException:
+        return False
+    return True
+
+
 def fetch(home: Home, wanted: str = CHAMPION) -> tuple[Path, str]:
     """Find a registered bundle by alias or version number; returns its folder and its version.
 
@@ -28,9 +40,8 @@ def fetch(home: Home, wanted: str = CHAMPION) -> tuple[Path, str]:
     # MLflow takes seconds to import: only those who ask the registry pay, never a worker.
     mlflow = importlib.import_module("mlflow")
     hint = "train one: holdfast train"
-    database = home.tracking_uri.removeprefix("sqlite:///")
-    if database != home.tracking_uri and not Path(database).exists():
-        raise RegistryError(f"expected a registry at {database}, found none; {hint}")
+    if missing := _missing(home):
+        raise RegistryError(f"expected a registry at {missing}, found none; {hint}")
     client = mlflow.MlflowClient(home.tracking_uri)
     try:
         by_number = client.get_model_version if wanted.isdigit() else client.get_model_version_by_alias
@@ -43,3 +54,9 @@ def fetch(home: Home, wanted: str = CHAMPION) -> tuple[Path, str]:
     if (digest := found_hash(folder / "manifest.json")) != registered:
         raise RegistryError(f"expected bundle {found.version} with hash {registered}, found {digest}; {hint}")
     return folder, str(found.version)
+
+
+def _missing(home: Home) -> str:
+    """Name the registry's database where it is a file that isn't there."""
+    database = home.tracking_uri.removeprefix("sqlite:///")
+    return database if database != home.tracking_uri and not Path(database).exists() else ""

@@ -1,8 +1,8 @@
 """What happened next: the only module that may look past a cutoff."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ from features.clock import microseconds
 from features.events import SCALE, SERVICE, scaled
 from features.feature import Array
 from features.history import Known
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def lapsed(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta) -> Array:
@@ -55,6 +57,19 @@ def bought(known: Known, cutoff: datetime, horizon: timedelta, level: str) -> se
     """List the (customer, item) pairs bought in `[cutoff, cutoff + horizon)`."""
     following = _following(known, cutoff, horizon, ("purchase",)).filter(pl.col(level) != "")
     return set(following.select("customer", level).unique().iter_rows())
+
+
+def aligned(known: Known, customers: tuple[str, ...], cutoffs: npt.NDArray[np.int64]) -> Known:
+    """Shift what followed each cutoff as if all were `EPOCH`, and name each customer by its number, from 0.
+
+    So the other labels speak of moments that differ by customer, and of a customer at several moments.
+    `cutoffs` are in microseconds, of shape (customers,).
+    """
+    asked = pl.DataFrame({"customer": customers, "cutoff": cutoffs}).with_row_index("number")
+    followed = known.events.filter(pl.col("occurred_at") >= min(cutoffs, default=0)).join(asked, on="customer")
+    age = pl.col("occurred_at") - pl.col("cutoff")
+    records = followed.with_columns(occurred_at=age, customer=pl.col("number").cast(pl.String))
+    return replace(known, records=records.drop("cutoff", "number"), links=())
 
 
 def _summed(following: pl.DataFrame, what: pl.Expr, customers: tuple[str, ...]) -> Array:
