@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from features import store
 from features.clock import DAY, microseconds
+from features.responses import Offered, Responses, count, responses_after
 from features.store import Store
 
 HELD, CONFIRMED, RELEASED = "held", "confirmed", "released"
@@ -140,6 +141,29 @@ class Decisions:
             spent[contact.owner] = spent.get(contact.owner, 0) + 1
         return Ledger(seq, contacts, spent)
 
+    def responses(self, held: Responses, until: int | None = None) -> Responses:
+        """Add to what came of offers what has become known since; up to the row numbered `until`, if one is given."""
+        with self._store.reading() as connection:
+            return responses_after(connection, held, until)
+
+    def taken(self) -> dict[tuple[str, str], int]:
+        """Tell of every offer of a decision that was taken up how often, by (decision, offer): once, or not at all."""
+        table = store.responses
+        query = sa.select(table.c.decision, table.c.offer, sa.func.sum(table.c.taken)).group_by(
+            table.c.decision, table.c.offer
+        )
+        with self._store.reading() as connection:
+            return {(row[0], row[1]): int(row[2]) for row in connection.execute(query) if row[2]}
+
+    def bodies(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[str]:
+        """Go through the decisions made in `[since, until)` as they were written, in that order."""
+        table, parts = store.decisions, list[sa.ColumnElement[bool]]()
+        parts += [] if since is None else [table.c.made_at >= microseconds(since)]
+        parts += [] if until is None else [table.c.made_at < microseconds(until)]
+        with self._store.reading() as connection:
+            for rows in store.tuples(connection, sa.select(table.c.body).where(*parts).order_by(table.c.seq)):
+                yield from (row[0] for row in rows)
+
     def keep_playbook(self, content_hash: str, files: Mapping[str, str], at: datetime) -> None:
         """Keep a playbook's files by their hash; one that is kept already stays as it is."""
         row = {"hash": content_hash, "first_used_at": microseconds(at), "files": json.dumps(files, ensure_ascii=False)}
@@ -154,14 +178,31 @@ class Decisions:
         return None if files is None else dict(json.loads(files))
 
 
-def settle(connection: sa.Connection, contact: str, state: str, at: datetime) -> None:
-    """Confirm or release a contact, or hold it again; one that is in that state already is left alone."""
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a report settles: the contact that was held, if one was, its state from now on, and what came of it."""
+
+    contact: str | None
+    state: str
+    offered: Offered
+    at: datetime
+
+
+def settle(connection: sa.Connection, settlement: Settlement) -> None:
+    """Confirm or release the contact, or hold it again, and count what came of the offer; again changes nothing."""
+    moment = microseconds(settlement.at)
+    if settlement.contact is not None:
+        _settle(connection, settlement.contact, settlement.state, moment)
+    count(connection, settlement.offered, moment)
+
+
+def _settle(connection: sa.Connection, contact: str, state: str, moment: int) -> None:
     mine = sa.select(*(store.contacts.c[name] for name in _CONTACT)).where(store.contacts.c.contact == contact)
     row = connection.execute(mine.order_by(store.contacts.c.seq.desc()).limit(1)).first()
     if row is None or row.state == state:
         return
     before = Contact(*row)
-    _INSERT_CONTACT.run(connection, [_row(before, microseconds(at)) | {"state": state}])
+    _INSERT_CONTACT.run(connection, [_row(before, moment) | {"state": state}])
     if RELEASED in (before.state, state):
         _spend(connection, before, -1 if state == RELEASED else 1)
 

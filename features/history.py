@@ -14,7 +14,7 @@ from features import store
 from features.bodies import worded
 from features.clock import from_microseconds, microseconds
 from features.corrections import correct
-from features.decisions import Decisions, settle
+from features.decisions import Decisions, Settlement, settle
 from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
 from features.identity import IdentityLink, canonical, components, reachable, standing
@@ -115,20 +115,20 @@ class History:
         self,
         interactions: Iterable[Interaction],
         corrections_from: datetime | None,
-        settled: tuple[str, str, datetime] | None = None,
+        settlement: Settlement | None = None,
     ) -> Written:
         """Append interactions as `append_rows` does."""
-        return self.append_rows([_row(interaction) for interaction in interactions], corrections_from, settled)
+        return self.append_rows([_row(interaction) for interaction in interactions], corrections_from, settlement)
 
     def append_rows(
         self,
         rows: Sequence[Row],
         corrections_from: datetime | None,
-        settled: tuple[str, str, datetime] | None = None,
+        settlement: Settlement | None = None,
     ) -> Written:
-        """Append rows in the shape of `store.events`, in one transaction, and settle a contact with them.
+        """Append rows in the shape of `store.events`, and what they settle, in one transaction.
 
-        `settled` is a contact, its new state, and the moment; what says nothing new settles nothing.
+        What says nothing new settles nothing.
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
@@ -140,8 +140,8 @@ class History:
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)
             corrected = correct(connection, rows, moment) if new < len(rows) else 0
-            if settled is not None and new + corrected:
-                settle(connection, *settled)
+            if settlement is not None and new + corrected:
+                settle(connection, settlement)
         return Written(new, corrected, len(rows) - new - corrected)
 
     def link(self, found: Iterable[IdentityLink]) -> int:

@@ -118,6 +118,19 @@ spending = sa.Table(
     _whole("day", primary_key=True),
     _whole("contacts"),
 )
+# How much more is known of how often offers are made and taken up: a row whenever an outcome changes it.
+responses = sa.Table(
+    "responses",
+    metadata,
+    _sequence(),
+    _text("decision"),
+    _text("offer"),
+    _whole("tried"),
+    _whole("taken"),
+    _whole("stated"),
+    _whole("recorded_at"),
+    sa.Index("responses_of_offer", "decision", "offer"),
+)
 # Every playbook that a desk was opened with, whole, so that its decisions can be made again.
 playbooks = sa.Table(
     "playbooks",

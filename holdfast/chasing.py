@@ -11,6 +11,7 @@ import typer
 from features.archive import completed
 from features.home import home
 from features.wordings import wordings_of
+from holdfast.places import responses_of_now
 from holdfast.playbooks import Folder, champion_base, counted, members_of, playbook_of
 from holdfast.screen import AsJson, bars, near, out, say_json, table
 
@@ -41,7 +42,8 @@ def chase(
     spoken = language or playbook.glossary.languages[0]
     with champion_base() as (scorer, known, as_of), bars() as tick:
         members = list(counted(members_of(scorer, playbook, known), None, tick))
-        verdicts = list(Efforts(playbook).judge(members, as_of))
+        efforts = Efforts(playbook, scorer.bundle.effects, responses_of_now())
+        verdicts = list(efforts.judge(members, as_of))
         groups = fairness(verdicts, wordings_of(known))
         target = to or _default(f"{as_of:%Y-%m-%dT%H%M%S}")
         _write(verdicts, spoken, target)
@@ -49,7 +51,7 @@ def chase(
     counts = Counter(one.verdict for one in verdicts)
     answer = {
         "as_of": as_of.isoformat(), "playbook": playbook.hash, "bundle": scorer.bundle_hash, "customers": len(members),
-        "judged": len(verdicts), "verdicts": dict(counts), "effects": "stated priors", "file": str(target),
+        "judged": len(verdicts), "verdicts": dict(counts), "effects": efforts.said, "file": str(target),
         "owed": [one.id for one in playbook.offers if one.owed], "owed_by_value": broken,
         "groups": [vars_of(one) for one in groups],
     }  # fmt: skip
@@ -96,7 +98,7 @@ def _show(
     out.print(f"Owed to everybody, whatever they are worth: {', '.join(answer['owed']) or 'nothing in this playbook'}.")
     for broken in answer["owed_by_value"]:
         out.print(f"[red]{broken}[/]")
-    out.print(f"Effects are stated priors. Written to {near(target)}", soft_wrap=True)
+    out.print(f"Effects: {answer['effects']}. Written to {near(target)}", soft_wrap=True)
 
 
 def _show_groups(groups: "Sequence[Group]") -> None:

@@ -10,6 +10,7 @@ from features.definitions import NAMES
 from features.glossary import Glossary, load_glossary
 from features.history import History
 from features.home import Home, home
+from features.responses import Responses
 
 if TYPE_CHECKING:
     from serving.scorer import Scorer
@@ -24,6 +25,12 @@ def opened() -> Iterator[tuple[Home, History, Clock]]:
         yield place, history, chosen(place.clock, history.newest)
     finally:
         history.close()
+
+
+def responses_of_now() -> Responses:
+    """Count what came of offers so far."""
+    with opened() as (_, history, _):
+        return history.decisions.responses(Responses())
 
 
 def moment_or_now(text: str | None, clock: Clock) -> datetime:

@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 
-from features.contract import CONTRACT
 from features.feature import Array
 
 _MOST = 30.0
@@ -24,7 +23,10 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Additive:
-    """`intercept` plus the parts' weighted scores: log-odds where `link` is "logit", logs of currency where "log"."""
+    """`intercept` plus the parts' weighted scores: log-odds where `link` is "logit", logs of currency where "log".
+
+    Where it is "identity", the score is what is predicted, as an uplift is.
+    """
 
     link: str
     parts: tuple[Part, ...]
@@ -42,7 +44,7 @@ class Additive:
 
     def contributions(self, rows: Array) -> Array:
         """Divide each score among the features: shape (n, features + 1); a row's columns add up to its score."""
-        divided = np.zeros((len(rows), len(CONTRACT.names) + 1))
+        divided = np.zeros((len(rows), rows.shape[1] + 1))
         divided[:, -1] = self.intercept
         for weight, part in zip(self.weights, self.parts, strict=True):
             divided += weight * part.contributions(rows)
@@ -68,8 +70,12 @@ def mean_of(models: Sequence[Additive]) -> Additive:
 def inverse(link: str, scores: Array) -> Array:
     """Turn log-odds into probabilities, or logs into currency; beyond 30 either way they are held.
 
+    "identity" leaves scores as they are.
+
     >>> inverse("logit", np.array([0.0])).tolist(), inverse("log", np.array([0.0])).tolist()
     ([0.5], [1.0])
     """
+    if link == "identity":
+        return scores
     held = np.clip(scores, -_MOST, _MOST)
     return np.asarray(1 / (1 + np.exp(-held)) if link == "logit" else np.exp(held))

@@ -14,7 +14,7 @@ Never a pickle.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,13 @@ from features.segments import Segments
 from models.additive import Additive, Part
 from models.basis import Basis
 from models.calibration import Calibration
+from models.effects import Effect
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
 from models.linear import Linear
 from models.next_purchase import VISIT_FEATURES, NextPurchaseModel
 from models.ranks import Ranks
+from models.regression import Regression
 from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
@@ -60,6 +62,7 @@ class Models:
     churn: Additive | Ranks
     value: ValueModel | Ranks
     next_purchase: NextPurchaseModel | None
+    effects: Mapping[str, Effect] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,11 @@ class Bundle:
     def as_of(self) -> datetime:
         """The moment up to which the bundle learned."""
         return datetime.fromisoformat(self.manifest["as_of"])
+
+    @property
+    def effects(self) -> Mapping[str, Effect]:
+        """What offers were measured to change, by offer."""
+        return self.models.effects
 
     @property
     def basis(self) -> Basis:
@@ -149,6 +157,8 @@ class _Writer:
             return {"hurdle": [self.trees(f"{name}-comes", part.comes), self.trees(f"{name}-amount", part.amount)]}
         if isinstance(part, Lifetime):
             return {"lifetime": asdict(part)}
+        if isinstance(part, Regression):
+            return {"regression": asdict(part)}
         assert isinstance(part, Linear)
         return {"linear": asdict(part)}
 
@@ -232,6 +242,8 @@ class _Reader:
         if kind == "lifetime":
             typical = tuple(value["typical"])
             return Lifetime(Process(**value["process"]), value["days"], value["says"], typical)
+        if kind == "regression":
+            return Regression(**{name: tuple(numbers) for name, numbers in value.items()})
         return _linear(value)
 
 

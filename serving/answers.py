@@ -181,8 +181,28 @@ class InputsAnswer(Shape):
     """The catalogue's revision."""
     ledger: int
     """The newest row of the ledger of contacts."""
+    responses: int
+    """The newest row of what came of offers."""
     ranked_as_of: str | None
     """The moment of the ranking of next purchases."""
+
+
+class ExperimentAnswer(Shape):
+    """Which group of the experiment the customer is in."""
+
+    group: Literal["policy", "random", "hold_out"]
+    """`policy` is served the best, `random` an offer drawn evenly, `hold_out` is left alone but for what is owed."""
+    salt: str
+    """The name of the draw of groups."""
+
+
+class ArmAnswer(Shape):
+    """What could have been served first, of what isn't owed."""
+
+    offer: str | None
+    """The offer; null for none."""
+    probability: float
+    """How likely it was."""
 
 
 class DecisionAnswer(Shape):
@@ -222,6 +242,8 @@ class DecisionAnswer(Shape):
     """The likeliest of what the customer hasn't bought before."""
     offers: list[OfferAnswer]
     """The offers to make, best first."""
+    held_out: list[RunnerUpAnswer]
+    """What would have been offered, were the customer not left alone for comparison; not to be made."""
     runners_up: list[RunnerUpAnswer]
     """The offers that rank below."""
     withheld: list[WithheldAnswer]
@@ -244,8 +266,12 @@ class DecisionAnswer(Shape):
     """The features used."""
     inputs: InputsAnswer
     """How far everything went that this rests on."""
+    experiment: ExperimentAnswer
+    """The customer's group."""
+    arms: list[ArmAnswer]
+    """Everything that could have been served first, of what isn't owed, with its probability; they add up to 1."""
     chosen_probability: float
-    """The probability with which these offers were chosen; 1 for fixed rules."""
+    """The probability of what was served first, after rules, caps and groups; 1 where nothing was left to chance."""
 
 
 class OutcomeAnswer(Shape):

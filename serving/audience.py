@@ -1,16 +1,17 @@
 """The whole base in the playbook's words: every customer's scores and situation, many at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from features.feature import Array
 from features.glossary import Glossary
 from features.history import Known
 from features.wordings import wordings_of
 from serving.scorer import Chunk, Scorer
 from serving.scores import Scores
-from serving.situation import Situation, words_of
+from serving.situation import UNKNOWN, Situation, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,13 @@ class Member:
     customer: str
     scores: Scores
     known: Mapping[str, Any]
+    row: Array = field(default_factory=lambda: UNKNOWN, compare=False)
 
     def asked(self, as_of: datetime, channel: str, context: Mapping[str, Any], glossary: Glossary) -> Situation:
         """Put the customer into the situation of somebody asking over a channel, who was never approached before."""
         said = {f"context.{name}": value for name, value in context.items()}
         known = {**self.known, "channel": channel, **said}
-        return Situation(as_of, channel, self.scores, known | glossary.tell(known))
+        return Situation(as_of, channel, self.scores, known | glossary.tell(known), row=self.row)
 
 
 class Audience:
@@ -46,10 +48,10 @@ class Audience:
 
     def of_chunk(self, chunk: Chunk, wordings: Mapping[str, Mapping[str, str]]) -> Iterator[Member]:
         """Go through the customers of a chunk; `wordings` are everybody's attributes."""
-        everyone = zip(chunk.rows.customers, self._scorer.scores_of(chunk), chunk.rows.values.tolist(), strict=True)
-        for customer, scores, values in everyone:
-            words = words_of(scores, values, wordings.get(customer, {}), None, {})
-            yield Member(customer, scores, words | self._glossary.tell(words))
+        everyone = zip(chunk.rows.customers, self._scorer.scores_of(chunk), chunk.rows.values, strict=True)
+        for customer, scores, row in everyone:
+            words = words_of(scores, row.tolist(), wordings.get(customer, {}), None, {})
+            yield Member(customer, scores, words | self._glossary.tell(words), row)
 
 
 def tell_all(glossary: Glossary, columns: Mapping[str, Sequence[Any]], count: int) -> dict[str, list[bool | None]]:

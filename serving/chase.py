@@ -8,8 +8,11 @@ from datetime import datetime
 import numpy as np
 
 from features.glossary import Glossary
+from features.responses import Responses
+from models.effects import Effect
 from serving import sentences
 from serving.audience import Member
+from serving.learned import Learned, summary
 from serving.money import Prices
 from serving.offers import Offer
 from serving.playbook import Playbook
@@ -19,6 +22,7 @@ from serving.stops import Stop
 CHASE, NOT_NOW, NOT_WORTH = "chase", "not_now", "not_worth"
 SMALLEST_GROUP = 30
 FOUR_FIFTHS = 0.8
+NOTHING, NONE = Responses(), dict[str, Effect]()
 _Z = 1.959964
 
 
@@ -41,9 +45,14 @@ class Verdict:
 
 
 class Efforts:
-    """All that a playbook has to keep customers with: what is owed is no effort, and stands for everybody."""
+    """All that a playbook has to keep customers with: what is owed is no effort, and stands for everybody.
 
-    def __init__(self, playbook: Playbook) -> None:
+    `effects` is what a bundle measured of the offers, `responses` what came of them.
+    """
+
+    def __init__(
+        self, playbook: Playbook, effects: Mapping[str, Effect] = NONE, responses: Responses = NOTHING
+    ) -> None:  # fmt: skip
         self.glossary = playbook.glossary
         offers = [one for one in playbook.offers if one.kind != "product" and not one.owed]
         self.offers = tuple(sorted(offers, key=lambda offer: offer.id))
@@ -52,6 +61,15 @@ class Efforts:
             channel: _of(tuple(o for o, c in zip(self.offers, channels, strict=True) if c == channel), self.glossary)
             for channel in dict.fromkeys(channels)
         }
+        self._learned = {
+            channel: Learned(offers, playbook.experiment, effects, responses)
+            for channel, (offers, _, _) in self._by_channel.items()
+        }
+
+    @property
+    def said(self) -> str:
+        """Say where the efforts' effects are from."""
+        return summary(one for learned in self._learned.values() for one in learned.told)
 
     def judge(self, members: Iterable[Member], as_of: datetime) -> Iterator[Verdict]:
         """Judge every customer whose risk and value are known; each effort is made over its cheapest channel."""
@@ -78,7 +96,8 @@ class Efforts:
         offers, prices, book = self._by_channel[channel]
         situation = member.asked(as_of, channel, {}, self.glossary)
         told = book.tell(situation)
-        weighed = prices.weigh(np.arange(len(offers)), situation, self.glossary.assumptions, np.ones(len(offers)))
+        every, alike, learned = np.arange(len(offers)), np.ones(len(offers)), self._learned[channel]
+        weighed = prices.weigh(every, situation, self.glossary.assumptions, alike, learned)
         profits, outside = weighed.column("expected_incremental_profit"), told.outside()
         for place, offer in enumerate(offers):
             yield offer, float(profits[place]), outside.get(place) or told.stop(place)

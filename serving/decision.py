@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import isnan
 from typing import Any
 
@@ -11,10 +12,15 @@ from features.contract import CONTRACT, FeatureRow
 from features.decisions import Contact, Ledger
 from features.history import State
 from features.packed import CustomerEvents
+from features.responses import Responses
 from models.basis import Basis
+from models.effects import Effect
 from serving import sentences
 from serving.callers import Caller
-from serving.money import STATED_PRIORS, Breakdown, loss_rate
+from serving.experiment import HOLD_OUT, hashed
+from serving.exploring import SILENCE, Lot
+from serving.learned import Learned
+from serving.money import Breakdown, loss_rate
 from serving.playbook import Playbook
 from serving.policy import Candidate, Policy, Ruling, Withheld
 from serving.requests import Ask
@@ -24,7 +30,7 @@ from serving.stops import Flip, Stop
 from serving.why import reasons_of
 
 # What a decision's body looks like; another Holdfast's can't be made again.
-FORMAT = 2
+FORMAT = 3
 _DIGITS = 6
 
 
@@ -58,15 +64,35 @@ class Decided:
 
 @dataclass(frozen=True)
 class Decider:
-    """Makes decisions by a playbook; the same inputs always make the same one."""
+    """Makes decisions by a playbook; the same inputs always make the same one.
+
+    `everyone` puts all customers into one group; by default each is in the one that the playbook draws.
+    """
 
     playbook: Playbook
     policy: Policy
+    everyone: str | None = None
 
     @classmethod
-    def of(cls, playbook: Playbook) -> "Decider":
+    def of(cls, playbook: Playbook, everyone: str | None = None) -> "Decider":
         """Make a playbook's offers ready."""
-        return cls(playbook, Policy(playbook.offers, playbook.glossary, playbook.contact))
+        return cls(playbook, Policy(playbook.offers, playbook.glossary, playbook.contact), everyone)
+
+    def learned(self, effects: Mapping[str, Effect], responses: Responses) -> Learned:
+        """Put together what is stated of the offers, what a bundle measured, and what came of them since."""
+        return Learned(self.policy.offers, self.playbook.experiment, effects, responses)
+
+    @cached_property
+    def stated(self) -> Learned:
+        """What the playbook alone says of the offers."""
+        return self.learned({}, Responses())
+
+    def lot(self, decision_id: str, customer: str, tier: str) -> Lot:
+        """Say how far a decision is left to chance; the seed is the decision's own."""
+        experiment = self.playbook.experiment
+        group = self.everyone or experiment.group(customer)
+        seed = int.from_bytes(hashed(experiment.salt, decision_id))
+        return Lot(group, experiment.exploration.get(tier, 0.0), seed)
 
     def situation(self, ask: Ask, known: Known) -> Situation:
         """Put what is known into the playbook's words."""
@@ -74,26 +100,27 @@ class Decider:
         return situation_of(known.events, known.row, known.scores, ask.channel, ask.context, glossary, ask.outbound)
 
     def decide(
-        self, decision_id: str, ask: Ask, language: str, known: Known, bundle: Bundle, ledger: Ledger
+        self, decision_id: str, ask: Ask, language: str, known: Known, bundle: Bundle, ledger: Ledger, learned: Learned
     ) -> Decided:
-        """Make a decision from what was known and the ledger as it stood."""
+        """Make a decision from what was known, the ledger as it stood, and what had been learned of the offers."""
         situation = self.situation(ask, known)
-        ruling = self.policy.arbitrate(situation, ledger, ask.offers)
+        lot = self.lot(decision_id, known.caller.customer, known.scores.tier)
+        ruling = self.policy.arbitrate(situation, ledger, ask.offers, learned, lot)
         counted = [ruling.allowance.contact(one.offer, decision_id, known.caller.reference) for one in ruling.chosen]
-        body = {"decision_id": decision_id} | _Writer(language, self.playbook, situation, ruling).body(
-            ask, known, bundle, ledger, [contact for contact, _ in counted]
+        body = {"decision_id": decision_id} | _Writer(language, self.playbook, situation, ruling, lot).body(
+            ask, known, bundle, ledger, learned, [contact for contact, _ in counted]
         )
         return Decided(body, tuple(contact for contact, new in counted if contact and new))
 
 
 class _Writer:
-    def __init__(self, language: str, playbook: Playbook, situation: Situation, ruling: Ruling) -> None:
+    def __init__(self, language: str, playbook: Playbook, situation: Situation, ruling: Ruling, lot: Lot) -> None:
         self.language, self.playbook = language, playbook
-        self.situation, self.ruling = situation, ruling
+        self.situation, self.ruling, self.lot = situation, ruling, lot
         self._tables = np.round(ruling.weighed.table, _DIGITS).tolist()
 
     def body(
-        self, ask: Ask, known: Known, bundle: Bundle, ledger: Ledger, contacts: list[Contact | None]
+        self, ask: Ask, known: Known, bundle: Bundle, ledger: Ledger, learned: Learned, contacts: list[Contact | None]
     ) -> dict[str, Any]:
         scores, glossary, ruling = known.scores, self.playbook.glossary, self.ruling
         held = zip(ruling.chosen, contacts, strict=True)
@@ -114,12 +141,13 @@ class _Writer:
             "next_purchases": [self.purchase(purchase) for purchase in scores.next_purchases],
             "new_purchases": [self.purchase(purchase) for purchase in scores.new_purchases],
             "offers": [self.offer(rank, one, contact) for rank, (one, contact) in enumerate(held, start=1)],
+            "held_out": [self.runner_up(one) for one in ruling.held_out],
             "runners_up": [self.runner_up(one) for one in ruling.runners_up],
             "withheld": [self.withheld(one) for one in ruling.withheld],
             "silence": self.silence(),
             "reasons": {"churn": self.reasons(scores.churn_reasons), "value": self.reasons(scores.value_reasons)},
             "ages": ages(known.events, known.row.as_of, bundle.basis.learned_until, scores.ranked_as_of),
-            "effects": STATED_PRIORS,
+            "effects": learned.summary,
             "assumptions": self.assumptions(scores),
             "bundle": {"version": bundle.version, "hash": bundle.hash},
             "playbook": {"hash": self.playbook.hash, "glossary_hash": glossary.hash},
@@ -132,9 +160,12 @@ class _Writer:
                 "events": known.state.seq,
                 "catalogue": known.state.catalogue,
                 "ledger": ledger.seq,
+                "responses": learned.seq,
                 "ranked_as_of": scores.ranked_as_of.isoformat() if scores.ranked_as_of else None,
             },
-            "chosen_probability": 1.0,
+            "experiment": {"group": self.lot.group, "salt": self.playbook.experiment.salt},
+            "arms": self.arms(),
+            "chosen_probability": ruling.drawn.probability,
         }
 
     def note(self, known: Known) -> str | None:
@@ -217,11 +248,22 @@ class _Writer:
 
     def broken_down(self, row: int) -> dict[str, Any]:
         told = dict(zip(Breakdown._fields, self._tables[row], strict=True))
-        return told | {"untreated_from": self.ruling.weighed.sources[row], "effects": STATED_PRIORS}
+        return told | {"untreated_from": self.ruling.weighed.sources[row], "effects": self.ruling.weighed.effects[row]}
+
+    def arms(self) -> list[dict[str, Any]]:
+        ruling = self.ruling
+        return [
+            {"offer": None if row == SILENCE else ruling.offer(row).id, "probability": probability}
+            for row, probability in ruling.drawn.arms.items()
+        ]
 
     def silence(self) -> str | None:
         if self.ruling.chosen:
             return None
+        if self.lot.group == HOLD_OUT:
+            return sentences.LEFT_ALONE[self.language]
+        if self.ruling.runners_up:
+            return sentences.DRAWN_SILENCE[self.language]
         weighed = sum(one.row is not None for one in self.ruling.withheld)
         sentence = sentences.SILENCE_PROFIT if weighed else sentences.SILENCE_RULES
         return sentences.say(sentence, self.language, count=weighed or len(self.ruling.withheld))

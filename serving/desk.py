@@ -1,6 +1,6 @@
 """The one use case: somebody talks to a customer, asks what to offer, and tells what came of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -11,18 +11,19 @@ import orjson
 from features.cache import CustomerCache
 from features.clock import Clock, from_microseconds
 from features.contract import FeatureRow
-from features.decisions import CONFIRMED, HELD, RELEASED
 from features.errors import InputError
 from features.events import CHANNELS
 from features.history import History, State
 from features.identity import Reference
 from features.packed import CustomerEvents, pack
+from features.responses import Responses
 from models.basis import Basis
+from models.effects import Effect
 from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Decided, Decider, Known
-from serving.money import STATED_PRIORS
+from serving.learned import STATED, Learned
 from serving.playbook import Playbook
-from serving.recording import EARLIEST, TOLERANCE, interaction_of, outcome_of, told_of
+from serving.recording import EARLIEST, TOLERANCE, interaction_of, outcome_of, settlement_of, told_of
 from serving.requests import Arrival, Ask, Happening, Report, Shift, Visit
 from serving.routes import routed
 from serving.routing import words_of, written_route
@@ -33,18 +34,20 @@ MOST_VISITS, MOST_INTERACTIONS, MOST_OFFERS = 1_000, 10_000, 20
 _SHOWN_FAULTS = 10
 
 
-class Learned(Protocol):
-    """What the desk asks of a bundle: what stands beside its scores."""
+class Taught(Protocol):
+    """What the desk asks of a bundle: what stands beside its scores, and what offers were measured to change."""
 
     @property
     def basis(self) -> Basis: ...  # noqa: D102
+    @property
+    def effects(self) -> Mapping[str, Effect]: ...  # noqa: D102
 
 
 class Scoring(Protocol):
     """What the desk asks of a scorer."""
 
     @property
-    def bundle(self) -> Learned: ...  # noqa: D102
+    def bundle(self) -> Taught: ...  # noqa: D102
     @property
     def bundle_hash(self) -> str: ...  # noqa: D102
     @property
@@ -70,6 +73,7 @@ class Desk:
         self.decider = Decider.of(playbook)
         self.clock = clock
         self._new_id = new_id
+        self._counted = Responses(), self.decider.learned(scorer.bundle.effects, Responses())
 
     def decide(self, ask: Ask) -> dict[str, Any]:
         """Decide what to offer; when this returns, the decision is on disk.
@@ -80,8 +84,9 @@ class Desk:
         as_of, decision_id = self.clock(), f"d-{self._new_id()}"
         known = self._known(ask.customer, as_of)
         window = self.decider.policy.approach.window(as_of, known.scores.tier)
+        learned = self.learned()
         with self.history.decisions.making(known.caller.references, window) as making:
-            made = self.decider.decide(decision_id, ask, language, known, self._bundle(), making.ledger)
+            made = self.decider.decide(decision_id, ask, language, known, self._bundle(), making.ledger, learned)
             making.write(decision_id, known.caller.customer, as_of, as_text(made.body), made.held)
         return made.body
 
@@ -90,7 +95,16 @@ class Desk:
         language, known = self._checked(ask), self._known(ask.customer, as_of)
         window = self.decider.policy.approach.window(as_of, known.scores.tier)
         ledger = self.history.decisions.ledger(known.caller.references, window)
-        return self.decider.decide(decision_id, ask, language, known, self._bundle(), ledger)
+        return self.decider.decide(decision_id, ask, language, known, self._bundle(), ledger, self.learned())
+
+    def learned(self) -> Learned:
+        """Tell what is believed of the offers, with every outcome that is known by now."""
+        held, learned = self._counted
+        responses = self.history.decisions.responses(held)
+        if responses is not held:
+            learned = self.decider.learned(self.scorer.bundle.effects, responses)
+            self._counted = responses, learned
+        return learned
 
     def outcome(self, report: Report) -> dict[str, Any]:
         """Write down what became of an offer, and settle the contact that was held for it.
@@ -108,9 +122,9 @@ class Desk:
             raise InputError(f"expected a report of {report.status} to withdraw, found that nobody told one")
         if report.occurred_at is None:
             interaction = replace(interaction, occurred_at=before or interaction.occurred_at)
-        settled = _settled(decision, report)
+        settlement = settlement_of(decision, report, now)
         told = told_of(interaction, report, self.playbook.reasons, self.history.occurred_at)
-        written = self.history.append(told, now, settled and (*settled, now))
+        written = self.history.append(told, now, settlement)
         return {
             "decision_id": report.decision_id,
             "offer": report.offer,
@@ -118,7 +132,7 @@ class Desk:
             "event_id": interaction.id,
             "recorded": bool(written.new + written.corrected),
             "note": "corrected" if written.corrected else None if written.new else "already known",
-            "contact": settled[1] if settled and written.new + written.corrected else None,
+            "contact": settlement.state if settlement.contact and written.new + written.corrected else None,
         }
 
     def interactions(self, happenings: Sequence[Happening]) -> dict[str, Any]:
@@ -212,7 +226,7 @@ class Desk:
             "currency": currency,
             "bundle": {"version": self.scorer.bundle_version, "hash": self.scorer.bundle_hash},
             "playbook": self.playbook.hash,
-            "effects": STATED_PRIORS,
+            "effects": STATED,
             "basis": self.scorer.bundle.basis.as_dict(),
             "visits": [written(place, one, language, currency) for place, one in enumerate(planned, start=1)],
         }
@@ -279,19 +293,6 @@ def as_text(body: dict[str, Any]) -> str:
 def _check_channel(channel: str) -> None:
     if channel not in CHANNELS:
         raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {channel!r}")
-
-
-def _settled(decision: dict[str, Any], report: Report) -> tuple[str, str] | None:
-    """Name the contact that a report settles, and its state from then on; None where the offer held none.
-
-    A step that was reached confirms it and one that wasn't releases it; withdrawn, it is held as before.
-    """
-    contact = next((one.get("contact") for one in decision["offers"] if one["offer"] == report.offer), None)
-    if contact is None:
-        return None
-    if report.withdrawn:
-        return contact, HELD
-    return contact, RELEASED if report.status == "not_presented" else CONFIRMED
 
 
 def _faults(faults: Sequence[str], count: int) -> str:

@@ -134,7 +134,7 @@ def _try(
     """
     glossary = decider.playbook.glossary
     situation, said = member.asked(as_of, channel, context, glossary), itemgetter(glossary.languages[0])
-    ruling = decider.policy.arbitrate(situation, Ledger(), SHOWN_TO_AN_AGENT)
+    ruling = decider.policy.arbitrate(situation, Ledger(), SHOWN_TO_AN_AGENT, decider.stated)
     reached = [(one.offer.id, 4 if rank == 0 else 3, "") for rank, one in enumerate(ruling.chosen)]
     reached += [(one.offer.id, 2, "") for one in ruling.runners_up]
     reached += [

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from features.feature import Array
 from features.glossary import Assumptions
+from serving.learned import Learned
 from serving.offers import NEXT, Offer
 from serving.situation import Situation
 
-STATED_PRIORS = "stated priors"
 Places = npt.NDArray[np.int64]
 
 
@@ -22,6 +22,8 @@ class Breakdown(NamedTuple):
 
     `p_treated` and `p_untreated` are the probability of what is wished for (the item is bought and kept; the customer
     stays) with the offer and without; `value` is what that is worth, `propensity` how likely the offer is taken up.
+    `change_sd` is the standard deviation of p_treated - p_untreated, `stated_propensity` and `stated_change` what the
+    playbook says before any outcome.
 
         expected_incremental_profit = (p_treated - p_untreated)·value
                                       - propensity·incentive - credit_loss - attention_price
@@ -33,6 +35,9 @@ class Breakdown(NamedTuple):
     propensity: float
     p_treated: float
     p_untreated: float
+    change_sd: float
+    stated_propensity: float
+    stated_change: float
     margin: float
     value: float
     incentive: float
@@ -46,12 +51,16 @@ class Breakdown(NamedTuple):
 
 @dataclass(frozen=True)
 class Weighed:
-    """What some offers would bring: `table` has a row an offer, in the order of `places`, and a column a field."""
+    """What some offers would bring: `table` has a row an offer, in the order of `places`, and a column a field.
+
+    `sources` says where each `p_untreated` is from, `effects` where each effect is.
+    """
 
     places: Places
     table: Array
     items: tuple[str, ...]
     sources: tuple[str, ...]
+    effects: tuple[str, ...]
 
     def breakdown(self, row: int) -> Breakdown:
         """One offer's breakdown."""
@@ -79,29 +88,34 @@ class Prices:
         self._reduction = column(lambda one: one.prior.churn_reduction)
         self._levers: tuple[date, Array] | None = None
 
-    def weigh(self, places: Places, situation: Situation, assumptions: Assumptions, weights: Array) -> Weighed:
+    def weigh(
+        self, places: Places, situation: Situation, assumptions: Assumptions, weights: Array, learned: Learned
+    ) -> Weighed:
         """Count what the offers at some places would bring; those that rest on a risk need one that is known."""
         product = self.product[places]
         anyway, items, sources = self._anyway(places, product, situation)
         keep, odds = self._keep[places], self._odds[places]
         bought = odds * anyway / (1.0 - anyway + odds * anyway)
         margin, stays, risk = customer_margin(situation, assumptions)
-        kept = self._accept[places] * keep
-        propensity = np.where(product, bought, self._accept[places])
-        treated = np.where(product, bought * keep, stays + kept * risk * self._reduction[places])
+        stated = np.where(product, bought, self._accept[places])
+        stated_change = np.where(
+            product, (bought - anyway) * keep, self._accept[places] * keep * risk * self._reduction[places]
+        )
+        propensity, change, spread = learned.at(places, stated, stated_change, situation.row)
         untreated = np.where(product, anyway * keep, stays)
+        treated = np.clip(untreated + change, 0.0, 1.0)
         value = np.where(product, self._margin[places], margin * assumptions.retention_horizons)
         incentive = self._incentive[places]
         credit = propensity * self._credit[places] * loss_rate(situation, assumptions)[0]
         attention = np.full(len(places), assumptions.attention_price[situation.channel])
         profit = (treated - untreated) * value - propensity * incentive - credit - attention
         lever = self._lever(situation.as_of.date())[places]
-        factor = weights[places] * lever
         fields = (
-            propensity, treated, untreated, np.where(product, self._margin[places], margin), value, incentive, credit,
-            attention, weights[places], lever, profit, np.where(profit < 0, profit / factor, profit * factor),
+            propensity, treated, untreated, spread, stated, stated_change,
+            np.where(product, self._margin[places], margin), value, incentive, credit, attention, weights[places],
+            lever, profit, prioritised(profit, weights[places] * lever),
         )  # fmt: skip
-        return Weighed(places, np.stack(fields, axis=1), items, sources)
+        return Weighed(places, np.stack(fields, axis=1), items, sources, learned.said(places))
 
     def _anyway(
         self, places: Places, product: npt.NDArray[np.bool_], situation: Situation
@@ -121,6 +135,11 @@ class Prices:
         if self._levers is None or self._levers[0] != day:
             self._levers = day, np.array([offer.lever.at(day) for offer in self._offers])
         return self._levers[1]
+
+
+def prioritised(profit: Array, factor: Array) -> Array:
+    """Weight profits by a factor above 0 for each, so that a higher one always means a higher place."""
+    return np.where(profit < 0, profit / factor, profit * factor)
 
 
 def customer_margin(situation: Situation, assumptions: Assumptions) -> tuple[float, float, float]:

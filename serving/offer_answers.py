@@ -20,6 +20,12 @@ class BreakdownAnswer(Shape):
     """The same without the offer."""
     untreated_from: str
     """Where `p_untreated` comes from."""
+    change_sd: float
+    """How unsure `p_treated` - `p_untreated` is: its standard deviation."""
+    stated_propensity: float
+    """How likely the playbook says the offer is taken up, before any outcome."""
+    stated_change: float
+    """The change that the playbook says, before any outcome."""
     margin: float
     """The item's margin, or the customer's margin over one horizon."""
     value: float
@@ -35,7 +41,8 @@ class BreakdownAnswer(Shape):
     lever: float
     """The business's own weight; 1 is neutral."""
     effects: str
-    """Where the effects come from: `stated priors` until outcomes have been learned from."""
+    """Where the effect comes from: `stated priors`, `stated priors, takers counted` once outcomes have told how many
+    take it up, `partly measured` once its effect rests on outcomes too, `measured` from 200 positives on."""
     expected_incremental_profit: float
     """What making the offer brings, over not making it."""
     priority: float

@@ -7,12 +7,13 @@ from pathlib import Path
 from features.errors import PlaybookError
 from features.glossary import Glossary, fingerprint, load_glossary
 from serving.contact import ContactPolicy, load_contact
+from serving.experiment import Experiment, load_experiment
 from serving.offers import Offer, load_offers
 from serving.reasons import ReasonCodes, load_reasons
 from serving.routing import Routing, load_routing
 from serving.visit_policy import VisitPolicy, load_visit_policy
 
-FILES = ("glossary.toml", "offers.toml", "contact.toml", "reasons.toml", "routing.toml", "visits.toml")
+FILES = ("glossary.toml", "offers.toml", "contact.toml", "reasons.toml", "learning.toml", "routing.toml", "visits.toml")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Playbook:
     offers: tuple[Offer, ...]
     reasons: ReasonCodes
     contact: ContactPolicy
+    experiment: Experiment
     routing: Routing
     visits: VisitPolicy
     hash: str
@@ -37,10 +39,11 @@ def load_playbook(folder: Path, features: Collection[str]) -> Playbook:
     reasons = load_reasons(folder / "reasons.toml", glossary.languages)
     offers, offers_hash = load_offers(folder / "offers.toml", glossary, reasons)
     contact = load_contact(folder / "contact.toml", glossary, offers, reasons)
+    experiment = load_experiment(folder / "learning.toml", glossary)
     routing = load_routing(folder / "routing.toml", glossary)
     visits = load_visit_policy(folder / "visits.toml", glossary)
-    hashes = [glossary.hash, offers_hash, *(part.hash for part in (reasons, contact, routing, visits))]
-    return Playbook(glossary, offers, reasons, contact, routing, visits, fingerprint(hashes))
+    hashes = [glossary.hash, offers_hash, *(part.hash for part in (reasons, contact, experiment, routing, visits))]
+    return Playbook(glossary, offers, reasons, contact, experiment, routing, visits, fingerprint(hashes))
 
 
 def files_of(folder: Path) -> dict[str, str]:

@@ -2,11 +2,11 @@
 
 An offer passes its three layers of rules in turn: eligibility (may we), applicability (does it make sense here)
 and suitability (is it good for this customer); then the contact policy (may we approach them about it now). What passes
-is ranked by the profit expected from making the offer rather than not. Nothing here reads a clock, a store or a random
-number.
+is ranked by the profit expected from making the offer rather than not. Nothing here reads a clock or a store, and what
+is left to chance goes by a seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,9 @@ from features.glossary import Glossary
 from serving import sentences
 from serving.approach import Allowance, Approach
 from serving.contact import ContactPolicy
+from serving.experiment import HOLD_OUT, POLICY
+from serving.exploring import SILENCE, Drawn, Lot, draw
+from serving.learned import Learned
 from serving.money import Breakdown, Prices, Weighed
 from serving.offers import NEXT, Offer
 from serving.rulebook import Rulebook, Told
@@ -24,6 +27,7 @@ from serving.situation import Situation
 from serving.stops import Change, Flip, Stop
 
 ARBITRATION, PROFIT = "arbitration", "expected_incremental_profit"
+BEST = Lot()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,30 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """Every offer: chosen (best first), running up (best first) or withheld (by id)."""
+    """Every offer: chosen (best first), running up (best first) or withheld (by id).
 
+    `held_out` is what would have been chosen, were the customer not left alone. `drawn` is what came first of what
+    isn't owed, with its probability.
+    """
+
+    offers: tuple[Offer, ...]
     chosen: tuple[Candidate, ...]
+    held_out: tuple[Candidate, ...]
     runners_up: tuple[Candidate, ...]
     withheld: tuple[Withheld, ...]
     weighed: Weighed
     told: Told
     allowance: Allowance
+    drawn: Drawn
 
     @property
     def ranked(self) -> tuple[Candidate, ...]:
         """What may be made and pays, best first."""
         return self.chosen + self.runners_up
+
+    def offer(self, row: int) -> Offer:
+        """The offer of a row of what was weighed."""
+        return self.offers[int(self.weighed.places[row])]
 
     def breakdown(self, one: Candidate | Withheld) -> Breakdown | None:
         """How an offer's priority came about; None where it was stopped before."""
@@ -74,37 +89,59 @@ class Policy:
         self.approach = Approach(contact, self.offers)
         self._book = Rulebook(self.offers, glossary)
         self._prices = Prices(self.offers)
-        self._owed = np.array([offer.owed for offer in self.offers], dtype=bool)
+        self.owed = np.array([offer.owed for offer in self.offers], dtype=bool)
         self._next = np.array([offer.item == NEXT for offer in self.offers], dtype=bool)
 
     def tell(self, situation: Situation) -> Told:
         """Tell every rule of every offer, in the order of `offers`."""
         return self._book.tell(situation)
 
-    def arbitrate(self, situation: Situation, ledger: Ledger, wanted: int) -> Ruling:
+    def arbitrate(
+        self, situation: Situation, ledger: Ledger, wanted: int, learned: Learned, lot: Lot = BEST
+    ) -> Ruling:  # fmt: skip
         """Choose the offers to make, at most so many; rank those that run up, withhold the others and say why.
 
-        The order of the offers given doesn't matter; equal priorities are ranked by id.
+        What comes first is left to chance as far as `lot` says. The order of the offers given doesn't matter; equal
+        priorities are ranked by id.
         """
         told, allowance = self.tell(situation), self.approach.allowance(situation, ledger)
         stops = self._stopped(told, situation, allowance)
         left = np.array([place for place, stop in enumerate(stops) if stop is None], dtype=np.int64)
-        weighed = self._prices.weigh(left, situation, self.glossary.assumptions, told.weights())
-        chosen, runners_up, losing = self._ranked(weighed, allowance, wanted)
+        weighed = self._prices.weigh(left, situation, self.glossary.assumptions, told.weights(), learned)
+        order = self._order(weighed)
+        drawn = self._draw(weighed, order, wanted, learned, lot, situation)
+        ranked = _Ranked(self, weighed, allowance, wanted, order, lot, drawn.row)
         rows = {place: row for row, place in enumerate(left.tolist())}
         withheld = [
             Withheld(self.offers[place], found, rows.get(place))
             for place, stop in enumerate(stops)
-            if (found := stop or losing.get(place)) is not None
+            if (found := stop or ranked.losing.get(place)) is not None
         ]
         return Ruling(
-            tuple(self._candidate(weighed, row) for row in chosen),
-            tuple(self._candidate(weighed, row) for row in runners_up),
-            tuple(withheld), weighed, told, allowance,
+            self.offers, self._candidates(weighed, ranked.chosen), self._candidates(weighed, ranked.held_out),
+            self._candidates(weighed, ranked.runners_up), tuple(withheld), weighed, told, allowance, drawn,
         )  # fmt: skip
 
-    def _candidate(self, weighed: Weighed, row: int) -> Candidate:
-        return Candidate(self.offers[int(weighed.places[row])], weighed.items[row], row)
+    def _candidates(self, weighed: Weighed, rows: Iterable[int]) -> tuple[Candidate, ...]:
+        return tuple(Candidate(self.offers[int(weighed.places[row])], weighed.items[row], row) for row in rows)
+
+    def _order(self, weighed: Weighed) -> list[int]:
+        """Rank what was weighed: what is owed first, then by priority."""
+        owed = self.owed[weighed.places]
+        rows: list[int] = np.lexsort((weighed.places, -weighed.column("priority"), ~owed)).tolist()
+        return rows
+
+    def _draw(
+        self, weighed: Weighed, order: Sequence[int], wanted: int, learned: Learned, lot: Lot, situation: Situation
+    ) -> Drawn:
+        """Draw what comes first of what isn't owed, where there is room for it."""
+        owed = self.owed[weighed.places].tolist()
+        items = {weighed.items[row] for row in order if owed[row]} - {""}
+        free = [row for row in order if not owed[row] and weighed.items[row] not in items]
+        if sum(owed) >= wanted:
+            free = []
+        best = free[0] if free and weighed.column("expected_incremental_profit")[free[0]] > 0 else SILENCE
+        return draw(lot, weighed, free, best, learned, situation)
 
     def _stopped(self, told: Told, situation: Situation, allowance: Allowance) -> list[Stop | None]:
         """Find what stops each offer before money is counted: its days and channels, its rules, the contact policy."""
@@ -127,47 +164,69 @@ class Policy:
         if self._next[place] and not scores.next_purchases:
             return Stop("applicability", sentences.NO_NEXT, "next_purchases")
         unknown = scores.churn_risk is None or scores.expected_value is None
-        if unknown and not self._prices.product[place] and not self._owed[place]:
+        if unknown and not self._prices.product[place] and not self.owed[place]:
             return Stop(ARBITRATION, sentences.RANKED if scores.ranks_only else sentences.NO_RISK, PROFIT)
         return None
 
-    def _ranked(
-        self, weighed: Weighed, allowance: Allowance, wanted: int
-    ) -> tuple[list[int], list[int], dict[int, Stop]]:
-        """Split what was weighed into rows chosen, rows running up, and places that lose with what stops them."""
-        profit, owed = weighed.column("expected_incremental_profit"), self._owed[weighed.places]
-        order = np.lexsort((weighed.places, -weighed.column("priority"), ~owed)).tolist()
-        chosen, runners_up, losing, taken = list[int](), list[int](), dict[int, Stop](), dict[str, Offer]()
-        for row in order:
-            place = int(weighed.places[row])
-            item, offer = weighed.items[row], self.offers[place]
-            if profit[row] <= 0 and not owed[row]:
-                losing[place] = Stop(
-                    ARBITRATION, sentences.COSTS_MORE, PROFIT, find=partial(self._pays_at, weighed, row)
-                )
-            elif item in taken:
-                losing[place] = Stop(ARBITRATION, sentences.SAME_ITEM, "item", find=partial(_without, taken[item]))
-            elif len(chosen) < wanted and (stop := allowance.stopped(place)):
-                losing[place] = Stop(stop.layer, sentences.SHARED_ROOM, stop.rule, find=stop.find)
-            else:
-                if len(chosen) < wanted:
-                    allowance.take(place)
-                (chosen if len(chosen) < wanted else runners_up).append(row)
-                taken |= {item: offer} if item else {}
-        return chosen, runners_up, losing
 
-    def _pays_at(self, weighed: Weighed, row: int) -> Flip:
-        """Say by how much an offer brings too little, and at which incentive it would pay."""
-        breakdown = weighed.breakdown(row)
-        lacking = -breakdown.expected_incremental_profit
-        told = {"lacking": f"{lacking:,.2f}", "currency": self.glossary.currency}
-        pays_at = breakdown.incentive - lacking / breakdown.propensity if breakdown.propensity > 0 else -1.0
-        if pays_at <= 0:
-            return Flip(partial(sentences.say, sentences.FLIP_MONEY_ALONE, **told))
-        # The next lower hundredth, so that it surely pays.
-        most = max(np.ceil(pays_at * 100 - 1e-6) / 100 - 0.01, 0.0)
-        change = Change("offer.incentive_cost", breakdown.incentive, round(float(most), 2))
-        return Flip(partial(sentences.say, sentences.FLIP_MONEY, **told, incentive=f"{most:,.2f}"), (change,))
+class _Ranked:
+    """What was weighed, as rows: chosen, held out, running up, and losing, by place, with what stops each."""
+
+    def __init__(
+        self, policy: Policy, weighed: Weighed, allowance: Allowance, wanted: int, order: Sequence[int], lot: Lot,
+        first: int,
+    ) -> None:  # fmt: skip
+        self.chosen, self.held_out, self.runners_up = list[int](), list[int](), list[int]()
+        self.losing: dict[int, Stop] = {}
+        self._policy, self._weighed, self._allowance, self._lot = policy, weighed, allowance, lot
+        self._profit, self._taken = weighed.column("expected_incremental_profit"), dict[str, Offer]()
+        self._room, self._first = wanted, first
+        owed = policy.owed[weighed.places].tolist()
+        for row in sorted(order, key=lambda row: (not owed[row], row != first)):
+            self._place(row, owed[row])
+
+    def _place(self, row: int, owed: bool) -> None:
+        place, item = int(self._weighed.places[row]), self._weighed.items[row]
+        offer, fits = self._policy.offers[place], self._room > 0 and (owed or self._free(row))
+        if self._profit[row] <= 0 and not owed and row != self._first:
+            find = partial(_pays_at, self._weighed, row, self._policy.glossary.currency)
+            self.losing[place] = Stop(ARBITRATION, sentences.COSTS_MORE, PROFIT, find=find)
+        elif item in self._taken:
+            find_item = partial(_without, self._taken[item])
+            self.losing[place] = Stop(ARBITRATION, sentences.SAME_ITEM, "item", find=find_item)
+        elif fits and (stop := self._allowance.stopped(place)):
+            self.losing[place] = Stop(stop.layer, sentences.SHARED_ROOM, stop.rule, find=stop.find)
+        else:
+            self._put(row, place, owed, fits)
+            self._taken |= {item: offer} if item else {}
+
+    def _free(self, row: int) -> bool:
+        """Tell whether the lot lets an offer be chosen: nothing rides along with one drawn evenly, or with silence."""
+        if self._lot.group == HOLD_OUT:
+            return True
+        return self._first != SILENCE and (row == self._first or self._lot.group == POLICY)
+
+    def _put(self, row: int, place: int, owed: bool, fits: bool) -> None:
+        if not fits:
+            self.runners_up.append(row)
+            return
+        self._allowance.take(place)
+        self._room -= 1
+        (self.held_out if self._lot.group == HOLD_OUT and not owed else self.chosen).append(row)
+
+
+def _pays_at(weighed: Weighed, row: int, currency: str) -> Flip:
+    """Say by how much an offer brings too little, and at which incentive it would pay."""
+    breakdown = weighed.breakdown(row)
+    lacking = -breakdown.expected_incremental_profit
+    told = {"lacking": f"{lacking:,.2f}", "currency": currency}
+    pays_at = breakdown.incentive - lacking / breakdown.propensity if breakdown.propensity > 0 else -1.0
+    if pays_at <= 0:
+        return Flip(partial(sentences.say, sentences.FLIP_MONEY_ALONE, **told))
+    # The next lower hundredth, so that it surely pays.
+    most = max(np.ceil(pays_at * 100 - 1e-6) / 100 - 0.01, 0.0)
+    change = Change("offer.incentive_cost", breakdown.incentive, round(float(most), 2))
+    return Flip(partial(sentences.say, sentences.FLIP_MONEY, **told, incentive=f"{most:,.2f}"), (change,))
 
 
 def _without(higher: Offer) -> Flip:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from features.decisions import CONFIRMED, HELD, RELEASED, Settlement
 from features.errors import InputError
 from features.events import Interaction, event_id
 from features.identity import Reference
+from features.responses import Offered, report_id
 from serving.reasons import ReasonCodes
 from serving.requests import LADDER, Happening, Report
 
@@ -23,7 +25,7 @@ def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime, reaso
     """
     if report.reason_code is not None:
         reasons.get(report.reason_code)
-    told = (*decision["offers"], *decision["runners_up"], *decision["withheld"])
+    told = (*decision["offers"], *decision["held_out"], *decision["runners_up"], *decision["withheld"])
     known = sorted(one["offer"] for one in told)
     if report.offer not in known:
         raise InputError(
@@ -34,7 +36,7 @@ def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime, reaso
     kind, _, value = str(decision["reference"]).partition(":")
     body = {"decision_id": report.decision_id, "reason": report.reason_code, "who": report.who}
     return Interaction(
-        id=event_id("outcome", report.decision_id, report.offer, report.status),
+        id=report_id(report.decision_id, report.offer, report.status),
         source="outcome",
         source_reference=report.decision_id,
         reference=Reference(kind, value),
@@ -133,3 +135,16 @@ def _possible(name: str, moment: datetime, now: datetime) -> datetime:
         latest = f"at most 5 minutes after {now.isoformat(timespec='seconds')}"
         raise InputError(f"expected {name} from 1900 on and {latest}, found {moment.isoformat()}")
     return moment
+
+
+def settlement_of(decision: Mapping[str, Any], report: Report, now: datetime) -> Settlement:
+    """Say what a report settles: a step that was reached confirms the contact and one that wasn't releases it.
+
+    Withdrawn, it is held as before.
+    """
+    contact = next((one["contact"] for one in decision["offers"] if one["offer"] == report.offer), None)
+    state = RELEASED if report.status == "not_presented" else CONFIRMED
+    weighed = (*decision["offers"], *decision["held_out"], *decision["runners_up"], *decision["withheld"])
+    breakdown = next(one["breakdown"] for one in weighed if one["offer"] == report.offer)
+    offered = Offered(report.decision_id, report.offer, breakdown["stated_propensity"] if breakdown else 0.0)
+    return Settlement(contact, HELD if report.withdrawn else state, offered, now)

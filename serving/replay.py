@@ -12,6 +12,7 @@ from features.errors import InputError
 from features.history import History, State
 from features.identity import canonical
 from features.packed import pack
+from features.responses import Responses
 from serving.callers import Caller
 from serving.decision import FORMAT, Bundle, Decider, Known
 from serving.desk import as_text
@@ -57,6 +58,7 @@ class Replayer:
         self._history = history
         self._scorer_of, self._decider_of = scorer_of, decider_of
         self._scorer, self._decider = scorer, decider
+        self._counted = Responses()
 
     def replay(self, decision_id: str) -> Replayed:
         """Make a decision again.
@@ -109,7 +111,14 @@ class Replayer:
             offers=logged["requested_offers"], language=logged["language"], outbound=logged["outbound"],
         )  # fmt: skip
         bundle = Bundle(scorer.bundle_version, scorer.bundle_hash, scorer.bundle.basis)
-        return decider.decide(logged["decision_id"], ask, logged["language"], known, bundle, ledger).body
+        learned = decider.learned(scorer.bundle.effects, self._responses(inputs["responses"]))
+        return decider.decide(logged["decision_id"], ask, logged["language"], known, bundle, ledger, learned).body
+
+    def _responses(self, seq: int) -> Responses:
+        """Count what had come of offers by a row; mostly decisions are replayed in order, and the last count serves."""
+        held = self._counted if self._counted.seq <= seq else Responses()
+        self._counted = self._history.decisions.responses(held, seq)
+        return self._counted
 
     def _caller(self, logged: Mapping[str, Any], as_of: datetime) -> Caller:
         reference = str(logged["reference"])

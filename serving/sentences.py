@@ -38,6 +38,14 @@ SILENCE_PROFIT = {
     "en": "No offer: of {count} offers that pass the rules, each costs more than it brings.",
     "ko": "제안 없음: 규칙을 통과한 {count}개 제안 모두 기대 이익보다 비용이 더 큽니다.",
 }
+LEFT_ALONE = {
+    "en": "No offer: this customer is one of those who are left alone, so that what offers change can be measured.",
+    "ko": "제안 없음: 제안의 효과를 측정하기 위한 비교 그룹에 속한 고객입니다.",
+}
+DRAWN_SILENCE = {
+    "en": "No offer: nothing was drawn by lot this time, so that what offers change can be measured.",
+    "ko": "제안 없음: 제안의 효과를 측정하기 위해 이번에는 무작위로 제안하지 않습니다.",
+}
 STRANGER = {
     "en": "Nobody is known by this reference yet: stated defaults stand in for a history.",
     "ko": "이 식별자로 등록된 고객이 없어 정해진 기본값을 사용합니다.",

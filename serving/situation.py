@@ -3,7 +3,7 @@
 import json
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from math import isnan
@@ -14,6 +14,7 @@ import numpy as np
 from features.clock import DAY, microseconds
 from features.contract import CONTRACT, FeatureRow
 from features.events import CHANNELS, KINDS
+from features.feature import Array
 from features.glossary import Glossary
 from features.packed import CustomerEvents
 from features.wordings import wordings_of_customer
@@ -21,6 +22,7 @@ from serving.offers import Offer
 from serving.scores import Scores
 
 EVERY_CHANNEL = "other"
+UNKNOWN = np.full(len(CONTRACT.names), np.nan)
 _READ = "serving.situation"
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 _TOLD = {"churn": ("churn.risk",), "value": ("value.expected", "value.low", "value.high")}
@@ -81,6 +83,7 @@ class Situation:
     ranked: frozenset[str] = frozenset()
     outbound: bool = False
     zone: str | None = None
+    row: Array = field(default_factory=lambda: UNKNOWN, compare=False)
 
     def words(self, offer: Offer) -> Mapping[str, Any]:
         """Add to the known words those about one offer."""
@@ -129,7 +132,7 @@ def situation_of(
     ranked = _resting_on({word for name in scores.ranks_only for word in _TOLD[name]}, glossary)
     return Situation(
         row.as_of, channel, scores, known, past, wishes, ranked, outbound,
-        told.get("time_zone"),
+        told.get("time_zone"), row.values,
     )  # fmt: skip
 
 

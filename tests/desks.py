@@ -13,10 +13,13 @@ from features.history import History
 from features.home import ROOT
 from features.identity import IdentityLink, Reference
 from features.packed import CustomerEvents
+from features.responses import Responses
 from models.basis import Basis
 from models.population import Active
 from serving.desk import Desk
+from serving.learned import Learned
 from serving.playbook import Playbook, load_playbook
+from serving.policy import Policy
 from serving.scores import NextPurchase, Reason, Scores, Worth
 
 NOW = datetime(2018, 1, 2, 9, 30, tzinfo=UTC)
@@ -48,7 +51,7 @@ DEFAULT = replace(
 class FakeScorer:
     """Gives everyone who ever bought the same scores, but for a value that is their spend of a quarter."""
 
-    bundle = SimpleNamespace(basis=BASIS)
+    bundle = SimpleNamespace(basis=BASIS, effects={})
     bundle_hash = "0" * 32
     bundle_version = "7"
     default = DEFAULT
@@ -67,6 +70,11 @@ class FakeScorer:
 def playbook() -> Playbook:
     """The playbook that is shipped."""
     return load_playbook(ROOT / "playbook", NAMES)
+
+
+def stated(policy: Policy) -> Learned:
+    """What a playbook says of the offers, with no outcome yet."""
+    return Learned(policy.offers, playbook().experiment, {}, Responses())
 
 
 def ids() -> Callable[[], UUID]:

@@ -64,7 +64,7 @@ def test_every_flip_lets_its_offer_through_its_rules(members: list[Member]) -> N
     terms = {term.name for term in glossary.terms}
     for member in members:
         situation = asked(member, "phone", {})
-        for one in decider.policy.arbitrate(situation, Ledger(), 3).withheld:
+        for one in decider.policy.arbitrate(situation, Ledger(), 3, decider.stated).withheld:
             if one.stop.layer not in RULES or one.stop.flip is None:
                 continue
             changes = {change.word: change.needed for change in one.stop.flip.changes}
@@ -83,7 +83,7 @@ def test_nearly_every_offer_that_rules_stop_has_a_flip(members: list[Member]) ->
     stopped = [
         one.stop
         for member in members
-        for one in decider.policy.arbitrate(asked(member, "phone", {}), Ledger(), 3).withheld
+        for one in decider.policy.arbitrate(asked(member, "phone", {}), Ledger(), 3, decider.stated).withheld
         if one.stop.layer in RULES
     ]
     assert sum(stop.flip is None for stop in stopped) <= 0.02 * len(stopped)

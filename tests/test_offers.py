@@ -41,6 +41,7 @@ CHANGED = {
     "glossary.toml": lambda text: text.replace("margin_rate = 0.25", "margin_rate = 0.26"),
     "offers.toml": lambda text: text.replace("margin = 2.05", "margin = 2.06"),
     "contact.toml": lambda text: text.replace("hold_minutes = 30", "hold_minutes = 31"),
+    "learning.toml": lambda text: text.replace("hold_out = 0.02", "hold_out = 0.03"),
     "reasons.toml": lambda text: text.replace("Not now.", "Not today."),
     "visits.toml": lambda text: text.replace("minutes = 75", "minutes = 76"),
     "routing.toml": lambda text: text.replace("seconds = 150", "seconds = 151"),

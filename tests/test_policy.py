@@ -15,7 +15,7 @@ from serving.policy import Policy, Ruling
 from serving.scores import Scores, Worth
 from serving.situation import Past, Situation
 from serving.stops import Stop
-from tests.desks import NOW, SCORES, playbook
+from tests.desks import NOW, SCORES, playbook, stated
 
 GLOSSARY = playbook().glossary
 ASSUMPTIONS = GLOSSARY.assumptions
@@ -60,7 +60,7 @@ def situation(scores: Scores = SCORES, as_of: datetime = NOW, **given: Any) -> S
 
 def ruled(*offers: Offer, at: Situation | None = None, assumptions: Assumptions = ASSUMPTIONS) -> Ruling:
     policy = Policy(offers, replace(GLOSSARY, assumptions=assumptions), FREE)
-    return policy.arbitrate(at or situation(), Ledger(), 20)
+    return policy.arbitrate(at or situation(), Ledger(), 20, stated(policy))
 
 
 def broken_down(ruling: Ruling) -> Breakdown:

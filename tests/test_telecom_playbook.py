@@ -14,6 +14,7 @@ from serving.playbook import load_playbook
 from serving.policy import Policy, Ruling
 from serving.scores import NextPurchase, Scores, Worth
 from serving.situation import Situation, Wish
+from tests.desks import stated
 
 NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
 PLAYBOOK = load_playbook(ROOT / "playbook" / "telecom", NAMES)
@@ -43,7 +44,7 @@ def ruled(scores: Scores = SCORES, channel: str = "phone", wishes: tuple[Wish, .
     }  # fmt: skip
     known = said | PLAIN | {name.replace("__", "."): value for name, value in words.items()}
     situation = Situation(NOW, channel, scores, known | PLAYBOOK.glossary.tell(known), (), wishes)
-    return POLICY.arbitrate(situation, Ledger(), 20)
+    return POLICY.arbitrate(situation, Ledger(), 20, stated(POLICY))
 
 
 def ranked(ruling: Ruling) -> list[str]:

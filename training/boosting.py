@@ -41,17 +41,19 @@ def boost(
     fit: Fit,
     *,
     offset: Array | None = None,
+    weights: Array | None = None,
     rising: Mapping[str, int] | None = None,
 ) -> Trees:
     """Fit a booster on rows of shape (n, features) and labels of shape (n,).
 
-    `offset`, shape (n,), is the score that the trees start from; they are to be added to it. `rising` holds 1 for
-    a feature with which the score may only rise, and -1 for one with which it may only fall.
+    `offset`, shape (n,), is the score that the trees start from; they are to be added to it. `weights`,
+    shape (n,), say how much each row counts. `rising` holds 1 for a feature with which the score may only rise, and -1
+    for one with which it may only fall.
     """
     leaf = max(5, min(_SMALL["min_data_in_leaf"], len(labels) // 50))
     parameters = {**_SMALL, "min_data_in_leaf": leaf, **fit.parameters, **objective}
     parameters |= {"seed": fit.seed, "num_threads": fit.threads}
     if rising:
         parameters["monotone_constraints"] = [rising.get(name, 0) for name in names]
-    data = lgb.Dataset(rows, labels, feature_name=list(names), init_score=offset, free_raw_data=True)
+    data = lgb.Dataset(rows, labels, weight=weights, feature_name=list(names), init_score=offset)
     return Trees(lgb.train(parameters, data, num_boost_round=fit.trees), fit.threads)

@@ -1,0 +1,101 @@
+"""What outcomes have taught of the offers: how often each is taken up, and what it changes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from features.feature import Array
+from features.responses import Responses
+from models.effects import Effect
+from serving.experiment import Experiment
+from serving.offers import Offer
+
+STATED, COUNTED, PARTLY, MEASURED = (
+    "stated priors", "stated priors, takers counted", "partly measured", "measured",
+)  # fmt: skip
+Places = npt.NDArray[np.int64]
+
+
+class Learned:
+    """What is believed of some offers, in their order: the stated priors, and what outcomes have made of them.
+
+    The share of takers is the stated one times a factor that has a gamma distribution: `prior_takers` and the takers
+    seen, over `prior_takers` and the takers that were stated (a Poisson's conjugate; Gelman et al. 2013, Bayesian Data
+    Analysis, 2.6). What an offer changes goes with its takers, until it is measured itself.
+    """
+
+    def __init__(
+        self, offers: Sequence[Offer], experiment: Experiment, effects: Mapping[str, Effect], responses: Responses
+    ) -> None:
+        self.seq = responses.seq
+        taken = np.array([responses.taken.get(offer.id, 0) for offer in offers], dtype=np.float64)
+        stated = np.array([responses.stated.get(offer.id, 0) for offer in offers], dtype=np.float64) / 1e6
+        self._shape, self._rate = experiment.prior_takers + taken, experiment.prior_takers + stated
+        self._factor = self._shape / self._rate
+        self._uncertainty = experiment.prior_uncertainty
+        self._effects = [effects.get(offer.id) for offer in offers]
+        self.told = [
+            _said(effect, offer.id in responses.tried) for offer, effect in zip(offers, self._effects, strict=True)
+        ]
+
+    def at(
+        self, places: Places, stated: Array, stated_change: Array, row: Array
+    ) -> tuple[Array, Array, Array]:  # fmt: skip
+        """Tell of the offers at some places the share of takers, what they change, and how unsure that is.
+
+        `stated` and `stated_change` are what the playbook says of them, each of shape (places,), `row` the customer's
+        features; the last returned is a standard deviation.
+        """
+        factor = self._factor[places]
+        change = stated_change * factor
+        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[places]))
+        for at, effect in self._measured(places):
+            means, deviations = effect.change(row[None, :], stated_change[at : at + 1])
+            change[at], spread[at] = means[0], deviations[0]
+        return np.minimum(stated * factor, 1.0), change, spread
+
+    def drawn(
+        self, places: Places, expected: tuple[Array, Array], stated_change: Array, row: Array,
+        random: np.random.Generator, draws: int,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """Draw shares of takers and changes as they might truly be; each of shape (draws, places).
+
+        `expected` are the two as `at` tells them.
+        """
+        propensity, change = expected
+        shape, size = self._shape[places], (draws, len(places))
+        factor, normals = random.gamma(shape, 1.0 / shape, size), random.standard_normal((*size, 3))
+        changes = change * factor * (1.0 + self._uncertainty * normals[:, :, 0])
+        for at, effect in self._measured(places):
+            changes[:, at] = effect.draws(row[None, :], stated_change[at : at + 1], normals[:, at, :])[:, 0]
+        return np.minimum(propensity * factor, 1.0), changes
+
+    def said(self, places: Places) -> tuple[str, ...]:
+        """Say of the offers at some places where their effects are from."""
+        return tuple(self.told[place] for place in places.tolist())
+
+    @property
+    def summary(self) -> str:
+        """Say of all offers together where their effects are from."""
+        return summary(self.told)
+
+    def _measured(self, places: Places) -> list[tuple[int, Effect]]:
+        found = ((at, self._effects[place]) for at, place in enumerate(places.tolist()))
+        return [(at, effect) for at, effect in found if effect is not None]
+
+
+def summary(told: Iterable[str]) -> str:
+    """Say of several offers together where their effects are from.
+
+    >>> summary([STATED, MEASURED]), summary([STATED, STATED]), summary([STATED, COUNTED])
+    ('partly measured', 'stated priors', 'stated priors, takers counted')
+    """
+    found = set(told)
+    return found.pop() if len(found) == 1 else PARTLY if found & {PARTLY, MEASURED} else COUNTED
+
+
+def _said(effect: Effect | None, tried: bool) -> str:
+    if effect is not None:
+        return MEASURED if effect.mature else PARTLY
+    return COUNTED if tried else STATED

@@ -1,0 +1,208 @@
+"""The log of decisions as columns: who was in which group, what was served and how likely that was, and what came."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.clock import microseconds
+from features.contract import CONTRACT
+from features.feature import Array
+from features.history import History, Known
+from training import labels
+from training.costs import Costs
+
+SILENCE = ""
+Whole = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What was said of an offer when it was weighed: its item, if it sells one, and the playbook's own priors.
+
+    `change` is by how much the probability of what is wished for is stated to change, `propensity` the stated share of
+    takers, `incentive` what each costs, in currency; `profit` what was expected of the offer, by all that was known.
+    """
+
+    item: str
+    change: float
+    propensity: float
+    expected_propensity: float
+    incentive: float
+    profit: float
+
+
+@dataclass(frozen=True)
+class DecisionLog:
+    """Logged decisions as columns, oldest first; arrays are of shape (decisions,).
+
+    `customers` are canonical references, which groups are drawn by; `as_of` is in microseconds. An action is the offer
+    served first of those that aren't owed, or `SILENCE`; `probabilities` is how likely it was, `arms` each action that
+    could have been served with its probability. `rows` are the features, (decisions, features), NaN where unknown;
+    `stated` what was said of every offer that was weighed.
+    """
+
+    ids: tuple[str, ...]
+    customers: tuple[str, ...]
+    as_of: Whole
+    tiers: tuple[str, ...]
+    groups: tuple[str, ...]
+    salts: tuple[str, ...]
+    actions: tuple[str, ...]
+    probabilities: Array
+    arms: tuple[Mapping[str, float], ...]
+    rows: Array
+    stated: tuple[Mapping[str, Stated], ...]
+    risks: Array
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def expected(self) -> tuple[Mapping[str, float], ...]:
+        """The profit expected of every action when it was weighed, in currency; silence brings nothing."""
+        return tuple({SILENCE: 0.0} | {offer: one.profit for offer, one in said.items()} for said in self.stated)
+
+    def only(self, which: Flags) -> "DecisionLog":
+        """Keep some decisions."""
+        places = np.flatnonzero(which)
+        kept: dict[str, Any] = {
+            name: value[places] if isinstance(value, np.ndarray) else tuple(value[place] for place in places.tolist())
+            for name, value in vars(self).items()
+        }
+        return DecisionLog(**kept)
+
+
+@dataclass(frozen=True)
+class Realised:
+    """What came within some days after each decision; arrays of shape (decisions,).
+
+    `complete` tells whether all of these days are known by now; what isn't complete holds what came so far. Money is in
+    currency: `margin` what the customer brought less what serving cost, `incentives` what was paid for offers taken up,
+    `before` the margin of as many days before. `purchases` counts lines, `stayed` is 1 or 0; `bought` holds the pairs
+    (decision's place, item) that were bought.
+    """
+
+    complete: Flags
+    margin: Array
+    incentives: Array
+    before: Array
+    purchases: Array
+    stayed: Array
+    bought: frozenset[tuple[int, str]]
+
+    @property
+    def profit(self) -> Array:
+        """The margin net of incentives."""
+        return self.margin - self.incentives
+
+    def only(self, which: Flags) -> "Realised":
+        """Keep some decisions."""
+        place = {int(old): new for new, old in enumerate(np.flatnonzero(which))}
+        pairs = frozenset((place[old], item) for old, item in self.bought if old in place)
+        arrays: dict[str, Any] = {
+            name: value[which] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        return Realised(**arrays, bought=pairs)
+
+
+def decision_log(history: History, since: datetime | None = None, until: datetime | None = None) -> DecisionLog:
+    """Read the decisions made in `[since, until)`; those of a form that told no probabilities are left out."""
+    return log_of(history.decisions.bodies(since, until))
+
+
+def log_of(texts: Iterable[str]) -> DecisionLog:
+    """Lay decisions out as columns, each given as it was written."""
+    read = [_read(body) for body in map(json.loads, texts) if _usable(body)]
+    columns = list(zip(*read, strict=True)) if read else [()] * len(_FIELDS)
+    told = dict(zip(_FIELDS, columns, strict=True))
+    numbers = {name: np.array(told[name], dtype=np.float64) for name in ("probabilities", "risks")}
+    rows = np.array(told["rows"], dtype=np.float64).reshape(len(read), len(CONTRACT.names))
+    whole: dict[str, Any] = {**told, **numbers, "rows": rows, "as_of": np.array(told["as_of"], dtype=np.int64)}
+    return DecisionLog(**whole)
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What counts as staying, buying and bringing.
+
+    `days` is the horizon; `kind` the kind of churn ("silence" or "contract"), `level` the catalogue level of items;
+    `column` ("amount" or "margin") times `rate` is what is brought, before `costs`.
+    """
+
+    days: int
+    kind: str
+    level: str
+    column: str
+    rate: float
+    costs: Costs
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any], margin_rate: float) -> "Yardstick":
+        """Take a bundle's own; revenue counts by the glossary's `margin_rate`."""
+        margin = manifest["value_measure"] == "margin"
+        return cls(
+            manifest["horizon"]["days"], manifest["active"]["kind"], str(manifest["level"] or "type"),
+            "margin" if margin else "amount", 1.0 if margin else margin_rate, Costs.read(manifest),
+        )  # fmt: skip
+
+
+def realised(log: DecisionLog, known: Known, by: Yardstick, taken: Mapping[tuple[str, str], int]) -> Realised:
+    """Find what came after each decision of a log, by all that is known.
+
+    `taken` holds how often an offer of a decision was taken up, by (decision, offer).
+    """
+    span = timedelta(days=by.days)
+    length = span // timedelta(microseconds=1)
+    after = labels.after_each(known, log.customers, log.as_of, span, by.column, by.level, by.costs.assumed)
+    earlier = labels.after_each(known, log.customers, log.as_of - length, span, by.column, by.level, {})
+    incentives = [
+        sum(one.incentive * taken.get((name, offer), 0) for offer, one in said.items())
+        for name, said in zip(log.ids, log.stated, strict=True)
+    ]
+    return Realised(
+        complete=log.as_of + length <= microseconds(known.as_of),
+        margin=after.brought * by.rate - after.cost,
+        incentives=np.array(incentives, dtype=np.float64),
+        before=earlier.brought * by.rate,
+        purchases=after.purchases,
+        stayed=1.0 - (after.ended if by.kind == "contract" else after.purchases == 0).astype(np.float64),
+        bought=after.bought,
+    )
+
+
+def _usable(body: Mapping[str, Any]) -> bool:
+    return "arms" in body and body["row"]["contract"] == CONTRACT.definitions
+
+
+_FIELDS = (
+    "ids", "customers", "as_of", "tiers", "groups", "salts", "actions", "probabilities", "arms", "rows", "stated",
+    "risks",
+)  # fmt: skip
+
+
+def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Take what the log holds of a decision, in the order of `_FIELDS`."""
+    action = next((one["offer"] for one in body["offers"] if not one["owed"]), SILENCE)
+    weighed = (*body["offers"], *body["held_out"], *body["runners_up"], *body["withheld"])
+    return (
+        body["decision_id"], body["customer"], microseconds(datetime.fromisoformat(body["as_of"])), body["tier"],
+        body["experiment"]["group"], body["experiment"]["salt"], action, body["chosen_probability"],
+        {one["offer"] or SILENCE: one["probability"] for one in body["arms"]},
+        [np.nan if value is None else value for value in body["row"]["values"]],
+        {one["offer"]: _stated(one) for one in weighed if one["breakdown"]},
+        np.nan if body["scores"]["churn_risk"] is None else body["scores"]["churn_risk"],
+    )  # fmt: skip
+
+
+def _stated(one: Mapping[str, Any]) -> Stated:
+    breakdown = one["breakdown"]
+    return Stated(
+        one.get("item") or "", breakdown["stated_change"], breakdown["stated_propensity"], breakdown["propensity"],
+        breakdown["incentive"], breakdown["expected_incremental_profit"],
+    )  # fmt: skip
