@@ -58,8 +58,9 @@ class Crowd:
 
     `column` gives a base word's column, terms and conversation left out; None where nobody has it. `risk` and `expected`
     are NaN where unknown, `costs` those that are held, by name, and `measure` says whether `expected` is "margin" or
-    "revenue" before them. `likeliest` is each one's likeliest next purchase, "" where none is named; `chances` maps an
-    item to everybody's probability of buying it anyway. `told` keeps what rules said, so that two playbooks tell what
+    "revenue" before them. `likeliest` is each one's likeliest next purchase, "" where none is named, and
+    `likeliest_chance` how likely it is; `chances` maps an
+    item to everybody's probability of buying it anyway. `rows` are their features, (customers, features). `told` keeps what rules said, so that two playbooks tell what
     they share once.
     """
 
@@ -71,7 +72,9 @@ class Crowd:
     costs: Mapping[str, Array]
     measure: str
     likeliest: Coded
+    likeliest_chance: Array
     chances: Callable[[str], Array]
+    rows: Array
     told: dict[Any, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -109,8 +112,14 @@ def crowd_of(chunk: Chunk, stand_in: Scores, wordings: Mapping[str, Mapping[str,
 
     return Crowd(
         tuple(chunk.rows.customers), column, tier, _numbers(scored["churn_risk"]), expected, held,
-        stand_in.value_measure, Coded.of(likeliest), chances,
+        stand_in.value_measure, Coded.of(likeliest), _chances(likeliest, every, stand_in), chances, chunk.rows.values,
     )  # fmt: skip
+
+
+def _chances(items: Sequence[str], every: Sequence[Mapping[str, float]], stand_in: Scores) -> Array:
+    """Tell each customer's chance of one item."""
+    pairs = zip(items, every, strict=True)
+    return np.array([told.get(item, stand_in.population.get(item, 0.0)) for item, told in pairs], dtype=np.float64)
 
 
 def _first_of(scores: Scores, count: int) -> list[str]:
