@@ -194,7 +194,7 @@ class History:
                 yield worded(_ended_by(frame, cut))
 
     def reasons(self, as_of: datetime) -> list[tuple[str, str, str, int, int, str]]:
-        """List the reasons told of offers that stand: reference, kind, offer, when it occurred and was known, reason."""
+        """List the reasons told of offers: reference, kind, offer, when it occurred and was known, reason."""
         cut, table = microseconds(as_of), store.events
         names = ("reference", "kind", "product", "occurred_at", "recorded_at", "body")
         kinds = table.c.kind.in_(("offer_declined", "offer_returned", "offer_not_presented"))

@@ -23,7 +23,7 @@ from features.responses import Responses
 from holdfast.parts import archived
 from holdfast.places import opened
 from holdfast.playbooks import playbook_of
-from holdfast.screen import AsJson, Tick, bars, out, say_json
+from holdfast.screen import AsJson, Tick, bars, say_json
 
 if TYPE_CHECKING:
     from serving.comparing import Comparer, Job
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _COMPARER: "Comparer | None" = None
 
 
-def playbook(
+def playbook(  # noqa: PLR0913, PLR0917 - each option of a command is an argument
     new: Annotated[Path, typer.Argument(help="The new playbook's folder.")],
     against: Annotated[Path | None, typer.Option(help="The old playbook's folder; this home's by default.")] = None,
     channel: Annotated[str, typer.Option(help="Where everybody is imagined to get in touch.")] = "phone",
@@ -62,13 +62,12 @@ def playbook(
 
     Example: holdfast simulate playbook drafts/spring --least-gain 0 --picture spring.svg
     """
+    from serving.question import Question
     from serving.what_if_figures import Gate
 
     _check(channel, sample, to, picture)
     folders = (against or home().playbook, new)
     playbooks = dict(zip(("before", "after"), map(playbook_of, folders), strict=True))
-    from serving.question import Question
-
     with bars() as tick, opened() as (_, history, clock):
         as_of = clock()
         question = Question(as_of, channel, offers)

@@ -13,7 +13,9 @@ def drawn(answer: Mapping[str, Any]) -> str:
     import pandas as pd
     import vl_convert
 
-    most = sorted(answer["offers"], key=lambda one: (-one["gained"] - one["lost"], -one["after"], one["offer"]))[:_SHOWN]
+    most = sorted(answer["offers"], key=lambda one: (-one["gained"] - one["lost"], -one["after"], one["offer"]))[
+        :_SHOWN
+    ]
     names = [one["offer"] for one in most]
     flows = pd.DataFrame(
         [
@@ -35,7 +37,7 @@ def drawn(answer: Mapping[str, Any]) -> str:
         colour = alt.Color("side", title=None, scale=scale, legend=alt.Legend(orient="top"))
         up = alt.Y("offer", title=None, sort=names, axis=alt.Axis(labelLimit=260))
         return alt.Chart(frame).mark_bar().encode(across, up, colour, **offset).properties(
-            width=330, height=alt.Step(14 if offset else 28), title=alt.Title(title, anchor="start", fontSize=12)
+            width=330, height=30 * len(names), title=alt.Title(title, anchor="start", fontSize=12)
         )  # fmt: skip
 
     gained = alt.X("customers", title="Customers", axis=alt.Axis(format="~s", tickCount=5))
@@ -46,7 +48,9 @@ def drawn(answer: Mapping[str, Any]) -> str:
         panel(profits, brought, ["before", "after"], "What each offer is expected to bring", yOffset=offset),
         spacing=40,
     ).resolve_scale(color="independent", y="independent")
-    titled = both.properties(title=alt.Title("What if: the new playbook against the old (simulated)", subtitle=_note(answer), anchor="start"))
+    titled = both.properties(
+        title=alt.Title("What if: the new playbook against the old (simulated)", subtitle=_note(answer), anchor="start")
+    )
     return str(vl_convert.vegalite_to_svg(titled.configure_view(stroke=None).to_json()))
 
 
@@ -57,5 +61,6 @@ def _note(answer: Mapping[str, Any]) -> list[str]:
         f"{answer['decided']:,} customers decided for over {answer['channel']}; {answer['moved']:,} are offered"
         f" something else; expected gain {gain['expected']:,.0f} ({gain['low']:,.0f} to {gain['high']:,.0f})"
         f" {answer['currency']}",
-        f"Effects: {answer['effects']}; nothing was measured. {shown} of {len(answer['offers'])} offers, most moved first",
+        f"Effects: {answer['effects']}; nothing was measured. {shown} of {len(answer['offers'])} offers, most moved"
+        " first",
     ]

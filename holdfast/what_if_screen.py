@@ -14,7 +14,9 @@ def show(answer: Mapping[str, Any]) -> None:
     out.print(f"Simulated: {decided}, at most {answer['offers_at_most']} offers each; nobody was offered anything.")
     for one in answer["changes"]:
         fields = ", ".join(one["fields"])
-        out.print(f"Changed: {one['sort']} {one['name']} {one['change']}{': ' + fields if fields else ''}", soft_wrap=True)
+        out.print(
+            f"Changed: {one['sort']} {one['name']} {one['change']}{': ' + fields if fields else ''}", soft_wrap=True
+        )
     if answer["needs_training"]:
         out.print(f"[yellow]Takes effect only with training: {', '.join(answer['needs_training'])}.[/]")
     if answer["same"]:
@@ -56,22 +58,31 @@ def _profit(answer: Mapping[str, Any]) -> None:
 
 
 def _pressure(answer: Mapping[str, Any]) -> None:
-    if answer["contact"]:
-        rows = [(one["rule"], f"{one['before']:,}", f"{one['after']:,}") for one in answer["contact"]]
+    felt = [one for one in answer["contact"] if one["before"] or one["after"]]
+    if felt:
+        rows = [(one["rule"], f"{one['before']:,}", f"{one['after']:,}") for one in felt]
         out.print(table("Customers from whom the contact policy keeps something", ("", "before", "after"), rows))
-    rows = [
+    else:
+        out.print("The contact policy keeps nothing from anybody, before or after.")
+    budgets = [
         (
-            f"{one['owner']}, {one['playbook']}", f"{one['budget']:,}", f"{one['used']:,}", f"{one['asked']:,}",
+            f"{one['owner']}, {one['playbook']}",
+            f"{one['budget']:,}",
+            f"{one['used']:,}",
+            f"{one['asked']:,}",
             "–" if one["share"] is None else f"{one['share']:.0%}",
         )
         for one in answer["attention"]
-    ]  # fmt: skip
-    if rows:
-        columns = ("budget of attention", "most", "used", "asked, everybody once", "share")
-        out.print(table("Budgets of attention", columns, rows))
+    ]
+    if budgets:
+        columns = ("owner", "budget", "used", "asked, everybody once", "share")
+        out.print(table("Budgets of attention", columns, budgets))
     load = answer["load"]
-    said = ", ".join(f"{name} {load[name]['proposals']:,} ({load[name]['field']:,} by the field)" for name in ("before", "after"))  # fmt: skip
-    out.print(f"Proposals over {load['channel']}: {said}. The playbook says of no offer how long it takes.")
+    sides = [
+        f"{side} {load[side]['proposals']:,} ({load[side]['field']:,} by the field)" for side in ("before", "after")
+    ]
+    said = f"Proposals over {load['channel']}: {', '.join(sides)}. The playbook says of no offer how long it takes."
+    out.print(said, soft_wrap=True)
 
 
 def _groups(answer: Mapping[str, Any]) -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from features.contract import CONTRACT
 from features.feature import Array
 from serving.scorer import Chunk
 from serving.scores import COSTS, Scores
@@ -56,12 +55,12 @@ Column = Array | Coded
 class Crowd:
     """Some customers: a column of each word, and what money is counted by; arrays have a place a customer.
 
-    `column` gives a base word's column, terms and conversation left out; None where nobody has it. `risk` and `expected`
-    are NaN where unknown, `costs` those that are held, by name, and `measure` says whether `expected` is "margin" or
-    "revenue" before them. `likeliest` is each one's likeliest next purchase, "" where none is named, and
-    `likeliest_chance` how likely it is; `chances` maps an
-    item to everybody's probability of buying it anyway. `rows` are their features, (customers, features). `told` keeps what rules said, so that two playbooks tell what
-    they share once.
+    `column` gives a base word's column, terms and conversation left out; None where nobody has it. `risk` and
+    `expected` are NaN where unknown, `costs` those that are held, by name, and `measure` says whether `expected` is
+    "margin" or "revenue" before them. `likeliest` is each one's likeliest next purchase, "" where none is named, and
+    `likeliest_chance` how likely it is; `chances` maps an item to everybody's probability of buying it anyway. `rows`
+    are their features, (customers, features). `told` keeps what rules said, so that two playbooks tell what they share
+    once.
     """
 
     customers: tuple[str, ...]
@@ -96,7 +95,7 @@ def crowd_of(chunk: Chunk, stand_in: Scores, wordings: Mapping[str, Mapping[str,
     def column(word: str) -> Column | None:
         group, _, name = word.partition(".")
         if group == "features":
-            return cast(Array, chunk.rows.values[:, CONTRACT.names.index(name)])
+            return chunk.rows.column(name)
         if group == "attributes":
             return Coded.of([wordings.get(one, {}).get(name) for one in chunk.rows.customers])
         if word == "value.tier":

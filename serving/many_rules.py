@@ -29,9 +29,7 @@ class Told:
         self._terms = {term.name: term for term in glossary.terms}
         self._glossary = glossary
         said = {"channel": question.channel} | {f"context.{name}": value for name, value in question.context.items()}
-        self._columns: dict[str, Column | None] = {
-            word: Coded.same(value, len(crowd)) for word, value in said.items()
-        }
+        self._columns: dict[str, Column | None] = {word: Coded.same(value, len(crowd)) for word, value in said.items()}
 
     def column(self, word: str) -> Column | None:
         """Give a word's column, terms included."""

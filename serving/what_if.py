@@ -51,7 +51,9 @@ class Side:
     def why(self, offer: str, customers: Mask, absent: str) -> Iterator[tuple[str, str]]:
         """Say of some customers who aren't made an offer what stops it: its layer and rule."""
         place = next((at for at, one in enumerate(self.decided.offers) if one.id == offer), None)
-        stops = np.zeros(int(customers.sum()), dtype=np.int16) if place is None else self.decided.stops[customers, place]
+        stops = (
+            np.zeros(int(customers.sum()), dtype=np.int16) if place is None else self.decided.stops[customers, place]
+        )
         for stop, first in zip(stops.tolist(), self.first(customers), strict=True):
             if place is None:
                 yield "playbook", absent

@@ -11,7 +11,7 @@ from serving.what_if import SIDES, Tally
 
 COVERS = (
     "95 %: which customers there are, and how unsure each effect is by the playbook's prior_uncertainty or what was"
-    " learned; not how unsure takers, incentives, margins, risks and values are, nor anything that the models don't know"
+    " learned; not how unsure takers, incentives, margins, risks and values are, nor what the models don't know"
 )
 _Z = 1.959964
 _REASONS = 5
@@ -84,14 +84,18 @@ def caps(tally: Tally, scale: float) -> list[dict[str, Any]]:
     return [{"rule": one, **{name: round(scale * tally["stopped", one, name]) for name in SIDES}} for one in rules]
 
 
-def budgets(tally: Tally, playbooks: Mapping[str, Playbook], spent: Mapping[str, Mapping[str, int]], scale: float) -> list[dict[str, Any]]:  # fmt: skip
+def budgets(
+    tally: Tally, playbooks: Mapping[str, Playbook], spent: Mapping[str, Mapping[str, int]], scale: float
+) -> list[dict[str, Any]]:
     """Tell what of each budget of attention is used, and what would be were every such customer asked once."""
     rows = []
     for name, playbook in playbooks.items():
         for owner, most in (playbook.contact.attention.budgets if playbook.contact.attention else {}).items():
             asked, used = round(scale * tally["fenced", owner, name]), spent[name].get(owner, 0)
             share = (used + asked) / most if most else None
-            rows.append({"owner": owner, "playbook": name, "budget": most, "used": used, "asked": asked, "share": share})
+            rows.append(
+                {"owner": owner, "playbook": name, "budget": most, "used": used, "asked": asked, "share": share}
+            )
     return rows
 
 
@@ -140,13 +144,17 @@ class Beside:
 def groups(tally: Tally) -> list[Beside]:
     """Compare every group of some size with the others, under each playbook."""
     names = sorted({key[1:3] for key in tally if key[0] == "group"})
-    return [one for attribute, level in names for side in SIDES for one in _beside(tally, attribute, level, side, names)]
+    return [
+        one for attribute, level in names for side in SIDES for one in _beside(tally, attribute, level, side, names)
+    ]
 
 
 def _beside(tally: Tally, attribute: str, level: str, side: str, names: Sequence[tuple[str, ...]]) -> Iterator[Beside]:
     fields = ("customers", f"made_{side}", f"profit_{side}", f"squares_{side}")
     mine = [float(tally["group", attribute, level, name]) for name in fields]
-    every = [sum(float(tally["group", attribute, other, name]) for a, other in names if a == attribute) for name in fields]
+    every = [
+        sum(float(tally["group", attribute, other, name]) for a, other in names if a == attribute) for name in fields
+    ]
     theirs = [one - other for one, other in zip(every, mine, strict=True)]
     if min(mine[0], theirs[0]) < SMALLEST_GROUP:
         return
@@ -166,7 +174,9 @@ def _varied(told: Sequence[float]) -> float:
     return max(squares - total**2 / count, 0.0) / (count - 1) * count / total**2 if total else 0.0
 
 
-def _limits(mine: float, theirs: float, variance: float, other: float) -> tuple[float | None, float | None, float | None]:
+def _limits(
+    mine: float, theirs: float, variance: float, other: float
+) -> tuple[float | None, float | None, float | None]:
     if mine <= 0 or theirs <= 0:
         return None, None, None
     ratio, reach = mine / theirs, _Z * math.sqrt(variance + other)
@@ -182,10 +192,13 @@ class Gate:
     least_ratio: float | None = None
     most_budget: float | None = None
 
-    def checks(self, gain: Interval, losing: float, beside: Sequence[Beside], used: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:  # fmt: skip
+    def checks(
+        self, gain: Interval, losing: float, beside: Sequence[Beside], used: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
         """Check the new playbook's figures; a ratio counts as too low where it surely is."""
-        ratio = min((one.high for one in beside if one.playbook == "after" and one.high is not None), default=None)
-        budget = max((one["share"] for one in used if one["playbook"] == "after" and one["share"] is not None), default=None)  # fmt: skip
+        ratios = [one.high for one in beside if one.playbook == "after" and one.high is not None]
+        shares = [one["share"] for one in used if one["playbook"] == "after" and one["share"] is not None]
+        ratio, budget = min(ratios, default=None), max(shares, default=None)
         asked = (
             ("least_gain", self.least_gain, gain.expected, True),
             ("most_losing", self.most_losing, losing, False),

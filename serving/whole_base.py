@@ -79,9 +79,7 @@ class WholeBase:
         stops = np.zeros((size, len(self.offers)), dtype=np.int16, order="F")
         for place, offer in enumerate(self.offers):
             outside = _outside(offer, question)
-            stops[:, place] = (
-                self.numbered(LAYERS[0], outside) if outside else told.stopped(offer, self.numbered)
-            )
+            stops[:, place] = self.numbered(LAYERS[0], outside) if outside else told.stopped(offer, self.numbered)
         contacts.stop(stops, self.numbered)
         for place, offer in enumerate(self.offers):
             free = everybody[stops[:, place] == NONE]
@@ -142,7 +140,8 @@ class _Ranking:
         self._stops[left[loses], places[loses]] = self._base.numbered(ARBITRATION, PROFIT)
         again = ~loses & self._taken[left, self._items[left, places]]
         self._stops[left[again], places[again]] = self._base.numbered(ARBITRATION, "item")
-        return left[~loses & ~again]
+        rest: Codes = left[~loses & ~again]
+        return rest
 
     def _with_room(self, fits: Codes, places: Codes, shared: bool) -> Codes:
         """Leave out whom what was chosen before has used up a cap for, and use up what is chosen now."""
@@ -164,8 +163,8 @@ def _items(offers: tuple[Offer, ...], crowd: Crowd) -> Codes:
     numbers = {"": 0}
     for item in (*(offer.item for offer in offers if offer.item != NEXT), *crowd.likeliest.values):
         numbers.setdefault(item, len(numbers))
-    likeliest = np.array([numbers[item] for item in crowd.likeliest.values], dtype=np.int64)[crowd.likeliest.codes]
-    items = np.zeros((len(crowd), len(offers)), dtype=np.int64)
+    named: Codes = np.array([numbers[item] for item in crowd.likeliest.values], dtype=np.int64)
+    likeliest, items = named[crowd.likeliest.codes], np.zeros((len(crowd), len(offers)), dtype=np.int64)
     for place, offer in enumerate(offers):
         items[:, place] = likeliest if offer.item == NEXT else numbers[offer.item]
     return items
