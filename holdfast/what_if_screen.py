@@ -37,7 +37,7 @@ def _offers(answer: Mapping[str, Any]) -> None:
         for one in answer["offers"]
     ]  # fmt: skip
     rows.append(("(silence)", f"{answer['silent']['before']:,}", f"{answer['silent']['after']:,}", "", "", "", ""))
-    columns = ("offer", "before", "after", "gain it", "lose it", "profit before", "profit after")
+    columns = ("offer", "before", "after", "gain", "lose", "profit", "new profit")
     out.print(table(f"Who is offered what: {answer['moved']:,} customers are offered something else", columns, rows))
     for one in answer["offers"]:
         for sort in ("gained", "lost"):
