@@ -70,7 +70,7 @@ def replays(work: Path, count: int) -> list[Row]:
             if body["offers"] and number % 3 == 0:
                 status = "declined" if number % 2 else "presented"
                 desk.outcome(Report(decision_id=made[-1], offer=body["offers"][0]["offer"], status=status))
-        scorer, decider = _scorer(), Decider.of(desk.playbook)
+        scorer, decider = champion(), Decider.of(desk.playbook)
         replayer = Replayer(desk.history, lambda _: scorer, lambda _: decider)
         differing = sum(not replayer.replay(one).same for one in made)
     return [none(f"replays that differ, of {count:,}", differing)]
@@ -85,19 +85,20 @@ def opened(folder: Path, offers: int) -> Iterator[tuple[Desk, Customers]]:
     def clock() -> datetime:
         return _LIVE + timedelta(milliseconds=50 * next(calls))
 
-    scorer = _scorer()
-    playbook = _many(load_playbook(home().playbook, NAMES), offers, scorer)
+    scorer = champion()
+    playbook = many(load_playbook(home().playbook, NAMES), offers, scorer)
     try:
         yield Desk(customers.history, scorer, playbook, clock), customers
     finally:
         customers.history.close()
 
 
-def _scorer() -> Scorer:
+def champion() -> Scorer:
+    """Load the champion of this home."""
     return Scorer(load(*fetch(home())))
 
 
-def _many(playbook: Playbook, count: int, scorer: Scorer) -> Playbook:
+def many(playbook: Playbook, count: int, scorer: Scorer) -> Playbook:
     """Make so many offers of those shipped: each sells another item, pays otherwise, and has a rule of its own."""
     model = scorer.bundle.models.next_purchase
     items = model.table.items if model else ("",)

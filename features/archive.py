@@ -103,11 +103,15 @@ class Archive:
         Raises InputError when the archive doesn't reach the moment, or a file is damaged.
         """
         self.check(at)
+        for name in self.events:
+            yield self.part(name, at)
+
+    def part(self, name: str, at: datetime) -> Known:
+        """Read one part, as it was known at a moment that the archive reaches."""
         # A chain of links may join two customers of a part by way of references without events: all are needed.
         links, products = tuple(self.table(LINKS).iter_rows()), self.table(PRODUCTS)
-        for name in self.events:
-            records = with_levels(self.table(name).drop("id", "source"), products)
-            yield Known(self.as_of, records, links, products).at(at)
+        records = with_levels(self.table(name).drop("id", "source"), products)
+        return Known(self.as_of, records, links, products).at(at)
 
     def table(self, name: str) -> pl.DataFrame:
         """Read one file of the archive."""

@@ -15,6 +15,15 @@ def wording_of(body: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def reason_of(body: str) -> str:
+    """Read why an offer wasn't taken from the body that it was told with; empty where there is no reason.
+
+    >>> reason_of('{"reason": "price"}'), reason_of("")
+    ('price', '')
+    """
+    return str(json.loads(body).get("reason") or "") if body else ""
+
+
 def worded(frame: pl.DataFrame) -> pl.DataFrame:
     """Replace the bodies in the column `wording` by the wordings in them."""
     bodies = frame["wording"].unique()

@@ -127,6 +127,14 @@ class Decisions:
         with self._store.reading() as connection:
             return _ledger(connection, references, window)
 
+    def everybody(self, window: Window) -> Ledger:
+        """Look at the ledger of everybody at once, without holding anything."""
+        table, since = store.contacts, microseconds(window.since)
+        rows = sa.select(*(table.c[name] for name in _CONTACT)).where(table.c.held_at > since).order_by(table.c.seq)
+        with self._store.reading() as connection:
+            spent = _SPENT.fetch(connection, tiers=list(window.tiers), first=window.first_day) if window.tiers else []
+            return Ledger(0, _standing(connection.execute(rows)), dict(spent))
+
     def ledger_then(self, references: Iterable[str], window: Window, seq: int) -> Ledger:
         """Look at the ledger as it stood when its newest row had a number; what was spent is counted anew."""
         table = store.contacts

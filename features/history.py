@@ -11,7 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from features import store
-from features.bodies import worded
+from features.bodies import reason_of, worded
 from features.clock import from_microseconds, microseconds
 from features.corrections import correct
 from features.decisions import Decisions, Settlement, settle
@@ -192,6 +192,16 @@ class History:
             for rows in store.tuples(connection, query):
                 frame = pl.DataFrame(rows, schema=_schema([*names, "wording"]), orient="row")
                 yield worded(_ended_by(frame, cut))
+
+    def reasons(self, as_of: datetime) -> list[tuple[str, str, str, int, int, str]]:
+        """List the reasons told of offers: reference, kind, offer, when it occurred and was known, reason."""
+        cut, table = microseconds(as_of), store.events
+        names = ("reference", "kind", "product", "occurred_at", "recorded_at", "body")
+        kinds = table.c.kind.in_(("offer_declined", "offer_returned", "offer_not_presented"))
+        told = sa.select(*(table.c[name] for name in names)).where(kinds & _stands(sa.bindparam("cut", cut)))
+        with self._reading() as connection:
+            rows = [row for part in store.tuples(connection, told.order_by(table.c.seq)) for row in part]
+        return [(*row[:5], reason_of(row[5])) for row in rows if reason_of(row[5])]
 
     def references_of(self, reference: str, as_of: datetime) -> set[str]:
         """Collect every reference that was known, by a moment, to be the same customer."""

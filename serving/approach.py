@@ -65,6 +65,20 @@ class Approach:
         """Mark every offer that isn't owed."""
         return ~self._free
 
+    def scope(self, rule: Suppression, past: Past) -> Mask:
+        """Mark the offers that a suppression keeps back after an earlier one."""
+        if rule.of == "everything":
+            return self.all()
+        place = self.place.get(past.offer)
+        if rule.of == "offer" or place is None:
+            return self.where("id", past.offer)
+        value = getattr(self.offers[place], rule.of)
+        return self.where(rule.of, value) if value else self.where("id", past.offer)
+
+    def fits(self, cap: Cap) -> Mask:
+        """Mark the offers that one of the policy's caps counts, whatever the channel."""
+        return self._fits[self.policy.caps.index(cap)]
+
 
 @dataclass(frozen=True, slots=True)
 class _Room:
@@ -191,19 +205,9 @@ class Allowance:
                     and (not rule.reasons or past.reason in rule.reasons)
                 ):
                     yield (
-                        self._scope(rule, past),
+                        self._approach.scope(rule, past),
                         Stop(LAYER, rule.sentence, f"suppression of {rule.of}", find=partial(self._from, until)),
                     )
-
-    def _scope(self, rule: Suppression, past: Past) -> Mask:
-        approach = self._approach
-        if rule.of == "everything":
-            return approach.all()
-        place = approach.place.get(past.offer)
-        if rule.of == "offer" or place is None:
-            return approach.where("id", past.offer)
-        value = getattr(approach.offers[place], rule.of)
-        return approach.where(rule.of, value) if value else approach.where("id", past.offer)
 
     def _quiet(self) -> Iterable[tuple[Mask, Stop]]:
         quiet, situation = self._approach.policy.quiet, self._situation

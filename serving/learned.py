@@ -55,6 +55,15 @@ class Learned:
             change[at], spread[at] = means[0], deviations[0]
         return np.minimum(stated * factor, 1.0), change, spread
 
+    def many(self, place: int, stated: Array, stated_change: Array, rows: Array) -> tuple[Array, Array, Array]:
+        """Tell of one offer what `at` tells, for many customers; `rows` has shape (customers, features)."""
+        change = stated_change * self._factor[place]
+        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[place]))
+        effect = self._effects[place]
+        if effect is not None:
+            change, spread = effect.change(rows, stated_change)
+        return np.minimum(stated * self._factor[place], 1.0), change, spread
+
     def drawn(
         self, places: Places, expected: tuple[Array, Array], stated_change: Array, row: Array,
         random: np.random.Generator, draws: int,

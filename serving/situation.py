@@ -27,7 +27,7 @@ _READ = "serving.situation"
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 _TOLD = {"churn": ("churn.risk",), "value": ("value.expected", "value.low", "value.high")}
 _PRESENTED = ("presented", "interested", "accepted", "declined", "fulfilled", "returned")
-_STATUSES = {"presented": _PRESENTED, "accepted": ("accepted",), "declined": ("declined",)}
+STATUSES = {"presented": _PRESENTED, "accepted": ("accepted",), "declined": ("declined",)}
 _OF_OFFERS = {_CODES[kind]: kind.removeprefix("offer_") for kind in KINDS if kind.startswith("offer_")}
 _FEATURES = tuple(f"features.{name}" for name in CONTRACT.names)
 _SCORES = {
@@ -98,7 +98,7 @@ class Situation:
         now, found = microseconds(self.as_of), dict[str, dict[str, Any]]()
         for one in self.past:
             words = found.setdefault(one.offer, {})
-            for word, statuses in _STATUSES.items():
+            for word, statuses in STATUSES.items():
                 if one.status in statuses:
                     words[f"offer.days_since_{word}"] = (now - one.occurred_at) / DAY
             if one.status == "declined":

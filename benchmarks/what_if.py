@@ -1,0 +1,161 @@
+"""How long a what-if takes: simulated customers, 50 offers, two playbooks, two processes; beside one by one.
+
+It decides with the champion of the home, so train one before (`make demo`): `python -m benchmarks.what_if [--json]`.
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from time import process_time
+
+from benchmarks.deciding import champion, many
+from benchmarks.made import AS_OF, EVENTS_A_CUSTOMER, known, made
+from benchmarks.report import Row, options, say
+from benchmarks.timing import against, within
+from features.decisions import Ledger
+from features.definitions import NAMES
+from features.expressions import compile_rule
+from features.history import Known
+from features.home import home
+from features.responses import Responses
+from features.wordings import wordings_of
+from serving.audience import Audience
+from serving.crowd import crowd_of
+from serving.encounters import Record, reasons_frame
+from serving.learned import Learned
+from serving.offers import Rule
+from serving.playbook import Playbook, load_playbook
+from serving.policy import Policy
+from serving.question import Question
+from serving.scorer import Chunk, Scorer
+from serving.situation import Past
+from serving.what_if import Tally, compare
+from serving.whole_base import WholeBase
+
+_PROCESSES, _OFFERS, _PART, _ONE_BY_ONE = 2, 50, 20_000, 1_000
+_MOST_SECONDS = 300.0
+_QUESTION = Question(AS_OF, "phone")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds of processor that a process took for its customers, stage by stage, and what it counted."""
+
+    customers: int
+    scoring: float
+    deciding: float
+    one_by_one: float
+    tally: Tally
+
+
+def rows(seeds: int, customers: int = 1_000_000) -> list[Row]:
+    """Decide so many simulated customers under two playbooks, beside `Policy.arbitrate` one by one.
+
+    Told is the processor time of the slower process, which on cores of its own is the time on the clock. What isn't
+    timed is making the customers and starting the processes. `seeds` is how many bases are made.
+    """
+    found = [_base(customers, seed) for seed in range(1, seeds + 1)]
+    deciding = [max(one.deciding for one in each) for each in found]
+    whole = [max(one.scoring + one.deciding for one in each) for each in found]
+    each = [one.deciding / one.customers * 1e6 for one in found[0]]
+    alone = [one.one_by_one * 1e6 for one in found[0]]
+    said = f"what-if, {customers:,} simulated customers, {_OFFERS} offers, two playbooks, {_PROCESSES} processes, s of"
+    some, whole_road = (
+        "processor from scores and features on",
+        f"processor, features of {EVENTS_A_CUSTOMER} events each",
+    )
+    beside = "what-if, a customer under both playbooks, µs of a core, beside one by one"
+    return [
+        within(f"{said} {some}{_range(deciding)}", max(deciding), _MOST_SECONDS),
+        within(f"{said} {whole_road} and all scores included{_range(whole)}", max(whole), _MOST_SECONDS),
+        against(beside, max(each), min(alone), None),
+    ]
+
+
+def _range(seconds: list[float]) -> str:
+    return f" ({min(seconds):.0f} to {max(seconds):.0f} over {len(seconds)} bases)" if len(seconds) > 1 else ""
+
+
+def _base(customers: int, seed: int) -> list[Taken]:
+    share = customers // _PROCESSES
+    with ProcessPoolExecutor(_PROCESSES, get_context("spawn")) as pool:
+        return list(pool.map(_decided, [share] * _PROCESSES, range(0, customers, share), [seed] * _PROCESSES))
+
+
+def _decided(customers: int, first: int, seed: int) -> Taken:
+    """Decide customers part by part, as a process of `holdfast simulate playbook` does."""
+    scorer = champion()
+    old = many(load_playbook(home().playbook, NAMES), _OFFERS, scorer)
+    new = changed(old)
+    bases = [WholeBase(one, _learned(one), {}) for one in (old, new)]
+    scoring, deciding, tally, alone = 0.0, 0.0, Tally(), 0.0
+    for start in range(0, customers, _PART):
+        count = min(_PART, customers - start)
+        base = known(made(count * EVENTS_A_CUSTOMER, first + start, seed))
+        begun = process_time()
+        chunks = list(scorer.chunks(base))
+        scored = process_time()
+        tally.update(_compared(base, chunks, scorer, bases))
+        scoring, deciding = scoring + scored - begun, deciding + process_time() - scored
+        alone = alone or one_by_one(base, chunks[0], scorer, (old, new))
+    return Taken(int(tally["customers",]), scoring, deciding, alone, tally)
+
+
+def _compared(base: Known, chunks: list[Chunk], scorer: Scorer, bases: list[WholeBase]) -> Tally:
+    wordings, record, tally = wordings_of(base), Record.of(base, reasons_frame(()), ()), Tally()
+    for chunk in chunks:
+        crowd = crowd_of(chunk, scorer.default, wordings)
+        counted, _ = compare(bases[0], bases[1], crowd, record.encounters(crowd.customers), _QUESTION, wordings)
+        tally.update(counted)
+    return tally
+
+
+def changed(playbook: Playbook) -> Playbook:
+    """Make another playbook: every offer costs a quarter more, and asks for a little more spending."""
+    text = "(features.spend_28 ?? 0) >= 5"
+    rule = Rule(
+        compile_rule(text, playbook.glossary.vocabulary, "here"), {"en": "Spends little.", "ko": "지출이 적습니다."}
+    )
+    offers = [
+        replace(
+            one, incentive_cost=one.incentive_cost * 1.25,
+            rules={**one.rules, "suitability": (*one.rules["suitability"], rule)},
+        )
+        for one in playbook.offers
+    ]  # fmt: skip
+    return replace(playbook, offers=tuple(offers))
+
+
+def _learned(playbook: Playbook) -> Learned:
+    return Learned(sorted(playbook.offers, key=lambda one: one.id), playbook.experiment, {}, Responses())
+
+
+def one_by_one(base: Known, chunk: Chunk, scorer: Scorer, playbooks: tuple[Playbook, Playbook]) -> float:
+    """Time one customer under both playbooks by `Policy.arbitrate`, words and terms included, in seconds."""
+    record = Record.of(base, reasons_frame(()), ())
+    encounters = record.encounters(tuple(chunk.rows.customers))
+    pasts: dict[int, list[Past]] = {}
+    for place, past in encounters.pasts:
+        pasts.setdefault(place, []).append(past)
+    count, begun = min(_ONE_BY_ONE, len(chunk.rows.customers)), process_time()
+    for playbook in playbooks:
+        policy, learned = Policy(playbook.offers, playbook.glossary, playbook.contact), _learned(playbook)
+        members = Audience(scorer, playbook.glossary).of_chunk(chunk, wordings_of(base))
+        for place, member in zip(range(count), members, strict=False):
+            situation = member.asked(AS_OF, _QUESTION.channel, {}, playbook.glossary)
+            situation = replace(situation, past=tuple(pasts.get(place, ())))
+            policy.arbitrate(situation, Ledger(), 1, learned)
+    return (process_time() - begun) / count
+
+
+def main() -> None:
+    """Print the rows."""
+    parser = options(__doc__ or "")
+    parser.add_argument("--customers", type=int, default=1_000_000, help="simulated customers to decide for")
+    parser.add_argument("--seeds", type=int, default=1, help="how many bases to make")
+    told = parser.parse_args()
+    say("What-if before launch, on simulated customers; lower is better", rows(told.seeds, told.customers), told.json)
+
+
+if __name__ == "__main__":
+    main()

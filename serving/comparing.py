@@ -1,0 +1,93 @@
+"""A base compared part by part under two playbooks: features, scores and both decisions, with memory for one part."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from features.decisions import Contact
+from features.definitions import NAMES
+from features.history import Known
+from features.responses import Responses
+from features.wordings import wordings_of
+from models.bundle import load
+from models.effects import Effect
+from serving.crowd import crowd_of
+from serving.encounters import Record
+from serving.experiment import hashed
+from serving.learned import Learned
+from serving.playbook import Playbook, load_playbook
+from serving.question import Question
+from serving.scorer import Scorer
+from serving.what_if import Tally, compare
+from serving.whole_base import WholeBase
+
+_STEPS = 2**64
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a process needs to compare parts: where bundle and playbooks lie, and what the store holds of contacts.
+
+    `spent` is what owners have used of their budgets under the old playbook and the new; `sample` the share of
+    customers that is decided for, drawn by `seed`.
+    """
+
+    bundle: tuple[Path, str]
+    folders: tuple[Path, Path]
+    question: Question
+    reasons: pl.DataFrame
+    contacts: tuple[Contact, ...]
+    responses: Responses
+    spent: tuple[Mapping[str, int], Mapping[str, int]]
+    sample: float
+    seed: int
+
+
+class Comparer:
+    """Bundle and playbooks of a job, loaded."""
+
+    def __init__(self, job: Job) -> None:
+        self._job, self.scorer = job, Scorer(load(*job.bundle))
+        self.playbooks = [load_playbook(folder, NAMES) for folder in job.folders]
+        made = zip(self.playbooks, job.spent, strict=True)
+        effects = self.scorer.bundle.effects
+        self.before, self.after = (WholeBase(one, _learned(one, effects, job.responses), spent) for one, spent in made)
+
+    def part(self, known: Known, on_customers: Callable[[int], None]) -> tuple[Tally, pl.DataFrame]:
+        """Compare everybody of a part, or a sample; returns what can be added up, and a row a customer."""
+        job, everybody = self._job, known.events["customer"].unique().to_list()
+        tally: Tally = Counter({("base",): len(everybody)})
+        if job.sample < 1.0:
+            known = _only(known, [one for one in everybody if _drawn(job.seed, one) < job.sample])
+        record, wordings = Record.of(known, job.reasons, job.contacts), wordings_of(known)
+        frames = []
+        for chunk in self.scorer.chunks(known):
+            crowd = crowd_of(chunk, self.scorer.default, wordings)
+            encounters = record.encounters(crowd.customers)
+            counted, frame = compare(self.before, self.after, crowd, encounters, job.question, wordings)
+            tally.update(counted)
+            frames.append(frame)
+            on_customers(int(tally["customers",]))
+        return tally, pl.concat(frames) if frames else pl.DataFrame()
+
+
+def effects_of(job: Job, playbook: Playbook) -> list[str]:
+    """Say of each of a playbook's offers where its effect is from."""
+    return _learned(playbook, load(*job.bundle).effects, job.responses).told
+
+
+def _learned(playbook: Playbook, effects: Mapping[str, Effect], responses: Responses) -> Learned:
+    offers = sorted(playbook.offers, key=lambda offer: offer.id)
+    return Learned(offers, playbook.experiment, effects, responses)
+
+
+def _drawn(seed: int, customer: str) -> float:
+    return int.from_bytes(hashed(str(seed), customer)) / _STEPS
+
+
+def _only(known: Known, customers: list[str]) -> Known:
+    some = pl.Series(customers, dtype=pl.String).implode()
+    return replace(known, records=known.records.filter(pl.col("customer").is_in(some)))
