@@ -20,6 +20,7 @@ from holdfast.replaying import replay
 from holdfast.scoring import score
 from holdfast.screen import err
 from holdfast.service import serve
+from holdfast.uplifting import uplift
 
 app = typer.Typer(
     name="holdfast",
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 for command in (
     demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, export,
-    features,
+    features, uplift,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")

@@ -24,7 +24,7 @@ class Regression:
     def standard(self, rows: Array) -> Array:
         """Lay out what the weights are for, for rows of shape (n, columns); returns shape (n, places)."""
         held = np.clip(rows[:, list(self.places)], self.lows, self.highs)
-        return np.nan_to_num((held - np.array(self.means)) / np.array(self.spreads), nan=0.0)
+        return np.asarray(np.nan_to_num((held - np.array(self.means)) / np.array(self.spreads), nan=0.0))
 
     def scores(self, rows: Array) -> Array:
         """Score rows of shape (n, columns); returns shape (n,)."""

@@ -159,7 +159,8 @@ def _checked(rows: Array, names: Sequence[str], treated: Flags, outcome: Array, 
     flags = np.asarray(treated, dtype=bool)
     if flags.all() or not flags.any():
         raise NotEnoughData(
-            f"expected rows that were treated and rows that weren't, found {int(flags.sum()):,} treated of {len(flags):,}"
+            f"expected rows that were treated and rows that weren't, found {int(flags.sum()):,} treated of"
+            f" {len(flags):,}; give both arms"
         )
     chance = np.clip(np.broadcast_to(np.asarray(propensity, dtype=np.float64), flags.shape), *_BOUNDS)
     values = np.ascontiguousarray(rows, dtype=np.float64)
