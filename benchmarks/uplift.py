@@ -25,7 +25,7 @@ from training.uplift_learners import Trial
 from training.uplift_metrics import GainsCurve, deciles, off
 
 PEERS = "HOLDFAST_UPLIFT_PEERS"
-SEEDS, ROWS, COLUMNS = 5, 8_000, 20
+SEEDS, ROWS, COLUMNS = 5, 5_000, 12
 _REAL = ("thornton_hiv", "black_politicians")
 Shape = Callable[[np.random.Generator, Array], tuple[Array, Array]]
 
