@@ -17,7 +17,7 @@ from training.uplift_moments import Line, line, mean_effect, numbered
 
 FOLDS, MATURE = 5, 200
 _CHANCE = 3.84  # what a stack gains by chance once in twenty times, in units of noise (chi-squared)
-_NEGLIGIBLE = 0.03
+_NEGLIGIBLE = 0.05
 _BOUNDS = (0.005, 0.995)
 
 

@@ -63,11 +63,11 @@ def parts() -> dict[str, Part]:
         "trees": booster("binary"),
         "one leaf": booster("binary", leaves=1),
         "linear": LINEAR,
-        "regression": Regression((3, 40), (-60.0, -70.0), (60.0, 70.0), (1.0, -2.0), (40.0, 50.0), (0.4, -0.3)),
         "lapse": Lifetime(TRUE, 60.0, "lapse", typical),
         "spend": Lifetime(TRUE, 60.0, "spend", typical),
         "hurdle": Hurdle(booster("binary"), booster("gamma")),
         "hurdle of one leaf": Hurdle(booster("binary", leaves=1), booster("gamma", leaves=1)),
+        "regression": Regression((3, 40), (-60.0, -70.0), (60.0, 70.0), (1.0, -2.0), (40.0, 50.0), (0.4, -0.3)),
     }
 
 
