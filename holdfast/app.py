@@ -21,6 +21,7 @@ from holdfast.replaying import replay
 from holdfast.scoring import score
 from holdfast.screen import err
 from holdfast.service import serve
+from holdfast.uplifting import uplift
 
 app = typer.Typer(
     name="holdfast",
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for command in (
     demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
-    export, features,
+    uplift, export, features,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")

@@ -29,7 +29,7 @@ from training.boosting import Fit, boost
 
 MANIFEST = {"contract": CONTRACT.as_dict(), "as_of": AS_OF.isoformat()}
 ROWS = rows_at_random(11, 80)
-EVERY = Additive("logit", tuple(parts().values()), tuple(1 / 7 + place / 70 for place in range(7)), 0.1)
+EVERY = Additive("logit", tuple(parts().values()), tuple(1 / 7 + place / 70 for place in range(8)), 0.1)
 LOGS = Additive("log", (parts()["spend"], parts()["hurdle"]), (0.7, 0.3), 1 / 3)
 SHARES = ((1 / 3, 2.0, 5.0), (-1 / 7, -0.3, -0.2), (0.1, 0.9, 4.0))
 

@@ -16,8 +16,8 @@ from training.uplift_learners import Arms, Flags, Learners, Trial, fit_arms
 from training.uplift_moments import Line, line, mean_effect, numbered
 
 FOLDS, MATURE = 5, 200
-_OPTIMISM = 2.0  # what the stack gains, in units of noise, where there is nothing to gain (as in James and Stein 1961)
-_NEGLIGIBLE = 0.03
+_CHANCE = 3.84  # what a stack gains by chance once in twenty times, in units of noise (chi-squared)
+_NEGLIGIBLE = 0.05
 _BOUNDS = (0.005, 0.995)
 
 
@@ -147,12 +147,12 @@ def stack(
 
 
 def _shrunk(weights: Array, stacked: Array, target: Array, clusters: npt.NDArray[np.int64]) -> Array:
-    """Draw weights towards 0 by the square of the stack's slope in units of its error, the noise's part taken off."""
+    """Draw weights towards 0 by what the stack gains, in units of noise, over what chance may (James and Stein)."""
     if not stacked.any():
         return weights
     found = line(stacked[:, None], target, clusters)
     gain = float(found.coefficients[0] ** 2 / found.covariance[0, 0])
-    return np.asarray(weights * max(0.0, 1.0 - _OPTIMISM / gain) if gain > 0 else weights * 0.0)
+    return np.asarray(weights * max(0.0, 1.0 - _CHANCE / gain) if gain > 0 else weights * 0.0)
 
 
 def _checked(rows: Array, names: Sequence[str], treated: Flags, outcome: Array, propensity: Array) -> Trial:
@@ -160,7 +160,7 @@ def _checked(rows: Array, names: Sequence[str], treated: Flags, outcome: Array, 
     if flags.all() or not flags.any():
         raise NotEnoughData(
             f"expected rows that were treated and rows that weren't, found {int(flags.sum()):,} treated of"
-            f" {len(flags):,}"
+            f" {len(flags):,}; give both arms"
         )
     chance = np.clip(np.broadcast_to(np.asarray(propensity, dtype=np.float64), flags.shape), *_BOUNDS)
     values = np.ascontiguousarray(rows, dtype=np.float64)

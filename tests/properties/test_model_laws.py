@@ -15,6 +15,7 @@ from models.additive import Additive, Part, mean_of
 from models.hurdle import Hurdle
 from models.lifetime import INPUTS, Lifetime, Process, history_of
 from models.linear import Linear
+from models.regression import Regression
 from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Interval, QuantileTrees
@@ -66,6 +67,7 @@ def parts() -> dict[str, Part]:
         "spend": Lifetime(TRUE, 60.0, "spend", typical),
         "hurdle": Hurdle(booster("binary"), booster("gamma")),
         "hurdle of one leaf": Hurdle(booster("binary", leaves=1), booster("gamma", leaves=1)),
+        "regression": Regression((3, 40), (-60.0, -70.0), (60.0, 70.0), (1.0, -2.0), (40.0, 50.0), (0.4, -0.3)),
     }
 
 

@@ -1,0 +1,150 @@
+"""What is measured of an order by uplift, and of uplifts themselves, on rows that a learner hasn't seen.
+
+The gains curve says what treating a share of the rows, from the top, brings a row of all: the share times the
+difference between the arms' mean outcomes there, each row counting by the inverse of the chance of its arm (Hájek).
+With equal propensities it is Radcliffe's Qini curve (2007, "Using control groups to target on predicted lift") over the
+number treated. The Qini coefficient is the area between the curve and the straight line of no order, in the outcome's
+unit a row; 0 is what any constant uplift has. Rows of equal score make one step. Clusters are drawn again whole.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import chi2
+
+from features.feature import Array
+from training.uplift import FittedUplift
+from training.uplift_learners import Flags
+from training.uplift_moments import NORMAL, mean_effect
+
+DRAWS = 300
+_LEVELS = (0.025, 0.975)
+_GROUPS = 10
+_OFF = 0.01
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Decile:
+    """A tenth of the rows by uplift, the highest first: what was said on average, and what came, with its interval."""
+
+    rows: int
+    predicted: float
+    came: float
+    low: float
+    high: float
+
+    @property
+    def within(self) -> bool:
+        """Whether what was said lies within the interval of what came."""
+        return self.low <= self.predicted <= self.high
+
+
+class GainsCurve:
+    """The gains of an order; all arguments have shape (n,), `propensity` is the chance of having been treated."""
+
+    def __init__(self, scores: Array, treated: Flags, outcome: Array, propensity: Array) -> None:
+        order = np.argsort(-scores, kind="stable")
+        ordered = scores[order]
+        self._order = order
+        self._starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        self._outcome = (outcome - outcome.mean())[order]
+        self._treated = np.where(treated, 1 / propensity, 0.0)[order]
+        self._control = np.where(treated, 0.0, 1 / (1 - propensity))[order]
+
+    def points(self, counts: Array | None = None) -> tuple[Array, Array]:
+        """Give the shares treated and the gains a row, from (0, 0) on; each row counts `counts` times, shape (n,)."""
+        mine = np.ones(len(self._order)) if counts is None else counts[self._order]
+        rows = self._steps(mine)
+        share = rows / rows[-1]
+        return share, share * (self._mean(mine * self._treated) - self._mean(mine * self._control))
+
+    def area(self, counts: Array | None = None) -> float:
+        """Measure the area under the curve: the gain a row, averaged over all shares."""
+        share, gain = self.points(counts)
+        return float(np.trapezoid(gain, share))
+
+    def qini(self, counts: Array | None = None) -> float:
+        """Measure the area between the curve and the line of no order."""
+        share, gain = self.points(counts)
+        return float(np.trapezoid(gain, share) - gain[-1] / 2)
+
+    def _mean(self, weights: Array) -> Array:
+        total = self._steps(weights)
+        return np.asarray(self._steps(weights * self._outcome) / np.where(total > 0, total, 1.0))
+
+    def _steps(self, values: Array) -> Array:
+        return np.concatenate([[0.0], np.cumsum(np.add.reduceat(values, self._starts))])
+
+
+def redrawn(clusters: npt.NDArray[np.int64], seed: int, draws: int = DRAWS) -> Array:
+    """Count how often each row is drawn when clusters, numbered from 0, are drawn again: shape (draws, n)."""
+    number = int(clusters.max()) + 1
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(number, np.full(number, 1 / number), draws).astype(np.float64)[:, clusters]
+
+
+def measured(value: float, drawn: Array) -> Measured:
+    """Put the bootstrap's 95 % interval around a figure."""
+    low, high = np.nanquantile(drawn, _LEVELS)
+    return Measured(value, float(low), float(high))
+
+
+def qini(curve: GainsCurve, counts: Array) -> Measured:
+    """Measure the Qini coefficient, with counts of rows drawn again of shape (draws, n)."""
+    return measured(curve.qini(), np.array([curve.qini(one) for one in counts]))
+
+
+def area(curve: GainsCurve, counts: Array) -> Measured:
+    """Measure the area under the uplift curve, with counts of rows drawn again of shape (draws, n)."""
+    return measured(curve.area(), np.array([curve.area(one) for one in counts]))
+
+
+def tenths(scores: Array) -> npt.NDArray[np.int64]:
+    """Cut rows into tenths, 0 with the highest scores; equal scores are never parted, so that there may be fewer."""
+    below = np.searchsorted(np.sort(-scores), -scores, side="left")
+    cut = np.asarray(below * _GROUPS // max(len(scores), 1), dtype=np.int64)
+    return np.asarray(np.unique(cut, return_inverse=True)[1], dtype=np.int64).reshape(-1)
+
+
+def deciles(fitted: FittedUplift) -> tuple[Decile, ...]:
+    """Set each tenth's mean held-out uplift beside its mean pseudo-outcome, with a cluster-robust 95 % interval."""
+    groups = tenths(fitted.held_out)
+    return tuple(_decile(fitted, groups == number) for number in range(int(groups.max()) + 1))
+
+
+def _decile(fitted: FittedUplift, here: Flags) -> Decile:
+    clusters = np.unique(fitted.clusters[here], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    came, low, high = mean_effect(fitted.pseudo[here], clusters)
+    return Decile(int(here.sum()), float(fitted.held_out[here].mean()), came, low, high)
+
+
+def calibration_error(fitted: FittedUplift, counts: Array) -> Measured:
+    """Average |said − came| over tenths by uplift, on pseudo-outcomes, in the outcome's unit.
+
+    Noise alone makes it larger than 0; `off` tells whether it is more than noise.
+    """
+    groups = tenths(fitted.held_out)
+    missed = fitted.held_out - fitted.pseudo
+
+    def error(weights: Array) -> float:
+        return float(np.abs(np.bincount(groups, weights * missed)).sum() / weights.sum())
+
+    return measured(error(np.ones(len(missed))), np.array([error(one) for one in counts]))
+
+
+def off(told: tuple[Decile, ...]) -> bool:
+    """Say whether tenths together miss by more than noise would once in a hundred times (chi-squared)."""
+    errors = np.array([(one.high - one.low) / 2 / NORMAL for one in told])
+    missed = np.array([one.predicted - one.came for one in told])
+    some = errors > 0
+    return bool((missed[some] ** 2 / errors[some] ** 2).sum() > chi2.ppf(1 - _OFF, max(int(some.sum()), 1)))
