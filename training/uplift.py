@@ -16,7 +16,7 @@ from training.uplift_learners import Arms, Flags, Learners, Trial, fit_arms
 from training.uplift_moments import Line, line, mean_effect, numbered
 
 FOLDS, MATURE = 5, 200
-_CHANCE = 3.84  # what a stack gains by chance once in twenty times, in units of noise (chi-squared)
+_CHANCE = 2.0  # what a stack gains where there is nothing to gain, in units of noise (as in Akaike 1974)
 _NEGLIGIBLE = 0.05
 _BOUNDS = (0.005, 0.995)
 
