@@ -113,8 +113,8 @@ def evaluate(logged: Logged, seed: int) -> Evaluation:
 def _refusal(logged: Logged) -> str | None:
     if logged.unsupported > MOST_UNSUPPORTED:
         return (
-            f"expected at most {MOST_UNSUPPORTED:.0%} of what it does to be something that was never served there, found"
-            f" {logged.unsupported:.0%}: let more be drawn evenly (random, in learning.toml), under rules that allow it"
+            f"expected at most {MOST_UNSUPPORTED:.0%} of what it does to be something that was never served there,"
+            f" found {logged.unsupported:.0%}: let more be drawn evenly (random, in learning.toml), under rules that allow it"
         )
     if logged.effective < FEWEST_EFFECTIVE:
         return (
