@@ -109,7 +109,8 @@ def after_each(
     beyond a customer's costs counts as zero. `standard` costs, by kind, stand in for events that don't tell theirs.
     """
     stated = {kind: scaled(standard.get(kind, 0.0)) for kind in SERVICE}
-    each = pl.DataFrame({"place": np.arange(len(moments)), "reference": customers, "start": moments})
+    columns = {"place": np.arange(len(moments)), "reference": customers, "start": moments}
+    each = pl.DataFrame(columns, schema_overrides={"reference": pl.String})
     whose = known.events.select("reference", "customer").unique()
     happened = (
         each.join(whose, on="reference")

@@ -114,7 +114,8 @@ def _refusal(logged: Logged) -> str | None:
     if logged.unsupported > MOST_UNSUPPORTED:
         return (
             f"expected at most {MOST_UNSUPPORTED:.0%} of what it does to be something that was never served there,"
-            f" found {logged.unsupported:.0%}: let more be drawn evenly (random, in learning.toml), under rules that allow it"
+            f" found {logged.unsupported:.0%}: let more be drawn evenly (random, in learning.toml), under rules that"
+            " allow it"
         )
     if logged.effective < FEWEST_EFFECTIVE:
         return (
