@@ -138,7 +138,7 @@ def _seen(place: Home, bundle: str | None, log: "DecisionLog") -> list[str]:
 def _show(answer: dict[str, Any]) -> None:
     if not answer["decisions"] and not answer["gone"]:
         out.print(
-            "No decision that chance made is a horizon old yet. Let some be drawn: random and [exploration] in"
+            "No decision that chance made is a horizon old yet. Let some be drawn: random and exploration in"
             " learning.toml."
         )
         return

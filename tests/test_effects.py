@@ -37,7 +37,7 @@ def logged(rows: Any, treated: Any, stated: float, propensity: float = 0.5) -> D
         as_of=np.arange(count), tiers=("high",) * count, groups=(RANDOM,) * count, salts=("x",) * count,
         actions=tuple(VOUCHER if one else SILENCE for one in treated), riding=np.zeros(count, dtype=np.int64),
         probabilities=np.where(treated, propensity, 1 - propensity), arms=(arms,) * count, rows=rows,
-        stated=(said,) * count, risks=np.full(count, 0.4),
+        stated=(said,) * count, risks=np.full(count, 0.4), worths=np.full(count, 90.0),
     )  # fmt: skip
 
 

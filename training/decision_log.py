@@ -45,7 +45,7 @@ class DecisionLog:
     served first of those that aren't owed, or `SILENCE`; `riding` counts the offers beside it that aren't owed,
     `probabilities` is how likely it was, `arms` each action that could have been served with its probability.
     `rows` are the features, (decisions, features), NaN where unknown; `stated` is what was said of every offer that was
-    weighed, `risks` the risk of leaving, NaN where unknown.
+    weighed, `risks` the risk of leaving and `worths` the expected value, NaN where unknown.
     """
 
     ids: tuple[str, ...]
@@ -61,6 +61,7 @@ class DecisionLog:
     rows: Array
     stated: tuple[Mapping[str, Stated], ...]
     risks: Array
+    worths: Array
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -123,7 +124,7 @@ def log_of(texts: Iterable[str]) -> DecisionLog:
     read = [_read(body) for body in map(json.loads, texts) if _usable(body)]
     columns = list(zip(*read, strict=True)) if read else [()] * len(_FIELDS)
     told = dict(zip(_FIELDS, columns, strict=True))
-    numbers = {name: np.array(told[name], dtype=np.float64) for name in ("probabilities", "risks")}
+    numbers = {name: np.array(told[name], dtype=np.float64) for name in ("probabilities", "risks", "worths")}
     rows = np.array(told["rows"], dtype=np.float64).reshape(len(read), len(CONTRACT.names))
     wholes = {name: np.array(told[name], dtype=np.int64) for name in ("as_of", "riding")}
     whole: dict[str, Any] = {**told, **numbers, **wholes, "rows": rows}
@@ -185,7 +186,7 @@ def _usable(body: Mapping[str, Any]) -> bool:
 
 _FIELDS = (
     "ids", "customers", "as_of", "tiers", "groups", "salts", "actions", "riding", "probabilities", "arms", "rows",
-    "stated", "risks",
+    "stated", "risks", "worths",
 )  # fmt: skip
 
 
@@ -200,7 +201,7 @@ def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
         {one["offer"] or SILENCE: one["probability"] for one in body["arms"]},
         [np.nan if value is None else value for value in body["row"]["values"]],
         {one["offer"]: _stated(one) for one in weighed if one["breakdown"]},
-        np.nan if body["scores"]["churn_risk"] is None else body["scores"]["churn_risk"],
+        *(np.nan if body["scores"][name] is None else body["scores"][name] for name in ("churn_risk", "expected_value")),
     )  # fmt: skip
 
 

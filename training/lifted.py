@@ -11,6 +11,7 @@ import polars as pl
 from features.clock import DAY
 from features.errors import InputError, NotEnoughData
 from features.feature import Array
+from models.linear import signed_logs
 from training.decision_log import DecisionLog, Realised
 from training.lift import Lift, People, by_person, lift
 
@@ -86,10 +87,20 @@ def from_log(log: DecisionLog, came: Realised, days: int, salt: str) -> Groups:
     margin, paid = came.margin[places], np.array([incentives[name] for name in names])
     return Groups(
         names, tuple(log.groups[place] for place in places.tolist()), log.as_of[places] // DAY + days,
-        came.before[places][:, None],
+        _covariates(log, came, places),
         {"retention": came.stayed[places], "purchases": came.purchases[places], MONEY[0]: margin,
          MONEY[1]: margin - paid},
     )  # fmt: skip
+
+
+def _covariates(log: DecisionLog, came: Realised, places: npt.NDArray[np.int64]) -> Array:
+    """What is known of people before they are treated: what they brought, risk and value as predicted; logs tame tails.
+
+    What isn't known counts as the mean of those of whom it is.
+    """
+    told = [came.before[places], log.risks[places], log.worths[places]]
+    filled = [np.where(np.isnan(one), np.nanmean(one) if (~np.isnan(one)).any() else 0.0, one) for one in told]
+    return np.stack([*filled, signed_logs(filled[0]), signed_logs(filled[2])], axis=1)
 
 
 def _paid(log: DecisionLog, came: Realised, first: Mapping[str, int], length: int) -> dict[str, float]:
@@ -146,5 +157,5 @@ def _days(frame: pl.DataFrame, at: str | None) -> npt.NDArray[np.int64]:
     if column.dtype.is_numeric():
         return column.fill_null(0).cast(pl.Int64).to_numpy()
     if column.null_count():
-        raise InputError(f"expected dates or whole numbers in {at}, found {frame[at][column.is_null()][0]!r}")
+        raise InputError(f"expected dates or whole numbers in {at}, found {frame[at].filter(column.is_null())[0]!r}")
     return column.dt.epoch("d").cast(pl.Int64).to_numpy()

@@ -11,14 +11,15 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from features.feature import Array
 
 LEVEL = 0.05
 GROWTH = 1.05
-_POINTS = 401
-_REACH = 8.0
+_POINTS = 161
+_REACH, _HALVINGS = 8.0, 40
+_ROOT = float(np.sqrt(2 * np.pi))
 
 
 def looks(people: npt.NDArray[np.int64], fewest: int) -> list[int]:
@@ -62,7 +63,7 @@ def _reaches(people: tuple[int, ...], level: float) -> tuple[float, ...]:
         reach = _reach(mass, grid * drift, step, allowed - spent)
         found.append(reach)
         inner = np.linspace(-reach, reach, _POINTS)
-        density = norm.pdf((inner[:, None] - grid[None, :] * drift) / step) @ mass / step
+        density = np.exp(-0.5 * ((inner[:, None] - grid * drift) / step) ** 2) @ mass / (step * _ROOT)
         width = np.full(_POINTS, inner[1] - inner[0])
         width[[0, -1]] /= 2
         mass, grid, before, spent = density * width, inner, float(count), allowed
@@ -72,8 +73,8 @@ def _reaches(people: tuple[int, ...], level: float) -> tuple[float, ...]:
 def _reach(mass: Array, centres: Array, step: float, allowed: float) -> float:
     """Find how far to reach so that just the allowed share of what was let through so far ends up beyond."""
     low, high = 0.0, _REACH
-    for _ in range(60):
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        beyond = float(mass @ (norm.sf((middle - centres) / step) + norm.cdf((-middle - centres) / step)))
+        beyond = float(mass @ (ndtr((centres - middle) / step) + ndtr((-middle - centres) / step)))
         low, high = (middle, high) if beyond > allowed else (low, middle)
     return high
