@@ -81,12 +81,13 @@ Draw = Callable[[np.random.Generator, Array], Array]
 
 
 def _retention(random: np.random.Generator, trait: Array) -> Array:
-    return (random.random(len(trait)) < 0.85 + 0.08 * np.tanh(trait)).astype(np.float64)
+    return np.where(random.random(len(trait)) < 0.85 + 0.08 * np.tanh(trait), 1.0, 0.0)
 
 
 def _profit(random: np.random.Generator, trait: Array) -> Array:
     """Lognormal with zeros: regulars spend alike from month to month, one in ten doesn't come."""
-    return (random.random(len(trait)) < 0.9) * np.exp(0.9 * trait + 0.35 * random.normal(size=len(trait)))
+    spent = np.exp(0.9 * trait + 0.35 * random.normal(size=len(trait)))
+    return np.where(random.random(len(trait)) < 0.9, spent, 0.0)
 
 
 _OUTCOMES: dict[str, Draw] = {"retention": _retention, "profit": _profit}

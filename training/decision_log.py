@@ -199,10 +199,14 @@ def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
         body["experiment"]["group"], body["experiment"]["salt"], served[0] if served else SILENCE,
         max(len(served) - 1, 0), body["chosen_probability"],
         {one["offer"] or SILENCE: one["probability"] for one in body["arms"]},
-        [np.nan if value is None else value for value in body["row"]["values"]],
+        [_known(value) for value in body["row"]["values"]],
         {one["offer"]: _stated(one) for one in weighed if one["breakdown"]},
-        *(np.nan if body["scores"][name] is None else body["scores"][name] for name in ("churn_risk", "expected_value")),
+        *(_known(body["scores"][name]) for name in ("churn_risk", "expected_value")),
     )  # fmt: skip
+
+
+def _known(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _stated(one: Mapping[str, Any]) -> Stated:
