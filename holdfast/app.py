@@ -7,7 +7,7 @@ import typer
 
 from features.errors import HoldfastError
 from features.home import home
-from holdfast import playbooks
+from holdfast import playbooks, simulating
 from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
@@ -34,6 +34,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")
+app.add_typer(simulating.app, name="simulate")
 
 
 def main() -> None:

@@ -40,19 +40,28 @@ class Block:
     level: Whole
 
 
-def block(kind: str | Whole, who: Whole, moment: Whole, channel: str | Whole, product: int | Whole = 0, **given: Array) -> Block:
+def block(
+    kind: str | Whole, who: Whole, moment: Whole, channel: str | Whole, product: int | Whole = 0, **given: Array | Whole
+) -> Block:  # fmt: skip
     """Make events of one kind (or of a place among `KINDS` each); measures that aren't given are 0, margins unknown."""
     size = len(who)
-    full = lambda value: np.broadcast_to(np.asarray(value, dtype=np.int64), size)  # noqa: E731
-    scaled = lambda name: full(np.round(given[name] * SCALE)) if name in given else full(0)  # noqa: E731
     return Block(
-        who, full(given.get("slot", 0)),
-        full(KIND.index(kind) if isinstance(kind, str) else kind),
-        full(CHANNEL.index(channel) if isinstance(channel, str) else channel),
-        full(product), full(given.get("place", 0)), scaled("quantity"), scaled("amount"),
-        scaled("margin") if "margin" in given else full(UNKNOWN), scaled("discount"), moment,
-        full(given.get("level", -1)),
+        who, _full(given.get("slot", 0), size),
+        _full(KIND.index(kind) if isinstance(kind, str) else kind, size),
+        _full(CHANNEL.index(channel) if isinstance(channel, str) else channel, size),
+        _full(product, size), _full(given.get("place", 0), size),
+        _scaled(given.get("quantity", 0), size), _scaled(given.get("amount", 0), size),
+        _scaled(given["margin"], size) if "margin" in given else _full(UNKNOWN, size),
+        _scaled(given.get("discount", 0), size), moment, _full(given.get("level", -1), size),
     )  # fmt: skip
+
+
+def _full(value: int | Array | Whole, size: int) -> Whole:
+    return np.broadcast_to(np.asarray(value).astype(np.int64), size)
+
+
+def _scaled(value: int | Array | Whole, size: int) -> Whole:
+    return _full(np.round(np.asarray(value) * SCALE), size)
 
 
 def moments(random: np.random.Generator, left_on: Array, shop: bool, promoted: bool = False) -> Whole:
@@ -68,19 +77,22 @@ def moments(random: np.random.Generator, left_on: Array, shop: bool, promoted: b
     day = np.searchsorted(reached, random.random(len(left_on)) * reached[last], side="right") - 1
     hours = np.cumsum(_SHOP_HOURS if shop else _DESK_HOURS)
     hour = np.searchsorted(hours, random.random(len(left_on)) * hours[-1], side="right")
-    return day * DAY + hour * 2 * _HALF_HOUR + (random.random(len(left_on)) * 3600).astype(np.int64) * SECOND
+    second = (random.random(len(left_on)) * 3600).astype(np.int64)
+    return np.asarray(day * DAY + hour * 2 * _HALF_HOUR + second * SECOND)
 
 
 def end_of(left_on: Array) -> Whole:
     """Tell when contracts end: half an hour before the midnight of the day, after all else."""
     day = np.minimum((left_on * PERIOD_DAYS).astype(np.int64), PERIOD_DAYS - 1)
-    return day * DAY + 47 * _HALF_HOUR
+    return np.asarray(day * DAY + 47 * _HALF_HOUR)
 
 
 def joined(blocks: list[Block], starts: list[int]) -> Block:
     """Put blocks together, each after the start of its period."""
     columns = {
-        name: np.concatenate([getattr(each, name) for each in blocks]) for name in Block.__dataclass_fields__ if name != "moment"
+        name: np.concatenate([getattr(each, name) for each in blocks])
+        for name in Block.__dataclass_fields__
+        if name != "moment"
     }
     moved = np.concatenate([each.moment + start for each, start in zip(blocks, starts, strict=True)])
     return Block(moment=moved, **columns)

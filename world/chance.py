@@ -19,13 +19,12 @@ def uniform(seed: int, people: Whole, *what: int) -> Array:
     >>> uniform(7, np.array([5, 6]), 1).tolist() == [uniform(7, np.array([n]), 1)[0] for n in (5, 6)]
     True
     """
-    state = np.uint64(seed)
+    state = np.asarray(seed, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for each in what:
-            state = _mixed(np.asarray(state + _GOLDEN) ^ np.uint64(each))
+            state = _mixed((state + _GOLDEN) ^ np.uint64(each))
         mixed = _mixed(_mixed(people.astype(np.uint64) * _GOLDEN + state))
-    found: Array = (mixed >> np.uint64(11)) * 2.0**-53
-    return found
+    return np.asarray((mixed >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
 
 
 def uniforms(seed: int, people: Whole, count: int, *what: int) -> Array:
@@ -48,8 +47,8 @@ def poisson(chance: Array, rate: Array) -> Whole:
     [0, 5]
     """
     count = np.zeros(np.shape(chance), dtype=np.int64)
-    term = np.exp(-rate)
-    reached = term
+    term = np.asarray(np.exp(-rate), dtype=np.float64)
+    reached: Array = term
     for number in range(1, 61):
         above = chance >= reached
         if not above.any():

@@ -7,14 +7,24 @@ import numpy as np
 from features.feature import Array
 from world.chance import log_odds, sigmoid
 from world.operator import (
-    BOUND_DISCOUNT, COSTS, GIVEN_DISCOUNT, ITEM_OF, ITEMS, OFFERS, PLAN_MARGIN, SEASONED, SELLS, USAGE_MARGIN, column,
+    BOUND_DISCOUNT,
+    COSTS,
+    GIVEN_DISCOUNT,
+    ITEM_OF,
+    ITEMS,
+    OFFERS,
+    PLAN_MARGIN,
+    SEASONED,
+    SELLS,
+    USAGE_MARGIN,
+    column,
 )  # fmt: skip
 from world.people import Mood, People
 
 TAKES = 0.9
 MORE = 0.25
-USAGE_PRICE = 2_500.0
-_BASE = -4.35
+USAGE_PRICE = 1_000.0
+_BASE = -4.0
 # Of whoever leaves, half of the period is left on average.
 LEFT_OVER = 0.5
 _LEAVING_SEASON = (0.10, 0.05, 0.20, 0.0, -0.05, -0.10, 0.0, 0.0, 0.05, 0.0, -0.05, -0.15)
@@ -86,7 +96,7 @@ def chances(people: People, mood: Mood, when: When) -> Chances:
     buys = -np.expm1(-rates)
     accepts, accepting, declining, offered = _offered(people, mood, odds, buys)
     charges = discounted(people, mood)
-    usage = 2.0 * people.usage * np.exp(mood.trend)
+    usage = 5.0 * people.usage * np.exp(mood.trend)
     contact_rates = _contact_rates(people, mood)
     recurring = recurring_margin(people, charges, usage)
     typed = (buys * margins(rates)).sum(axis=1)
@@ -154,7 +164,9 @@ def _offered(people: People, mood: Mood, odds: Array, buys: Array) -> tuple[Arra
     accepting = np.where(SELLS, sigmoid(woken), sigmoid(woken - strength * fits * middle))
     anyway = np.clip(log_odds(buys[:, ITEM_OF]), -9, 9)
     # Those who are undecided can be moved; who hardly would, or would anyway, can't.
-    moved = np.exp(-(((anyway + 2.2) / 1.5) ** 2) / 2) * strength * (1.6 * fits - 0.3) - 0.5 * (mood.asked[:, None] > 1.2)
+    moved = np.exp(-(((anyway + 2.2) / 1.5) ** 2) / 2) * strength * (1.6 * fits - 0.3) - 0.5 * (
+        mood.asked[:, None] > 1.2
+    )
     offered = np.where(SELLS, sigmoid(anyway + moved), 0.0)
     yes = np.array([offer.says_yes for offer in OFFERS]) + 2.0 * (fits - 0.5) + 0.3 * mood.content[:, None]
     accepts = np.where(SELLS, TAKES * offered, sigmoid(yes))
@@ -176,7 +188,8 @@ def fit(people: People, mood: Mood) -> Array:
         "giga_broadband": sigmoid(home + 0.5 * usage), "tv_cinema": sigmoid(play - 0.8 * people.price),
         "second_sim": sigmoid(1.3 * family), "handset_instalments": sigmoid(devices + 0.4 * people.price),
         "home_security": sigmoid(1.2 * home), "bill_discount": sigmoid(1.5 * people.price + 0.5 * mood.rival),
-        "speed_upgrade": sigmoid(usage - 1.5 * mood.trend), "handset_upgrade": sigmoid(devices + (mood.bound == 0) - 0.5),
+        "speed_upgrade": sigmoid(usage - 1.5 * mood.trend),
+        "handset_upgrade": sigmoid(devices + (mood.bound == 0) - 0.5),
         "travel_bonus": sigmoid(1.5 * travel), "outage_credit": trouble, "complaint_callback": trouble,
         "engineer_first": trouble,
     }  # fmt: skip

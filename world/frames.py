@@ -19,7 +19,9 @@ from world.told import NAMES, WORDS, told
 
 SOURCE = "simulated"
 _LATE_SHARE, _LATE_SECONDS = 0.04, 130_000.0
-_PROMPT = np.isin(KIND, ("end", "offer_presented", "offer_accepted", "offer_declined", "reason", "attribute", "consent"))
+_PROMPT = np.isin(
+    KIND, ("end", "offer_presented", "offer_accepted", "offer_declined", "reason", "attribute", "consent")
+)
 _PLACES = ("", *(f"district {number}" for number in range(1, DISTRICTS + 1)))
 
 
@@ -44,7 +46,9 @@ def events_of(
     late = (random.random(len(occurred)) < _LATE_SHARE) & ~_PROMPT[events.kind]
     delay = (random.exponential(_LATE_SECONDS, len(occurred)) * late).astype(np.int64) * SECOND
     frame = _frame(events, names, len(people), occurred, occurred + delay, offset)
-    frame = frame.filter(pl.col("recorded_at") < settings.begins(periods[-1].when.period + 1)).sort("who", "occurred_at", "kind", "product", "amount")
+    frame = frame.filter(pl.col("recorded_at") < settings.begins(periods[-1].when.period + 1)).sort(
+        "who", "occurred_at", "kind", "product", "amount"
+    )
     ids = pl.format("{}-{}", pl.lit(prefix), pl.int_range(pl.len()))
     return frame.drop("who").with_columns(id=ids, source=pl.lit(SOURCE))
 

@@ -10,7 +10,19 @@ from features.feature import Array
 from world.blocks import CHANNEL, KIND, Block, block, end_of, moments
 from world.chance import Flags, Whole, uniforms
 from world.chances import KINDS, USAGE_PRICE
-from world.operator import CHARGES, COSTS, IDS, ITEMS, OFFERS, PLAN_MARGIN, PRODUCTS_A_TYPE, REASONS, USAGE_MARGIN, column, product
+from world.operator import (
+    CHARGES,
+    COSTS,
+    IDS,
+    ITEMS,
+    OFFERS,
+    PLAN_MARGIN,
+    PRODUCTS_A_TYPE,
+    REASONS,
+    USAGE_MARGIN,
+    column,
+    product,
+)
 from world.people import People
 from world.response import CODES
 from world.step import Lived
@@ -41,7 +53,12 @@ def happenings(random: np.random.Generator, seed: int, people: People, period: L
     yield from _offers(random, period, here)
     yield from _moves(random, period, here)
     left = here[period.responses.left[here]]
-    yield block("end", left, end_of(period.responses.left_on[left]), _drawn(random, len(left), _CONTACT_CHANNELS, _CONTACT_SHARES))
+    yield block(
+        "end",
+        left,
+        end_of(period.responses.left_on[left]),
+        _drawn(random, len(left), _CONTACT_CHANNELS, _CONTACT_SHARES),
+    )
 
 
 def _charges(random: np.random.Generator, people: People, period: Lived, here: Whole) -> Iterator[Block]:
@@ -82,8 +99,8 @@ def _purchases(random: np.random.Generator, seed: int, people: People, period: L
     channel = _drawn(random, len(who), _SHOP_CHANNELS, _SHOP_SHARES)
     shop = np.where(channel == CHANNEL.index("store"), period.mood.district[who] + 1, 0)
     yield block(
-        "purchase", who, moment, channel, subject, place=shop, quantity=np.ones(len(who)), amount=price * (1 - _SALE * cheap),
-        margin=column("margin")[kinds], discount=price * _SALE * cheap,
+        "purchase", who, moment, channel, subject, place=shop, quantity=np.ones(len(who)),
+        amount=price * (1 - _SALE * cheap), margin=column("margin")[kinds], discount=price * _SALE * cheap,
     )  # fmt: skip
     couponed = np.flatnonzero(cheap & (people.price[who] > 0.5))
     yield block("coupon", who[couponed], moment[couponed], channel[couponed], subject[couponed])
@@ -123,7 +140,14 @@ def _conversations(random: np.random.Generator, people: People, period: Lived, h
         moment = moments(random, did.left_on[who], False)
         yield block(kind, who, moment, channel, topic, slot=slot, margin=cost, place=home)
     renewed = here[period.renewed[here]]
-    yield block("contact", renewed, moments(random, did.left_on[renewed], False), "app", _AT["renewal"], margin=np.zeros(len(renewed)))
+    yield block(
+        "contact",
+        renewed,
+        moments(random, did.left_on[renewed], False),
+        "app",
+        _AT["renewal"],
+        margin=np.zeros(len(renewed)),
+    )
 
 
 def _offers(random: np.random.Generator, period: Lived, here: Whole) -> Iterator[Block]:
@@ -151,4 +175,6 @@ def _moves(random: np.random.Generator, period: Lived, here: Whole) -> Iterator[
 
 def _drawn(random: np.random.Generator, size: int, names: tuple[str, ...], reached: Array) -> Whole:
     places = np.array([CHANNEL.index(name) for name in names])
-    return places[np.searchsorted(reached / reached[-1], random.random(size), side="right").clip(max=len(names) - 1)]
+    return np.asarray(
+        places[np.searchsorted(reached / reached[-1], random.random(size), side="right").clip(max=len(names) - 1)]
+    )

@@ -8,11 +8,12 @@ import polars as pl
 from world.chance import Whole
 from world.chances import chances
 from world.frames import events_of
-from world.names import named
+from world.names import NEVER, named
 from world.people import Mood, People, drawn, first_mood
 from world.settings import FIRST_NUMBER, PEOPLE_A_PART, Settings
 from world.step import Lived, asked, lived
 from world.truth import Truth
+
 
 @dataclass(frozen=True)
 class Part:
@@ -56,7 +57,7 @@ def live(settings: Settings, place: int) -> tuple[People, tuple[Lived, ...], Moo
 
 def left_in_of(periods: tuple[Lived, ...], size: int) -> Whole:
     """Find the period in which each person left; far ahead where they stayed."""
-    found = np.full(size, 10**6)
+    found = np.full(size, NEVER)
     for period in periods:
         found[period.here & period.responses.left] = period.when.period
     return found

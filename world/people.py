@@ -96,7 +96,9 @@ class Mood(_Arrays):
 
 def drawn(seed: int, numbers: Whole, periods: int) -> People:
     """Draw people; seven in ten are there when the first period begins, the others join later."""
-    scores = {name: normal(seed, numbers, _WHO, place) for place, name in enumerate(("price", "fuss", "ease", "hidden"))}
+    scores = {
+        name: normal(seed, numbers, _WHO, place) for place, name in enumerate(("price", "fuss", "ease", "hidden"))
+    }
     traits = np.stack([normal(seed, numbers, _WHO, 10 + place) for place in range(len(TRAITS))], axis=1)
     rates = _rates(seed, numbers, traits)
     before = uniform(seed, numbers, _WHO, 20) < 0.7
@@ -117,7 +119,9 @@ def first_mood(seed: int, people: People) -> Mood:
     """Stand people at the beginning of the first period, or of the one in which they join."""
     numbers, none = people.number, np.zeros(len(people))
     bound = (uniform(seed, numbers, _WHO, 30) * 26).astype(np.int64)
-    bound = np.where(people.joined >= 0, 13 + 13 * (bound % 2), np.where(uniform(seed, numbers, _WHO, 31) < 0.6, bound, 0))
+    bound = np.where(
+        people.joined >= 0, 13 + 13 * (bound % 2), np.where(uniform(seed, numbers, _WHO, 31) < 0.6, bound, 0)
+    )
     return Mood(
         here=people.joined < 0, bound=bound, discount=np.zeros(len(people), np.int64),
         district=(uniform(seed, numbers, _WHO, 32) * DISTRICTS).astype(np.int64),

@@ -8,8 +8,8 @@ import numpy as np
 from features.errors import InputError
 from features.feature import Array
 from world.chance import Flags, Whole, poisson, uniform, uniforms
-from world.chances import COSTS, KINDS, LEFT_OVER, MORE, TAKES, USAGE_PRICE, Chances, margins, recurring_margin
-from world.operator import IDS, ITEM_OF, ITEMS, OFFERS, REASONS, SELLS, USAGE_MARGIN, column
+from world.chances import KINDS, LEFT_OVER, MORE, TAKES, USAGE_PRICE, Chances, recurring_margin
+from world.operator import COSTS, IDS, ITEM_OF, ITEMS, OFFERS, REASONS, SELLS, USAGE_MARGIN, column
 from world.people import Mood, People
 from world.truth import Truth
 
@@ -19,7 +19,7 @@ CODES = tuple(REASONS)
 
 @dataclass(frozen=True)
 class Money:
-    """What offers cost and bring, in currency, each of shape (offers,), in the order of the offers that are asked about.
+    """What offers cost and bring, in currency, each of shape (offers,), in the order of the offers asked about.
 
     `margin` is earned with an item that is kept, `credit` the loss expected of what is lent to a taker; `horizons` is
     how many periods' value someone counts for who stays, 0 for the period alone.
@@ -33,7 +33,7 @@ class Money:
 
 @dataclass(frozen=True)
 class Responses:
-    """What people did: arrays of shape (people,), `purchases` and `returns` (people, types), `contacts` (people, kinds).
+    """What people did; arrays of shape (people,), `purchases` and `returns` (people, types), `contacts` (.., kinds).
 
     `actions` are places among `IDS`, -1 for silence; `reasons` are places among `CODES`, -1 where nothing was declined.
     `left_on` is the part of the period after which who `left` left, else 1; `margin` is what came, in currency, less
@@ -54,8 +54,10 @@ class Responses:
     @property
     def bought(self) -> Flags:
         """Whether each person bought the item that was offered."""
-        found: Flags = (self.actions >= 0) & SELLS[self.actions] & (
-            self.purchases[np.arange(len(self.actions)), ITEM_OF[self.actions]] > 0
+        found: Flags = (
+            (self.actions >= 0)
+            & SELLS[self.actions]
+            & (self.purchases[np.arange(len(self.actions)), ITEM_OF[self.actions]] > 0)
         )
         return found
 
@@ -72,7 +74,8 @@ def respond(truth: Truth, actions: Sequence[str], seed: int, decision: int = 0) 
     The same seed, person and decision draw the same, whatever the others are offered; and what one would do under
     another offer rests on the same draws, so that answers can be compared. Raises InputError for an unknown offer.
     """
-    return acted(truth.people, truth.mood, truth.chances, places_of(actions, len(truth)), seed, decision)
+    occasion = (truth.when.period << 20) + decision
+    return acted(truth.people, truth.mood, truth.chances, places_of(actions, len(truth)), seed, occasion)
 
 
 def places_of(actions: Sequence[str], people: int) -> Whole:
@@ -90,27 +93,42 @@ def places_of(actions: Sequence[str], people: int) -> Whole:
 
 def acted(people: People, mood: Mood, found: Chances, actions: Whole, seed: int, decision: int) -> Responses:
     """Draw what people do, given the places of what they are offered."""
-    every, made = np.arange(len(people)), actions >= 0
-    chance = lambda what: uniform(seed, people.number, decision, what)  # noqa: E731
-    buys = found.buys.copy()
-    offered = made & SELLS[actions]
-    buys[every[offered], ITEM_OF[actions[offered]]] = found.buys_offered[every[offered], actions[offered]]
-    first = uniforms(seed, people.number, len(ITEMS), decision, 1) < buys
+
+    def chance(what: int) -> Array:
+        return uniform(seed, people.number, decision, what)
+
+    def each(count: int, what: int) -> Array:
+        return uniforms(seed, people.number, count, decision, what)
+
+    made, every = actions >= 0, np.arange(len(people))
+    first = each(len(ITEMS), 1) < _buying(found, actions)
     took = first[every, ITEM_OF[actions]] & (chance(2) < TAKES)
     accepted = made & np.where(SELLS[actions], took, chance(3) < found.accepts[every, actions])
-    by_answer = np.where(accepted, found.leaves_accepting[every, actions], found.leaves_declining[every, actions])
-    left = chance(4) < np.where(made, by_answer, found.hazard)
+    left = chance(4) < _leaving(found, actions, accepted)
     left_on = np.where(left, chance(5), 1.0)
-    more = poisson(uniforms(seed, people.number, len(ITEMS), decision, 6), MORE * found.rates)
-    purchases = np.where(first, 1 + more, 0)
-    returns = _returns(uniforms(seed, people.number, len(ITEMS), decision, 7), purchases)
+    purchases = np.where(first, 1 + poisson(each(len(ITEMS), 6), MORE * found.rates), 0)
+    returns = _returns(each(len(ITEMS), 7), purchases)
     usage = poisson(chance(8), found.usage * left_on)
-    contacts = poisson(uniforms(seed, people.number, len(KINDS), decision, 9), found.contact_rates)
-    declined = made & ~accepted
-    reasons = np.where(declined, _reasons(people, mood, chance(10)), -1)
-    margin = _margin(people, found, left_on, usage) + (purchases - returns) @ column("margin")
+    contacts = poisson(each(len(KINDS), 9), found.contact_rates)
+    reasons = np.where(made & ~accepted, _reasons(people, mood, chance(10)), -1)
+    plan = recurring_margin(people, found.charges, np.zeros(len(people))) * left_on
+    margin = plan + usage * USAGE_PRICE * USAGE_MARGIN + (purchases - returns) @ column("margin")
     margin = margin - contacts @ np.array([COSTS[kind] for kind in KINDS])
     return Responses(actions, accepted, reasons, left, left_on, purchases, returns, usage, contacts, margin)
+
+
+def _buying(found: Chances, actions: Whole) -> Array:
+    """The probability of buying each type, that which is offered by what the offer makes of it."""
+    buys, offered = found.buys.copy(), np.flatnonzero((actions >= 0) & SELLS[actions])
+    buys[offered, ITEM_OF[actions[offered]]] = found.buys_offered[offered, actions[offered]]
+    return buys
+
+
+def _leaving(found: Chances, actions: Whole, accepted: Flags) -> Array:
+    """The probability of leaving, by what is offered and by the answer."""
+    every = np.arange(len(actions))
+    by_answer = np.where(accepted, found.leaves_accepting[every, actions], found.leaves_declining[every, actions])
+    return np.where(actions >= 0, by_answer, found.hazard)
 
 
 def expected_profit(truth: Truth, offers: Sequence[str] = IDS, money: Money | None = None) -> Array:
@@ -151,11 +169,6 @@ def _returns(chance: Array, purchases: Whole) -> Whole:
         own = np.modf(chance * (7_919 * number + 1))[0]
         found = found + ((number <= purchases) & (own < 1 - column("keeps")))
     return found
-
-
-def _margin(people: People, found: Chances, left_on: Array, usage: Whole) -> Array:
-    plan = recurring_margin(people, found.charges, np.zeros(len(people)))
-    return np.asarray(plan * left_on + usage * USAGE_PRICE * USAGE_MARGIN)
 
 
 def _reasons(people: People, mood: Mood, chance: Array) -> Whole:

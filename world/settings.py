@@ -1,20 +1,23 @@
 """What world is wanted: how many people, for how long, by which seed, and from when on it drifts."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from features.clock import DAY, microseconds
 from features.errors import InputError
 from world.chances import When
 from world.operator import PERIOD_DAYS
 
+MANIFEST = "manifest.json"
 PEOPLE_A_PART = 4_000
 FIRST_NUMBER = 1_000_000
 OFFSET_SECONDS, ABROAD_SECONDS = 32_400, 28_800
 # A Monday, at midnight where the operator is.
 END = datetime(2026, 11, 1, 15, tzinfo=UTC)
 # What a person tells in a month on average, those who have left and haven't come yet counted in.
-EVENTS_A_MONTH = 7.9
+EVENTS_A_MONTH = 8.7
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,31 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.people < 1 or self.months < 6:
-            raise InputError(f"expected a person or more over 6 months or more, found {self.people:,} over {self.months}")
+            raise InputError(
+                f"expected a person or more over 6 months or more, found {self.people:,} over {self.months}"
+            )
         if self.seed < 0:
             raise InputError(f"expected a seed of 0 or more, found {self.seed}")
         if self.drift is not None and not self.start <= self.drift < END:
             raise InputError(
                 f"expected a drift from {self.start:%Y-%m-%d} until before {END:%Y-%m-%d}, found {self.drift:%Y-%m-%d}"
             )
+
+    @classmethod
+    def read(cls, folder: Path) -> "Settings":
+        """Read by which settings a world was made.
+
+        Raises InputError where there is none.
+        """
+        try:
+            told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            drift = datetime.fromisoformat(told["drift"]) if told["drift"] else None
+            return cls(told["people"], told["months"], told["seed"], drift)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"expected a simulated world at {folder}, found no {MANIFEST} to read: {error!r}; make one: holdfast"
+                " simulate world"
+            ) from error
 
     @property
     def periods(self) -> int:

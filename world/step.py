@@ -39,7 +39,7 @@ class Lived:
 
 
 def asked(seed: int, people: People, when: When) -> Whole:
-    """Draw what the operator offered in the past: to about a fifth of people one offer, each as likely; else nothing."""
+    """Draw what was offered in the past: to about a fifth of people one offer, each as likely; else nothing."""
     made = uniform(seed, people.number, _STEP, 1, when.period) < _ASKED
     which = (uniform(seed, people.number, _STEP, 2, when.period) * len(OFFERS)).astype(np.int64)
     return np.where(made, which, -1)
@@ -58,10 +58,13 @@ def settled(seed: int, people: People, mood: Mood, found: Chances, when: When, d
 
 
 def _after(seed: int, people: People, mood: Mood, did: Responses, when: When, renewed: Flags) -> Mood:
-    noise = lambda what: normal(seed, people.number, _STEP, what, when.period)  # noqa: E731
+
+    def noise(what: int) -> Array:
+        return normal(seed, people.number, _STEP, what, when.period)
+
     complaints = did.contacts[:, KINDS.index("complaint")]
     pleased = did.accepted & ~SELLS[did.actions]
-    content = 0.78 * mood.content + 0.15 * people.ease - 0.30 * np.minimum(complaints, 2) + 0.15 * pleased
+    content: Array = 0.78 * mood.content + 0.15 * people.ease - 0.30 * np.minimum(complaints, 2) + 0.15 * pleased
     content = content - 0.6 * _outage(seed, mood.district, when) + 0.30 * noise(10)
     bought = did.purchases > did.returns
     return Mood(

@@ -32,11 +32,13 @@ def told(seed: int, people: People, who: Whole, first: int) -> Iterator[Block]:
     """Go through what some people tell at a period's start; subjects are `NAMES` from the place `first` on."""
     nine = np.full(len(who), 9 * 3600 * SECOND)
     words = 0
-    for place, (levels, trait, share) in enumerate(ATTRIBUTES.values()):
+    for place, (levels, trait, _) in enumerate(ATTRIBUTES.values()):
         level = people.abroad[who].astype(np.int64)
         if trait >= 0:
             level = _level(seed, people, who, place)
-        yield block("attribute", who, nine, "web", first + place, quantity=level.astype(np.float64), level=words + level)
+        yield block(
+            "attribute", who, nine, "web", first + place, quantity=level.astype(np.float64), level=words + level
+        )
         words += len(levels)
     for place, (channel, share) in enumerate(_CONSENT.items()):
         yes = uniform(seed, people.number[who], _TOLD, 20 + place) < share
@@ -50,4 +52,4 @@ def _level(seed: int, people: People, who: Whole, place: int) -> Whole:
     """Cut what shows of a trait into levels of which the lower ones are the more usual."""
     levels, trait, share = tuple(ATTRIBUTES.values())[place]
     shown = share * people.traits[who, trait] + np.sqrt(1 - share**2) * normal(seed, people.number[who], _TOLD, place)
-    return np.clip((shown + 0.9) / 2.6 * len(levels), 0, len(levels) - 1).astype(np.int64)
+    return np.asarray(np.clip((shown + 0.9) / 2.6 * len(levels), 0, len(levels) - 1).astype(np.int64))

@@ -1,8 +1,6 @@
 """The truth of people at a moment, as it lies beside the events: to look at, and to draw from."""
 
-import json
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -14,8 +12,9 @@ from world.chance import Flags
 from world.chances import Chances, When, chances
 from world.operator import IDS, SELLS
 from world.people import Mood, People
+from world.settings import Settings
 
-MANIFEST, FOLDER = "manifest.json", "truth"
+FOLDER = "truth"
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ class Truth:
     def frame(self) -> pl.DataFrame:
         """Lay the truth out: of each person, and of every offer its acceptance and its effect.
 
-        `effect_*` is on buying the offer's item where it sells one, else on staying; `stay_effect_*` is that on staying of
-        what sells. All are differences of probabilities within 28 days.
+        `effect_*` is on buying the offer's item where it sells one, else on staying; `stay_effect_*` on staying where
+        it sells one. All are differences of probabilities within 28 days.
         """
         found = self.chances
         told = {"person": self.people.number, "customer": self.customers, "hazard_28": found.hazard}
@@ -82,13 +81,14 @@ class Truth:
 
         Raises InputError where there is none.
         """
-        try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            parts = [pl.read_parquet(path) for path in sorted((folder / FOLDER).glob("part-*.parquet"))]
-        except (OSError, ValueError) as error:
-            raise InputError(f"expected a simulated world at {folder}, found: {error}; make one: holdfast simulate world") from error
-        rows = pl.concat(parts)
-        when = When(manifest["periods"], datetime.fromisoformat(manifest["as_of"]).month, manifest["drift"] is not None)
+        settings = Settings.read(folder)
+        parts = sorted((folder / FOLDER).glob("part-*.parquet"))
+        if len(parts) != settings.parts:
+            raise InputError(
+                f"expected {settings.parts} parts of a truth in {folder / FOLDER}, found {len(parts)}; simulate it anew"
+            )
+        rows = pl.concat([pl.read_parquet(path) for path in parts])
+        when = settings.when(settings.periods)
         return cls(People.read(_shown(rows, "people")), Mood.read(_shown(rows, "mood")), when)
 
     def _columns(self) -> tuple[tuple[str, People | Mood], ...]:

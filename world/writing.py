@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from features.errors import InputError
 from world.names import LINKS
 from world.operator import IDS, catalogue
 from world.part import make
-from world.settings import END, Settings
-from world.truth import FOLDER, MANIFEST
+from world.settings import END, MANIFEST, Settings
+from world.truth import FOLDER
 
 SIMULATED = "simulated"
 Progress = Callable[[str, int, int | None], None]
@@ -47,7 +47,7 @@ def write_world(settings: Settings, folder: Path, on_progress: Progress, workers
             on_progress("Simulating parts", len(written), settings.parts)
         written.sort(key=lambda pair: pair[0])
         links = pl.concat([pl.DataFrame(schema=LINKS), *(part.links for _, part in written)])
-        links.filter(pl.col("action").is_in(["link", "unlink"])).sort(*LINKS).write_parquet(made / archive.LINKS)
+        links.sort(*LINKS).write_parquet(made / archive.LINKS)
         catalogue().sort("product").write_parquet(made / archive.PRODUCTS)
         archive.write_manifest(made, END)
         manifest = _manifest(settings, [part for _, part in written])
