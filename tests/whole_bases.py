@@ -10,10 +10,10 @@ from features.decisions import HELD, Contact, Ledger
 from features.history import Known
 from features.responses import Responses
 from features.wordings import wordings_of
+from models.effects import Effects
 from serving.audience import Audience
 from serving.crowd import Crowd, crowd_of
 from serving.encounters import Encounters
-from models.effects import Effects
 from serving.learned import Learned
 from serving.offers import Offer
 from serving.playbook import Playbook
