@@ -14,7 +14,7 @@ from features.contract import CONTRACT
 from features.errors import InputError, NotEnoughData
 from holdfast.app import app
 from tests.test_effects import came, logged
-from training.lift import People, by_person, compared, difference, enough, lift
+from training.lift import People, by_person, compared, difference, enough, lift, moments
 from training.lifted import compare, from_file, from_log
 from training.sample_ratio import sample_ratio
 from training.sequential import looks, reaches
@@ -80,6 +80,30 @@ def test_lopsided_money_needs_more_people() -> None:
     money = People(people.treated, np.exp(2.5 * random.normal(size=400)), people.counts, people.before, people.day)
     assert enough(people)
     assert not enough(money)
+
+
+def test_a_small_group_is_judged_by_the_tail_of_both() -> None:
+    """Days on which a small group's large amounts were still to come would hold the truth far too seldom."""
+    held = told = 0
+    for seed in range(80):
+        random = np.random.default_rng((5, seed))
+        money = np.where(random.random(24_000) < 0.2, np.exp(random.normal(size=24_000)), 0.0)
+        day = np.sort(random.integers(0, 60, 24_000))
+        people = People(random.random(24_000) < 0.9, money, np.ones(24_000), np.zeros((24_000, 0)), day)
+        taken = moments(people)
+        reach = reaches([counted for _, counted in taken])
+        parts = [compared("profit", people.only(day <= at), one, 1) for (at, _), one in zip(taken, reach, strict=True)]
+        told += bool(taken)
+        held += bool(taken) and all(one.low <= 0 <= one.high for one in parts)
+    assert told >= 50
+    assert held >= 0.9 * told
+
+
+def test_nothing_is_told_of_what_has_not_happened_yet() -> None:
+    people = drawn(1)
+    none = People(people.treated, np.zeros(len(people.day)), people.counts, people.before, people.day)
+    with pytest.raises(NotEnoughData, match="too early to tell"):
+        lift("complaints", none)
 
 
 @settings(max_examples=25, deadline=None)
