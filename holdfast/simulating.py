@@ -1,15 +1,19 @@
-"""`holdfast simulate`: what would come, before anybody is asked."""
+"""`holdfast simulate`: what a playbook would do, and a world whose truth is known; nothing of it has happened."""
 
 import typer
 
 from holdfast.what_if import playbook
+from holdfast.worlds import world
 
 app = typer.Typer(
-    help="""Simulate before launch.
+    help="""Simulate: what comes of it is always labelled so.
 
     Example: holdfast simulate playbook drafts/spring
+
+    Example: holdfast simulate world trial --people 3000
     """,
     no_args_is_help=True,
 )
 app.callback()(lambda: None)
 app.command("playbook")(playbook)
+app.command("world")(world)

@@ -13,7 +13,7 @@ from features.history import Known
 from features.responses import Responses
 from features.wordings import wordings_of
 from models.bundle import load
-from models.effects import Effect
+from models.effects import Effects
 from serving.crowd import crowd_of
 from serving.encounters import Record
 from serving.experiment import hashed
@@ -79,7 +79,7 @@ def effects_of(job: Job, playbook: Playbook) -> list[str]:
     return _learned(playbook, load(*job.bundle).effects, job.responses).told
 
 
-def _learned(playbook: Playbook, effects: Mapping[str, Effect], responses: Responses) -> Learned:
+def _learned(playbook: Playbook, effects: Effects, responses: Responses) -> Learned:
     offers = sorted(playbook.offers, key=lambda offer: offer.id)
     return Learned(offers, playbook.experiment, effects, responses)
 

@@ -73,9 +73,10 @@ def _best_of(
     column = weighed.column
     expected = column("propensity"), column("p_treated") - column("p_untreated")
     stated, row = column("stated_change"), situation.row
-    propensity, change = learned.drawn(weighed.places, expected, stated, row, random, DRAWS)
+    propensity, change, stays = learned.drawn(weighed.places, expected, stated, row, random, DRAWS)
     each = column("incentive") + column("credit_loss") / np.maximum(column("propensity"), 1e-12)
-    profit = change * column("value") - propensity * each - column("attention_price")
+    gain = change * column("value") + stays * column("stay_value")
+    profit = gain - propensity * each - column("attention_price")
     rows: Places = np.array(free)
     priority = prioritised(profit, column("context_weight") * column("lever"))[:, rows]
     best = rows[priority.argmax(axis=1)]

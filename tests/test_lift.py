@@ -65,8 +65,8 @@ def test_the_error_is_spent_as_planned() -> None:
     steps = np.random.default_rng(1).normal(size=(40_000, 30)) * 10.0
     walk = steps.cumsum(axis=1) / np.sqrt(people)
     left = (np.abs(walk) > reach).any(axis=1).mean()
-    assert left == pytest.approx(0.05 * (1 - 100 / 6_000), abs=0.004)
-    assert (np.abs(walk[:, 0]) > reach[0]).mean() == pytest.approx(0.025, abs=0.003)
+    assert left == pytest.approx(0.05 * (1 - 0.75 / 30), abs=0.004)
+    assert (np.abs(walk[:, 0]) > reach[0]).mean() == pytest.approx(0.0125, abs=0.002)
 
 
 def test_too_few_people_are_told_and_not_guessed_from() -> None:

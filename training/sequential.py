@@ -1,7 +1,7 @@
 """Intervals that hold however often people look, for as long as they like.
 
 Each look spends some of the error that is allowed in all, and what is spent adds up to it only at the end of time: by a
-look with so many people, `level`·(1 - first / (2·people)) is spent, half of it at the first look (an error-spending
+look with so many people, `level`·(1 - ¾·first / people) is spent, a quarter of it at the first look (an error-spending
 function; Lan and DeMets, Biometrika 70, 1983). How far each look's interval reaches follows from the joint distribution
 of all looks, by the recursion of Armitage, McPherson and Rowe (JRSS A 132, 1969).
 """
@@ -44,7 +44,7 @@ def reaches(people: Sequence[int], level: float = LEVEL) -> list[float]:
     All intervals together hold the truth with probability 1 - `level` at least, and nearly so after a long time.
 
     >>> [round(reach, 2) for reach in reaches([100, 200, 400])]
-    [2.24, 2.36, 2.57]
+    [2.5, 2.27, 2.44]
     """
     return list(_reaches(tuple(people), level))
 
@@ -58,7 +58,7 @@ def _reaches(people: tuple[int, ...], level: float) -> tuple[float, ...]:
     found: list[float] = []
     spent, mass, grid, before = 0.0, np.ones(1), np.zeros(1), 0.0
     for count in people:
-        allowed = level * (1.0 - people[0] / (2.0 * count))
+        allowed = level * (1.0 - 0.75 * people[0] / count)
         drift, step = np.sqrt(before / count), np.sqrt((count - before) / count)
         reach = _reach(mass, grid * drift, step, allowed - spent)
         found.append(reach)
