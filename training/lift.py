@@ -11,6 +11,7 @@ import numpy.typing as npt
 from features.errors import NotEnoughData
 from features.feature import Array
 from training.sequential import looks, reaches
+from training.skewness import bounds
 
 FEWEST = 50
 _COCHRAN = 25.0
@@ -110,7 +111,7 @@ def moments(people: People) -> list[tuple[int, int]]:
 def compared(metric: str, people: People, reach: float, seen: int) -> Lift:
     """Compare two groups as they are; the interval reaches so many standard errors either way."""
     plain, adjusted = difference(people, adjust=False), difference(people)
-    low, high = (adjusted.estimate + side * reach * adjusted.error for side in (-1, 1))
+    low, high = bounds(adjusted.estimate, adjusted.influences, reach)
     narrowed = 1.0 - adjusted.error / plain.error if plain.error > 0 else 0.0
     base = plain.control
     relative = [value / base for value in (adjusted.estimate, low, high)] if base > 0 else [None] * 3
