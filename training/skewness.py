@@ -15,7 +15,8 @@ def bounds(estimate: float, influences: Array, z: float = NORMAL) -> tuple[float
 
     Hall's transformation takes the skewness off (Hall 1992, "On the removal of skewness by transformation"), and as
     heavy tails leave the error itself unsure, it reaches as far as Student's t with the degrees of freedom that the
-    kurtosis leaves (Satterthwaite 1946). `z` is how many standard errors either way an interval of normal data would reach.
+    kurtosis leaves (Satterthwaite 1946). `z` is how many standard errors either way an interval of normal data would
+    reach.
 
     >>> low, high = bounds(1.0, np.array([-1.0, 1.0] * 50))
     >>> round(low, 3), round(high, 3)
