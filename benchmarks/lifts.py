@@ -7,19 +7,21 @@ import numpy as np
 
 from benchmarks.report import Row
 from features.feature import Array
-from training.lift import People, compared, enough
+from training.lift import People, compared, moments
 from training.off_policy import Logged, evaluate
 from training.sample_ratio import sample_ratio
-from training.sequential import looks, reaches
+from training.sequential import reaches
 
-_PEOPLE, _DAYS, _ACTIONS = 3_000, 90, 5
+_PEOPLE, _MANY, _DAYS, _ACTIONS = 3_000, 20_000, 90, 5
 
 
 def rows(seeds: int) -> list[Row]:
     """Run so many seeds of everything; off-line estimates take a tenth of a second each."""
     found = [*_off_line(seeds)]
     for name, draw in _OUTCOMES.items():
-        found += _peeking(name, draw, seeds)
+        found += _peeking(name, draw, seeds, 0.5)
+    for name, draw in _LEFT_ALONE.items():
+        found.append(_peeking(f"{name}, a tenth left alone", draw, seeds, 0.9, _MANY)[0])
     return [*found, _sizes(seeds)]
 
 
@@ -90,37 +92,48 @@ def _profit(random: np.random.Generator, trait: Array) -> Array:
     return np.where(random.random(len(trait)) < 0.9, spent, 0.0)
 
 
+def _rare(random: np.random.Generator, trait: Array) -> Array:
+    return np.where(random.random(len(trait)) < 0.03, 1.0, 0.0)
+
+
+def _lopsided(random: np.random.Generator, trait: Array) -> Array:
+    return np.where(random.random(len(trait)) < 0.2, np.exp(random.normal(size=len(trait))), 0.0)
+
+
 _OUTCOMES: dict[str, Draw] = {"retention": _retention, "profit": _profit}
+_LEFT_ALONE: dict[str, Draw] = {"retention": _retention, "a rare outcome": _rare, "lopsided profit": _lopsided}
 
 
-def _peeking(name: str, draw: Draw, seeds: int) -> list[Row]:
-    """Look every day for three months; count the runs in which every look's interval holds the truth, which is 0."""
+def _peeking(name: str, draw: Draw, seeds: int, treated: float, size: int = _PEOPLE) -> list[Row]:
+    """Look every day for three months; count the runs in which every look's interval holds the truth, which is 0.
+
+    Runs in which it was too early to tell on every day don't count.
+    """
     held, narrowed = 0, []
     for seed in range(seeds):
         random = np.random.default_rng((23, seed))
-        people = _people(random, draw)
-        days, closes = np.unique(people.day, return_counts=True)
-        counted = np.cumsum(closes)
-        seen = [place for place in looks(counted, 100) if enough(people.only(people.day <= days[place]))]
-        reach = reaches([int(counted[place]) for place in seen])
+        people = _people(random, draw, treated, size)
+        taken = moments(people)
+        if not taken:
+            continue
+        reach = reaches([counted for _, counted in taken])
         told = [
-            compared(name, people.only(people.day <= days[place]), one, 1)
-            for place, one in zip(seen, reach, strict=True)
+            compared(name, people.only(people.day <= day), one, 1) for (day, _), one in zip(taken, reach, strict=True)
         ]
         held += all(one.low <= 0 <= one.high for one in told)
-        narrowed.append(told[-1].narrowed if told else 0.0)
+        narrowed.append(told[-1].narrowed)
     return [
-        share(f"lift in {name} holds at every daily look, %, simulated", held, seeds, 93, 97),
+        share(f"lift in {name} holds at every daily look, %, simulated", held, len(narrowed), 93, 97),
         _narrowed(f"CUPED narrows the interval of {name} by, simulated", np.array(narrowed)),
     ]
 
 
-def _people(random: np.random.Generator, draw: Draw) -> People:
-    trait = random.normal(size=_PEOPLE)
+def _people(random: np.random.Generator, draw: Draw, treated: float, size: int) -> People:
+    trait = random.normal(size=size)
     before = draw(random, trait)
     return People(
-        random.random(_PEOPLE) < 0.5, draw(random, trait), np.ones(_PEOPLE), before[:, None],
-        np.sort(random.integers(0, _DAYS, _PEOPLE)),
+        random.random(size) < treated, draw(random, trait), np.ones(size), before[:, None],
+        np.sort(random.integers(0, _DAYS, size)),
     )  # fmt: skip
 
 

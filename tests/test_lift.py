@@ -14,7 +14,7 @@ from features.contract import CONTRACT
 from features.errors import InputError, NotEnoughData
 from holdfast.app import app
 from tests.test_effects import came, logged
-from training.lift import People, by_person, compared, difference, enough, lift
+from training.lift import People, by_person, compared, difference, enough, lift, moments
 from training.lifted import compare, from_file, from_log
 from training.sample_ratio import sample_ratio
 from training.sequential import looks, reaches
@@ -80,6 +80,34 @@ def test_lopsided_money_needs_more_people() -> None:
     money = People(people.treated, np.exp(2.5 * random.normal(size=400)), people.counts, people.before, people.day)
     assert enough(people)
     assert not enough(money)
+
+
+def test_a_small_group_is_judged_by_the_tail_of_both() -> None:
+    """Its own large amounts may only be still to come."""
+    random = np.random.default_rng(4)
+    treated = np.arange(4_000) >= 400
+    money = np.where(treated, np.exp(1.5 * random.normal(size=4_000)), random.random(4_000))
+    day = np.sort(random.integers(0, 60, 4_000))
+    assert not enough(People(treated, money, np.ones(4_000), np.zeros((4_000, 0)), day))
+    assert enough(People(treated, np.minimum(money, 1.0), np.ones(4_000), np.zeros((4_000, 0)), day))
+
+
+def test_looks_go_on_once_begun() -> None:
+    people = drawn(2, days=10)
+    late = People(
+        people.treated, np.where(people.day == 9, people.totals**9, people.totals), people.counts,
+        people.before[:, :0], people.day,
+    )  # fmt: skip
+    begun = [day for day, _ in moments(people)]
+    assert not enough(late)
+    assert [day for day, _ in moments(late)] == begun
+
+
+def test_nothing_is_told_of_what_has_not_happened_yet() -> None:
+    people = drawn(1)
+    none = People(people.treated, np.zeros(len(people.day)), people.counts, people.before, people.day)
+    with pytest.raises(NotEnoughData, match="too early to tell"):
+        lift("complaints", none)
 
 
 @settings(max_examples=25, deadline=None)

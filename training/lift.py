@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import dropwhile
 from typing import Any
 
 import numpy as np
@@ -86,16 +87,25 @@ class Difference:
 def lift(metric: str, people: People) -> Lift:
     """Compare two groups by the last look's people.
 
-    Raises NotEnoughData while there are too few for the mean's distribution to be near to normal (Cochran's rule: 25
-    times the squared skewness, Sampling Techniques 1977, 2.15, and at least 50 in each group).
+    Raises NotEnoughData while there are too few for the means' distribution to be near to normal.
+    """
+    taken = moments(people)
+    if not taken:
+        raise NotEnoughData(too_few(people))
+    reach = reaches([counted for _, counted in taken])[-1]
+    return compared(metric, people.only(people.day <= taken[-1][0]), reach, len(taken))
+
+
+def moments(people: People) -> list[tuple[int, int]]:
+    """Choose the days at whose close to look, from the first with people enough on, and count the people of each.
+
+    Once begun it goes on: days picked because no large amount had come by then would speak of too little.
     """
     days, closes = np.unique(people.day, return_counts=True)
     counted = np.cumsum(closes, dtype=np.int64)
-    taken = [place for place in looks(counted, 2 * FEWEST) if enough(people.only(people.day <= days[place]))]
-    if not taken:
-        raise NotEnoughData(too_few(people))
-    reach = reaches([int(counted[place]) for place in taken])[-1]
-    return compared(metric, people.only(people.day <= days[taken[-1]]), reach, len(taken))
+    places = looks(counted, 2 * FEWEST)
+    begun = dropwhile(lambda place: not enough(people.only(people.day <= days[place])), places)
+    return [(int(days[place]), int(counted[place])) for place in begun]
 
 
 def compared(metric: str, people: People, reach: float, seen: int) -> Lift:
@@ -139,13 +149,20 @@ def enough(people: People) -> bool:
 
 
 def needed(people: People) -> int:
-    """Tell how many people each group needs."""
-    if min(people.treated.sum(), (~people.treated).sum()) < 2:
+    """Tell how many people each group needs for its mean to be nearly normal, and at least 50.
+
+    That is 25 times the squared skewness (Cochran, Sampling Techniques 1977, 2.15) of both groups about their means:
+    a small group's own skewness looks least just while its large amounts are still to come. Where all are alike, the
+    next one may differ.
+    """
+    treated = people.treated
+    if min(treated.sum(), (~treated).sum()) < 2:
         return FEWEST
-    away = difference(people).influences
+    share = float(treated.mean())
+    away = difference(people).influences * np.where(treated, share, share - 1.0)
     spread = float(away.std())
-    lopsided = float((away**3).mean() / spread**3) if spread > 0 else 0.0
-    return max(FEWEST, int(_COCHRAN * lopsided**2))
+    squared = float((away**3).mean() / spread**3) ** 2 if spread > 0 else float(len(away))
+    return max(FEWEST, int(_COCHRAN * squared))
 
 
 def too_few(people: People) -> str:
