@@ -33,7 +33,8 @@ def lift(  # noqa: PLR0913, PLR0917 - an option each
     """Tell what offers brought beside people who were left alone: retention, purchases, margin, profit.
 
     Everybody counts once, by the days after their first decision. Intervals hold at every look, so look as often as you
-    like; what people did before is taken off (CUPED). The groups' sizes are held against the plan first.
+    like (of a file only with --at); what people did before is taken off (CUPED). The groups' sizes are held against the
+    plan first.
 
     Example: holdfast lift
 
@@ -45,7 +46,7 @@ def lift(  # noqa: PLR0913, PLR0917 - an option each
         else:
             people = _of_file(file, group, outcome or [], before or [], person, at)
             planned = _shares(shares) or dict.fromkeys(people.counted, 1.0)
-        answer, found = _answer(people, planned, control)
+        answer, found = _answer(people, planned, control, once=file is not None and at is None)
     if as_json:
         say_json(answer)
     else:
@@ -100,18 +101,19 @@ def _shares(text: str | None) -> dict[str, float] | None:
 
 
 def _answer(
-    people: "Groups", planned: dict[str, float], control: str
+    people: "Groups", planned: dict[str, float], control: str, once: bool
 ) -> "tuple[dict[str, Any], list[Compared]]":  # fmt: skip
     from training.lifted import compare
     from training.sample_ratio import sample_ratio
 
     if people.groups and control not in people.counted:
         raise InputError(f"expected the control {control!r} among the groups, found {', '.join(people.counted)}")
-    found = list(compare(people, control))
+    found = list(compare(people, control, once))
     ratio = sample_ratio(people.counted, planned)
     told = {
         "people": len(set(people.names)),
         "control": control,
+        "once": once,
         "sample_ratio": ratio.as_dict() | {"said": ratio.said()},
     }
     return told | {"lifts": [one.as_dict() for one in found]}, found
@@ -127,7 +129,8 @@ def _show(answer: dict[str, Any], found: "list[Compared]", control: str) -> None
     ratio = answer["sample_ratio"]
     out.print(f"{'[red]' if ratio['mismatch'] else ''}Sample ratio: {ratio['said']}.", soft_wrap=True)
     rows = [_row(one) for one in found if one.lift]
-    columns = ("", "people", control, "difference", "95 %, at every look", "relative", "narrowed", "")
+    span = "95 %, at this look" if answer["once"] else "95 %, at every look"
+    columns = ("", "people", control, "difference", span, "relative", "narrowed", "")
     if rows:
         out.print(table(f"Lift over {control}, per person", columns, rows))
     for one in found:

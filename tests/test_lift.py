@@ -14,7 +14,7 @@ from features.contract import CONTRACT
 from features.errors import InputError, NotEnoughData
 from holdfast.app import app
 from tests.test_effects import came, logged
-from training.lift import People, by_person, compared, difference, enough, lift, moments
+from training.lift import People, by_person, compared, difference, enough, lift, lift_once, moments
 from training.lifted import compare, from_file, from_log
 from training.sample_ratio import sample_ratio
 from training.sequential import looks, reaches
@@ -215,6 +215,23 @@ def test_a_file_that_cannot_be_read_is_told_why(changed: dict[str, object], mess
 
 def test_what_is_too_early_to_tell_is_listed_with_the_reason(tmp_path: Path) -> None:
     frame = pl.read_csv(trial_file(tmp_path)).head(60)
-    (found,) = compare(from_file(frame, "arm", ["spent"], [], None, None), "none")
+    (found,) = compare(from_file(frame, "arm", ["spent"], [], None, "day"), "none")
     assert found.lift is None
     assert "too early to tell" in str(found.why)
+
+
+def test_data_looked_at_once_is_as_sure_as_one_look_allows() -> None:
+    held = 0
+    for seed in range(300):
+        told = lift_once("value", drawn(seed, 400))
+        held += told.low <= 0 <= told.high
+    assert 0.92 <= held / 300 <= 0.98
+
+
+def test_lopsided_data_looked_at_once_is_said_to_be_rough(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    arms = np.where(random.random(400) < 0.5, "mail", "none")
+    frame = pl.DataFrame({"arm": arms, "spent": np.exp(2.5 * random.normal(size=400))})
+    (found,) = compare(from_file(frame, "arm", ["spent"], [], None, None), "none", once=True)
+    assert found.lift is not None
+    assert str(found.why).startswith("so lopsided that ")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from features.errors import NotEnoughData
 from features.feature import Array
 from training.sequential import looks, reaches
-from training.skewness import bounds
+from training.skewness import NORMAL, bounds
 
 FEWEST = 50
 _COCHRAN = 25.0
@@ -96,6 +96,19 @@ def lift(metric: str, people: People) -> Lift:
     return compared(metric, people.only(people.day <= taken[-1][0]), reach, len(taken))
 
 
+def lift_once(metric: str, people: People) -> Lift:
+    """Compare two groups of data that is looked at once, and won't grow; the interval holds at 95 % for that look.
+
+    Raises NotEnoughData with fewer than 50 people in a group, or where all are alike.
+    """
+    smaller = min(int(people.treated.sum()), int((~people.treated).sum()))
+    if smaller < FEWEST or not difference(people).error > 0:
+        raise NotEnoughData(
+            f"expected at least {FEWEST} people in each group, not all alike, found {smaller:,} in the smaller one"
+        )
+    return compared(metric, people, NORMAL, 1)
+
+
 def moments(people: People) -> list[tuple[int, int]]:
     """Choose the days at whose close to look, from the first with people enough on, and count the people of each.
 
@@ -136,7 +149,7 @@ def difference(people: People, adjust: bool = True) -> Difference:
     estimate = means[1] - means[0]
     shares = np.where(treated, treated.mean(), -control.mean())
     if adjust and people.before.shape[1]:
-        slopes, within = _slopes(people, influences)
+        slopes, within = _slopes(people, influences, shares)
         gaps = people.before[treated].mean(axis=0) - people.before[control].mean(axis=0)
         estimate -= float(gaps @ slopes)
         influences = influences - within @ slopes
@@ -174,12 +187,16 @@ def too_few(people: People) -> str:
     )
 
 
-def _slopes(people: People, influences: Array) -> tuple[Array, Array]:
-    """Regress influences on covariates, both taken within their groups; the slopes, and the centred covariates."""
+def _slopes(people: People, influences: Array, shares: Array) -> tuple[Array, Array]:
+    """Regress influences on covariates, both taken within their groups; the slopes, and the centred covariates.
+
+    Each weighs what it does in the estimate's error, so that unequal groups are adjusted as well as can be.
+    """
     within = people.before.astype(np.float64).copy()
     for group in (people.treated, ~people.treated):
         within[group] -= within[group].mean(axis=0)
-    return np.asarray(np.linalg.lstsq(within, influences, rcond=None)[0]), within
+    found = np.linalg.lstsq(within / shares[:, None], influences / shares, rcond=None)[0]
+    return np.asarray(found), within
 
 
 def by_person(

@@ -13,7 +13,7 @@ from features.errors import InputError, NotEnoughData
 from features.feature import Array
 from models.linear import signed_logs
 from training.decision_log import DecisionLog, Realised
-from training.lift import Lift, People, by_person, lift
+from training.lift import Lift, People, by_person, enough, lift, lift_once, needed
 
 MONEY = ("margin", "profit net of incentives")
 
@@ -39,7 +39,7 @@ class Groups:
 
 @dataclass(frozen=True)
 class Compared:
-    """A group against the control, in one metric; the reason in place of a lift where it is too early to tell."""
+    """A group against the control, in one metric; `why` it is too early to tell, or to be taken as rough."""
 
     group: str
     metric: str
@@ -49,11 +49,11 @@ class Compared:
     def as_dict(self) -> dict[str, object]:
         """The comparison as JSON values."""
         told = self.lift.as_dict() if self.lift else {}
-        return {"group": self.group, "metric": self.metric, **told, "too_early": self.why}
+        return {"group": self.group, "metric": self.metric, **told, "doubt": self.why}
 
 
-def compare(people: Groups, control: str) -> Iterator[Compared]:
-    """Compare every group with the control, metric by metric."""
+def compare(people: Groups, control: str, once: bool = False) -> Iterator[Compared]:
+    """Compare every group with the control, metric by metric; what is looked at `once` has intervals for that look."""
     names, groups = np.array(people.names), np.array(people.groups)
     for group in sorted(set(people.groups) - {control}):
         which = (groups == group) | (groups == control)
@@ -61,7 +61,7 @@ def compare(people: Groups, control: str) -> Iterator[Compared]:
             told = by_person(
                 names[which].tolist(), groups[which] == group, values[which], people.before[which], people.day[which]
             )
-            yield _compared(group, metric, told)
+            yield (_once if once else _compared)(group, metric, told)
 
 
 def _compared(group: str, metric: str, told: People) -> Compared:
@@ -69,6 +69,17 @@ def _compared(group: str, metric: str, told: People) -> Compared:
         return Compared(group, metric, lift(metric, told), None)
     except NotEnoughData as error:
         return Compared(group, metric, None, str(error))
+
+
+def _once(group: str, metric: str, told: People) -> Compared:
+    try:
+        found = lift_once(metric, told)
+    except NotEnoughData as error:
+        return Compared(group, metric, None, str(error))
+    if enough(told):
+        return Compared(group, metric, found, None)
+    rough = f"so lopsided that {needed(told):,} people in each group would be needed; take its interval as rough"
+    return Compared(group, metric, found, rough)
 
 
 def from_log(log: DecisionLog, came: Realised, days: int, salt: str) -> Groups:
