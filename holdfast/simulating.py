@@ -6,7 +6,7 @@ from holdfast.what_if import playbook
 from holdfast.worlds import world
 
 app = typer.Typer(
-    help="""Simulate: what comes of it is always labelled so.
+    help="""Simulate what a new playbook would do to the whole base, or a world whose truth is known.
 
     Example: holdfast simulate playbook drafts/spring
 
