@@ -121,10 +121,7 @@ class History:
         return self.append_rows([_row(interaction) for interaction in interactions], corrections_from, settlement)
 
     def append_rows(
-        self,
-        rows: Sequence[Row],
-        corrections_from: datetime | None,
-        settlement: Settlement | None = None,
+        self, rows: Sequence[Row], corrections_from: datetime | None, settlement: Settlement | None = None
     ) -> Written:
         """Append rows in the shape of `store.events`, and what they settle, in one transaction.
 
