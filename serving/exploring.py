@@ -57,13 +57,26 @@ def draw(
         return Drawn(SILENCE, {SILENCE: 1.0})
     random = np.random.default_rng(lot.seed)
     if lot.group == RANDOM:
-        return _drawn(dict.fromkeys((*free, SILENCE), 1.0 / (len(free) + 1)), random)
+        return _drawn(by_lot(free), random)
     if lot.share <= 0:
         return Drawn(best, {best: 1.0})
     arms = {best: 1.0 - lot.share}
     for row in _best_of(weighed, free, learned, situation, random):
         arms[row] = arms.get(row, 0.0) + lot.share / DRAWS
     return _drawn(arms, random)
+
+
+def by_lot(free: Sequence[int]) -> dict[int, float]:
+    """Give every offer the same chance, and silence as many times that as the root of their number.
+
+    Each offer is compared with silence, so silence is worth more of them (Dunnett 1955, "A multiple comparison
+    procedure for comparing several treatments with a control").
+
+    >>> {row: round(chance, 3) for row, chance in by_lot([0, 1, 2, 3]).items()}
+    {0: 0.167, 1: 0.167, 2: 0.167, 3: 0.167, -1: 0.333}
+    """
+    root = len(free) ** 0.5
+    return dict.fromkeys(free, 1.0 / (len(free) + root)) | {SILENCE: root / (len(free) + root)}
 
 
 def _best_of(

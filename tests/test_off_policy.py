@@ -82,7 +82,7 @@ def test_what_was_never_served_there_is_refused() -> None:
     assert found.estimates == ()
     assert found.refusal == (
         "expected at most 5% of what it does to be something that was never served there, found 30%: let more be drawn"
-        " evenly (random, in learning.toml), under rules that allow it"
+        " by lot (random, in learning.toml), under rules that allow it"
     )
 
 
