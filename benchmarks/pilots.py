@@ -27,6 +27,7 @@ from features.history import Known
 from features.home import ROOT
 from models.effects import Effects
 from serving.experiment import RANDOM
+from serving.exploring import by_lot
 from serving.offers import Offer
 from serving.playbook import Playbook, load_playbook
 from training import labels
@@ -94,7 +95,8 @@ def profits(seed: int, decisions: int) -> dict[str, float]:
     piloted, tried = np.zeros(len(chosen), dtype=bool), np.zeros(len(chosen), dtype=bool)
     piloted[chosen[:decisions]], tried[chosen[decisions:]] = True, True
     pilot, others = base.part(piloted), base.part(tried)
-    actions = random.choice([SILENCE, *IDS], len(pilot.risk))
+    chances = by_lot(range(len(IDS)))
+    actions = random.choice([*IDS, SILENCE], len(pilot.risk), p=list(chances.values()))
     did = respond(pilot.truth, actions.tolist(), seed)
     log, came = logged(pilot, actions, did, playbook)
     effects = effects_of(measure_effects(log, came, playbook.experiment.prior_uncertainty, seed))
@@ -185,11 +187,11 @@ def logged(
         {name: Stated(items[name], float(changes[name][row]), 0.0, 0.0, 0.0, 0.0) for name in IDS}
         for row in range(count)
     )
-    arms = dict.fromkeys((SILENCE, *IDS), 1 / (len(IDS) + 1))
+    arms = dict(zip((*IDS, SILENCE), by_lot(range(len(IDS))).values(), strict=True))
     customers = tuple(base.truth.customers)
     log = DecisionLog(
         customers, customers, np.arange(count), ("",) * count, (RANDOM,) * count, ("",) * count,
-        tuple(actions.tolist()), np.zeros(count, dtype=np.int64), np.full(count, 1 / (len(IDS) + 1)), (arms,) * count,
+        tuple(actions.tolist()), np.zeros(count, dtype=np.int64), np.array([arms[action] for action in actions.tolist()]), (arms,) * count,
         base.rows, stated, base.risk, base.margin,
     )  # fmt: skip
     types = [items[name] for name in IDS]
