@@ -188,10 +188,10 @@ def logged(
         for row in range(count)
     )
     arms = dict(zip((*IDS, SILENCE), by_lot(range(len(IDS))).values(), strict=True))
-    customers = tuple(base.truth.customers)
+    customers, served = tuple(base.truth.customers), np.array([arms[action] for action in actions.tolist()])
     log = DecisionLog(
         customers, customers, np.arange(count), ("",) * count, (RANDOM,) * count, ("",) * count,
-        tuple(actions.tolist()), np.zeros(count, dtype=np.int64), np.array([arms[action] for action in actions.tolist()]), (arms,) * count,
+        tuple(actions.tolist()), np.zeros(count, dtype=np.int64), served, (arms,) * count,
         base.rows, stated, base.risk, base.margin,
     )  # fmt: skip
     types = [items[name] for name in IDS]

@@ -123,7 +123,7 @@ class History:
     def append_rows(
         self, rows: Sequence[Row], corrections_from: datetime | None, settlement: Settlement | None = None
     ) -> Written:
-        """Append rows in the shape of `store.events` and what they settle, in one transaction; old news settles nothing.
+        """Append rows in the shape of `store.events` and what they settle, in one transaction; no news settle nothing.
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
