@@ -149,7 +149,7 @@ def test_a_training_that_fails_leaves_the_champion(twice: Made, again, monkeypat
     place, history, _, _ = twice
     before = registry.champion(place).version, len(registry.versions(place))
 
-    def short(*_: Any) -> Trained:
+    def short(*_: Any, **__: Any) -> Trained:
         raise NotEnoughData("expected more")
 
     with monkeypatch.context() as patch:
