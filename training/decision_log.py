@@ -161,23 +161,30 @@ def realised(log: DecisionLog, known: Known, by: Yardstick, tries: Mapping[tuple
 
     `tries` tells of every offer that was made, by (decision, offer), whether it was taken up.
     """
-    span = timedelta(days=by.days)
+    span, start = timedelta(days=by.days), labels.EPOCH
     length = span // timedelta(microseconds=1)
-    after = labels.after_each(known, log.customers, log.as_of, span, by.column, by.level, by.costs.assumed)
-    earlier = labels.after_each(known, log.customers, log.as_of - length, span, by.column, by.level, {})
+    names, places = _by_now(known, log.customers), tuple(map(str, range(len(log))))
+    after, earlier = (labels.aligned(known, names, moments) for moments in (log.as_of, log.as_of - length))
+    cost = sum(by.costs.came(after, places, start, span).values(), np.zeros(len(log)))
     incentives = [
         sum(one.incentive * tries.get((name, offer), False) for offer, one in said.items())
         for name, said in zip(log.ids, log.stated, strict=True)
     ]
     return Realised(
         complete=log.as_of + length <= microseconds(known.as_of),
-        margin=after.brought * by.rate - after.cost,
+        margin=labels.value(after, places, start, span, by.column) * by.rate - cost,
         incentives=np.array(incentives, dtype=np.float64),
-        before=earlier.brought * by.rate,
-        purchases=after.purchases,
-        stayed=1.0 - (after.ended if by.kind == "contract" else after.purchases == 0).astype(np.float64),
-        bought=after.bought,
+        before=labels.value(earlier, places, start, span, by.column) * by.rate,
+        purchases=labels.purchases(after, places, start, span),
+        stayed=1.0 - labels.left(after, by.kind, places, start, span),
+        bought=frozenset((int(place), item) for place, item in labels.bought(after, start, span, by.level)),
     )
+
+
+def _by_now(known: Known, customers: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the customers that references belong to by now: some have been joined to others since."""
+    whose = dict(known.events.select("reference", "customer").unique().iter_rows())
+    return tuple(whose.get(name, name) for name in customers)
 
 
 def _usable(body: Mapping[str, Any]) -> bool:
