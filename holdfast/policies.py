@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from features.definitions import NAMES
 from features.errors import InputError
-from features.history import History
 from features.home import Home
 from holdfast.lifting import came_of
-from holdfast.places import opened, scorer_of
-from holdfast.replaying import deciders, scorers
+from holdfast.places import opened
+from holdfast.replaying import replayer_of
 from holdfast.screen import AsJson, Tick, bars, out, say_json, table
 
 if TYPE_CHECKING:
@@ -54,6 +52,7 @@ def evaluate(
 
     Example: holdfast policy evaluate --playbook drafts/spring --bundle 3
     """
+    from serving.experiment import POLICY
     from training.off_policy import evaluate as judge
 
     if playbook is None and bundle is None:
@@ -65,7 +64,7 @@ def evaluate(
         which = np.zeros(len(log), dtype=bool)
         which[places] = True
         kept, rewards = log.only(which), came.profit[which]
-        replayer = replayer_of(place, history, bundle, playbook, stack)
+        replayer = replayer_of(place, history, bundle, playbook, stack, POLICY)
         others, gone = _others(replayer, kept, tick)
         found = judge(_logged(kept, others, rewards), seed)
         seen = _seen(place, bundle, kept)
@@ -74,26 +73,6 @@ def evaluate(
         say_json(answer)
     else:
         _show(answer)
-
-
-def replayer_of(
-    place: Home, history: History, bundle: str | None, playbook: Path | None, stack: ExitStack
-) -> "Replayer":  # fmt: skip
-    """Make what decides again as the policy does, whatever group the customer was in."""
-    from serving.decision import Decider
-    from serving.experiment import POLICY
-    from serving.playbook import load_playbook
-    from serving.replay import Replayer
-
-    kept = deciders(history, stack)
-
-    def decider_of(playbook_hash: str) -> Decider | None:
-        found = kept(playbook_hash)
-        return None if found is None else Decider(found.playbook, found.policy, POLICY)
-
-    scorer = None if bundle is None else scorer_of(place, bundle)
-    decider = None if playbook is None else Decider.of(load_playbook(playbook, NAMES), POLICY)
-    return Replayer(history, scorers(place), decider_of, scorer, decider)
 
 
 def _others(
