@@ -55,11 +55,11 @@ def draw(
     """
     if lot.group == HOLD_OUT or not free:
         return Drawn(SILENCE, {SILENCE: 1.0})
+    if lot.group != RANDOM and lot.share <= 0:
+        return Drawn(best, {best: 1.0})
     random = np.random.default_rng(lot.seed)
     if lot.group == RANDOM:
         return _drawn(by_lot(free), random)
-    if lot.share <= 0:
-        return Drawn(best, {best: 1.0})
     arms = {best: 1.0 - lot.share}
     for row in _best_of(weighed, free, learned, situation, random):
         arms[row] = arms.get(row, 0.0) + lot.share / DRAWS
