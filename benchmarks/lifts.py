@@ -9,6 +9,7 @@ from benchmarks.report import Row
 from features.feature import Array
 from training.lift import People, compared, moments
 from training.off_policy import Logged, evaluate
+from training.reliability import rate_of
 from training.sample_ratio import sample_ratio
 from training.sequential import reaches
 
@@ -27,10 +28,8 @@ def rows(seeds: int) -> list[Row]:
 
 def share(figure: str, hits: int, runs: int, low: float, high: float) -> Row:
     """Set a rate in percent beside the range that it should lie in, with Wilson's 95 % interval."""
-    rate, z = hits / runs, 1.959964
-    middle = (rate + z * z / (2 * runs)) / (1 + z * z / runs)
-    reach = z / (1 + z * z / runs) * np.sqrt(rate * (1 - rate) / runs + z * z / (4 * runs * runs))
-    said = f"{figure} ({100 * (middle - reach):.1f} to {100 * (middle + reach):.1f} %, {runs} runs)"
+    found = rate_of(np.repeat([1.0, 0.0], [hits, runs - hits]), 0.95)
+    rate, said = found.of, f"{figure} ({100 * found.low:.1f} to {100 * found.high:.1f} %, {runs} runs)"
     nominal = 95.0 if high > 50 else 100 * high
     bar = f"{low:g} to {high:g}" if high > 1 else f"<= {100 * high:g}"
     holds = low <= 100 * rate <= high if high > 1 else rate <= high

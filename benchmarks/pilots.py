@@ -28,13 +28,14 @@ from features.home import ROOT
 from models.effects import Effects
 from serving.experiment import RANDOM
 from serving.exploring import by_lot
+from serving.money import offered
 from serving.offers import Offer
 from serving.playbook import Playbook, load_playbook
 from training import labels
 from training.boosting import Fit, boost
 from training.decision_log import SILENCE, DecisionLog, Realised, Stated
 from training.effects import effects_of, measure_effects
-from world.operator import IDS
+from world.operator import IDS, TYPES
 from world.response import Responses, expected_profit, respond, terms
 from world.settings import END, Settings
 from world.truth import Truth
@@ -172,8 +173,8 @@ def stated_change(base: Base, offer: Offer) -> Array:
     """What the playbook states that an offer changes, for everybody."""
     if offer.kind != "product":
         return offer.prior.accept * offer.prior.keep * base.risk * offer.prior.churn_reduction
-    anyway, odds = base.anyway.get(offer.item, 0.01), offer.prior.odds_ratio
-    return np.full(len(base.risk), (odds * anyway / (1 - anyway + odds * anyway) - anyway) * offer.prior.keep)
+    anyway = np.full(len(base.risk), base.anyway.get(offer.item, 0.01))
+    return np.asarray((offered(anyway, offer.prior.odds_ratio) - anyway) * offer.prior.keep)
 
 
 def logged(
@@ -184,13 +185,12 @@ def logged(
     changes = {name: stated_change(base, offer_of(playbook, name)) for name in IDS}
     items = {name: offer_of(playbook, name).item for name in IDS}
     stated = tuple(
-        {name: Stated(items[name], float(changes[name][row]), 0.0, 0.0, 0.0, 0.0) for name in IDS}
-        for row in range(count)
+        {name: Stated(items[name], float(changes[name][row]), 0.0, 0.0, 0.0) for name in IDS} for row in range(count)
     )
     arms = dict(zip((*IDS, SILENCE), by_lot(range(len(IDS))).values(), strict=True))
     customers, served = tuple(base.truth.customers), np.array([arms[action] for action in actions.tolist()])
     log = DecisionLog(
-        customers, customers, np.arange(count), ("",) * count, (RANDOM,) * count, ("",) * count,
+        customers, customers, np.arange(count), (RANDOM,) * count, ("",) * count,
         tuple(actions.tolist()), np.zeros(count, dtype=np.int64), served, (arms,) * count,
         base.rows, stated, base.risk, base.margin,
     )  # fmt: skip
@@ -204,8 +204,6 @@ def logged(
 
 
 def _bought(did: Responses, item: str) -> npt.NDArray[np.bool_]:
-    from world.operator import TYPES
-
     return np.asarray(did.purchases[:, TYPES.index(item)] > 0)
 
 

@@ -199,6 +199,15 @@ class Settlement:
     at: datetime
 
 
+def told_in(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """List every offer that a decision tells of: made, held out, running up and withheld.
+
+    >>> told_in({"offers": [{"offer": "a"}], "held_out": [], "runners_up": [{"offer": "b"}], "withheld": []})
+    ({'offer': 'a'}, {'offer': 'b'})
+    """
+    return (*body["offers"], *body["held_out"], *body["runners_up"], *body["withheld"])
+
+
 def settle(connection: sa.Connection, settlement: Settlement) -> None:
     """Confirm or release the contact, or hold it again, and count what came of the offer; again changes nothing."""
     moment = microseconds(settlement.at)

@@ -46,22 +46,25 @@ class Learned:
         `stated` and `stated_change` are what the playbook says of them, each of shape (places,), `row` the customer's
         features; the last returned is a standard deviation.
         """
-        factor = self._factor[places]
-        change = stated_change * factor
-        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[places]))
+        propensity, change, spread = self._moved(places, stated, stated_change)
         for at, effect in _found(self._effects, places):
             means, deviations = effect.change(row[None, :], stated_change[at : at + 1])
             change[at], spread[at] = means[0], deviations[0]
-        return np.minimum(stated * factor, 1.0), change, spread
+        return propensity, change, spread
 
     def many(self, place: int, stated: Array, stated_change: Array, rows: Array) -> tuple[Array, Array, Array]:
         """Tell of one offer what `at` tells, for many customers; `rows` has shape (customers, features)."""
-        change = stated_change * self._factor[place]
-        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[place]))
+        propensity, change, spread = self._moved(place, stated, stated_change)
         effect = self._effects[place]
         if effect is not None:
             change, spread = effect.change(rows, stated_change)
-        return np.minimum(stated * self._factor[place], 1.0), change, spread
+        return propensity, change, spread
+
+    def _moved(self, at: Places | int, stated: Array, stated_change: Array) -> tuple[Array, Array, Array]:
+        """Let the takers that were counted move what is stated."""
+        factor, change = self._factor[at], stated_change * self._factor[at]
+        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[at]))
+        return np.minimum(stated * factor, 1.0), change, spread
 
     def staying(self, places: Places, row: Array) -> tuple[Array, Array]:
         """Tell by how much more likely whoever is offered an item stays, and how unsure that is; 0 until measured."""

@@ -10,7 +10,7 @@ from features.feature import Array
 from features.glossary import Assumptions
 from serving.crowd import Crowd
 from serving.learned import Learned
-from serving.money import prioritised
+from serving.money import offered, prioritised
 from serving.offers import NEXT, Offer
 from serving.question import Question
 
@@ -42,7 +42,7 @@ class ManyPrices:
         margin, stays, risk = self._customer
         if product:
             anyway, odds = self._anyway(offer.item), offer.prior.odds_ratio
-            stated = odds * anyway / (1.0 - anyway + odds * anyway)
+            stated = offered(anyway, odds)
             stated_change = (stated - anyway) * keep
             untreated, value = anyway * keep, np.full(len(risk), offer.margin)
         else:

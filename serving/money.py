@@ -98,7 +98,7 @@ class Prices:
         product = self.product[places]
         anyway, items, sources = self._anyway(places, product, situation)
         keep, odds = self._keep[places], self._odds[places]
-        bought = odds * anyway / (1.0 - anyway + odds * anyway)
+        bought = offered(anyway, odds)
         margin, stays, risk = customer_margin(situation, assumptions)
         stated = np.where(product, bought, self._accept[places])
         stated_change = np.where(
@@ -141,6 +141,15 @@ class Prices:
         if self._levers is None or self._levers[0] != day:
             self._levers = day, np.array([offer.lever.at(day) for offer in self._offers])
         return self._levers[1]
+
+
+def offered(anyway: Array, odds: Array | float) -> Array:
+    """Multiply the odds of buying anyway by what an offer is stated to; all are probabilities but `odds`.
+
+    >>> offered(np.array([0.5]), 3.0).tolist()
+    [0.75]
+    """
+    return odds * anyway / (1.0 - anyway + odds * anyway)
 
 
 def prioritised(profit: Array, factor: Array) -> Array:

@@ -31,10 +31,10 @@ BY = Yardstick(28, "silence", "product", "amount", 0.25, Costs())
 def logged(rows: Any, treated: Any, stated: float, propensity: float = 0.5) -> DecisionLog:
     count = len(rows)
     arms = {VOUCHER: propensity, SILENCE: 1.0 - propensity}
-    said = {VOUCHER: Stated("", stated, 0.3, 0.3, 6.0, 1.0)}
+    said = {VOUCHER: Stated("", stated, 0.3, 0.3, 6.0)}
     return DecisionLog(
         ids=tuple(f"d-{number}" for number in range(count)), customers=tuple(f"c{number}" for number in range(count)),
-        as_of=np.arange(count), tiers=("high",) * count, groups=(RANDOM,) * count, salts=("x",) * count,
+        as_of=np.arange(count), groups=(RANDOM,) * count, salts=("x",) * count,
         actions=tuple(VOUCHER if one else SILENCE for one in treated), riding=np.zeros(count, dtype=np.int64),
         probabilities=np.where(treated, propensity, 1 - propensity), arms=(arms,) * count, rows=rows,
         stated=(said,) * count, risks=np.full(count, 0.4), worths=np.full(count, 90.0),

@@ -1,7 +1,7 @@
 """The log of decisions as columns: who was in which group, what was served and how likely that was, and what came."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from features.clock import microseconds
 from features.contract import CONTRACT
+from features.decisions import told_in
 from features.feature import Array
 from features.history import History, Known
 from training import labels
@@ -26,7 +27,7 @@ class Stated:
     """What was said of an offer when it was weighed: its item, if it sells one, and the playbook's own priors.
 
     `change` is by how much the probability of what is wished for is stated to change, `propensity` the stated share of
-    takers, `incentive` what each costs, in currency; `profit` what was expected of the offer, by all that was known.
+    takers and `expected_propensity` that by all that was known, `incentive` what each taker costs, in currency.
     """
 
     item: str
@@ -34,7 +35,6 @@ class Stated:
     propensity: float
     expected_propensity: float
     incentive: float
-    profit: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,6 @@ class DecisionLog:
     ids: tuple[str, ...]
     customers: tuple[str, ...]
     as_of: Whole
-    tiers: tuple[str, ...]
     groups: tuple[str, ...]
     salts: tuple[str, ...]
     actions: tuple[str, ...]
@@ -65,11 +64,6 @@ class DecisionLog:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @property
-    def expected(self) -> tuple[Mapping[str, float], ...]:
-        """The profit expected of every action when it was weighed, in currency; silence brings nothing."""
-        return tuple({SILENCE: 0.0} | {offer: one.profit for offer, one in said.items()} for said in self.stated)
 
     def only(self, which: Flags) -> "DecisionLog":
         """Keep some decisions."""
@@ -114,14 +108,10 @@ class Realised:
         return Realised(**arrays, bought=pairs)
 
 
-def decision_log(history: History, since: datetime | None = None, until: datetime | None = None) -> DecisionLog:
-    """Read the decisions made in `[since, until)`; those of a form that told no probabilities are left out."""
-    return log_of(history.decisions.bodies(since, until))
-
-
-def log_of(texts: Iterable[str]) -> DecisionLog:
-    """Lay decisions out as columns, each given as it was written."""
-    read = [_read(body) for body in map(json.loads, texts) if _usable(body)]
+def decision_log(history: History, until: datetime | None = None) -> DecisionLog:
+    """Read the decisions made before a moment; those of a form that told no probabilities are left out."""
+    bodies = map(json.loads, history.decisions.bodies(until=until))
+    read = [_read(body) for body in bodies if _usable(body)]
     columns = list(zip(*read, strict=True)) if read else [()] * len(_FIELDS)
     told = dict(zip(_FIELDS, columns, strict=True))
     numbers = {name: np.array(told[name], dtype=np.float64) for name in ("probabilities", "risks", "worths")}
@@ -192,7 +182,7 @@ def _usable(body: Mapping[str, Any]) -> bool:
 
 
 _FIELDS = (
-    "ids", "customers", "as_of", "tiers", "groups", "salts", "actions", "riding", "probabilities", "arms", "rows",
+    "ids", "customers", "as_of", "groups", "salts", "actions", "riding", "probabilities", "arms", "rows",
     "stated", "risks", "worths",
 )  # fmt: skip
 
@@ -200,14 +190,13 @@ _FIELDS = (
 def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
     """Take what the log holds of a decision, in the order of `_FIELDS`."""
     served = [one["offer"] for one in body["offers"] if not one["owed"]]
-    weighed = (*body["offers"], *body["held_out"], *body["runners_up"], *body["withheld"])
     return (
-        body["decision_id"], body["customer"], microseconds(datetime.fromisoformat(body["as_of"])), body["tier"],
+        body["decision_id"], body["customer"], microseconds(datetime.fromisoformat(body["as_of"])),
         body["experiment"]["group"], body["experiment"]["salt"], served[0] if served else SILENCE,
         max(len(served) - 1, 0), body["chosen_probability"],
         {one["offer"] or SILENCE: one["probability"] for one in body["arms"]},
         [_known(value) for value in body["row"]["values"]],
-        {one["offer"]: _stated(one) for one in weighed if one["breakdown"]},
+        {one["offer"]: _stated(one) for one in told_in(body) if one["breakdown"]},
         *(_known(body["scores"][name]) for name in ("churn_risk", "expected_value")),
     )  # fmt: skip
 
@@ -220,5 +209,5 @@ def _stated(one: Mapping[str, Any]) -> Stated:
     breakdown = one["breakdown"]
     return Stated(
         one.get("item") or "", breakdown["stated_change"], breakdown["stated_propensity"], breakdown["propensity"],
-        breakdown["incentive"], breakdown["expected_incremental_profit"],
+        breakdown["incentive"],
     )  # fmt: skip

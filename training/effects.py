@@ -12,7 +12,7 @@ from features.feature import Array
 from models.effects import Effect, Effects
 from training.decision_log import SILENCE, DecisionLog, Realised
 from training.posterior import posterior
-from training.uplift import MATURE, FittedUplift, fit_uplift
+from training.uplift import FittedUplift, fit_uplift
 from training.uplift_moments import mean_effect, numbered
 
 FEWEST = 50
@@ -128,7 +128,7 @@ def _measured(trial: Trial, uncertainty: float, seed: int) -> Measured:
     fitted = _fitted(trial, seed)
     average, low, high = fitted.average
     told |= {
-        "positives": fitted.positives, "mature": fitted.positives >= MATURE, "average": average, "low": low,
+        "positives": fitted.positives, "mature": fitted.mature, "average": average, "low": low,
         "high": high, "grade": grade, "why": why, "nearer_than_stated": judged,
     }  # fmt: skip
     effect = None if grade == "refused" else _effect(trial, fitted, uncertainty, grade)
@@ -146,10 +146,9 @@ def _fitted(trial: Trial, seed: int) -> FittedUplift:
 def _effect(trial: Trial, fitted: FittedUplift, uncertainty: float, grade: str) -> Effect:
     found = posterior(fitted, trial.stated, trial.unsure(uncertainty))
     rows = tuple(tuple(row) for row in found.covariance.tolist())
-    mature = fitted.positives >= MATURE
-    learned = fitted.model if mature and fitted.model.parts else None
+    learned = fitted.model if fitted.mature and fitted.model.parts else None
     mean = (float(found.mean[0]), float(found.mean[1]), float(found.mean[2]))
-    return Effect(mean, rows, found.centre, learned, fitted.positives, len(trial.treated), mature, grade)
+    return Effect(mean, rows, found.centre, learned, fitted.positives, len(trial.treated), fitted.mature, grade)
 
 
 def _judged(trial: Trial, uncertainty: float, seed: int) -> tuple[str, str, tuple[float, float, float] | None]:

@@ -12,6 +12,7 @@ from features.errors import NotEnoughData
 from features.feature import Array
 from training.sequential import looks, reaches
 from training.skewness import NORMAL, bounds
+from training.uplift_moments import numbered
 
 FEWEST = 50
 _COCHRAN = 25.0
@@ -206,7 +207,7 @@ def by_person(
 
     Raises NotEnoughData where a person is in both groups.
     """
-    _, places = np.unique(np.array(names), return_inverse=True)
+    places = numbered(np.array(names), len(names))
     count = int(places.max()) + 1 if len(places) else 0
     rows = np.bincount(places, minlength=count).astype(np.float64)
     share = np.bincount(places, weights=treated, minlength=count) / rows
