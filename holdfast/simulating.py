@@ -2,6 +2,7 @@
 
 import typer
 
+from holdfast.realism import compare
 from holdfast.worlds import world
 
 app = typer.Typer(
@@ -13,3 +14,4 @@ app = typer.Typer(
 )
 app.callback()(lambda: None)
 app.command("world")(world)
+app.command("compare")(compare)
