@@ -329,7 +329,7 @@ def test_lapses_are_of_those_who_were_active_before_and_bought_nothing_after():
 
 
 def test_training_on_a_simulated_world_gets_a_grade_and_no_alarm(history: History, tmp_path: Path):
-    settings = Settings(people=1_500, months=6, seed=7)
+    settings = Settings(people=1_200, months=6, seed=3)
     write_world(settings, tmp_path / "made", lambda name, done, total: None)
     restore(history, Archive.open(tmp_path / "made"), lambda name, done, total: None)
     plan = plan_of(load_glossary(ROOT / "playbook" / "telecom" / "glossary.toml", NAMES))
