@@ -2,6 +2,7 @@
 
 import typer
 
+from holdfast.realism import compare
 from holdfast.what_if import playbook
 from holdfast.worlds import world
 
@@ -17,3 +18,4 @@ app = typer.Typer(
 app.callback()(lambda: None)
 app.command("playbook")(playbook)
 app.command("world")(world)
+app.command("compare")(compare)

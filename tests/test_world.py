@@ -14,16 +14,22 @@ from typer.testing import CliRunner
 from features.archive import Archive
 from features.clock import from_microseconds
 from features.contract import rows_of
+from features.definitions import NAMES
 from features.errors import InputError
+from features.glossary import load_glossary
 from features.history import History, Known
 from features.home import ROOT
 from features.restoring import restore, stored
 from holdfast.app import app
+from holdfast.learning import plan_of
 from training import labels
+from training.boosting import Fit
+from training.pipeline import train
 from world.chances import LEFT_OVER
 from world.future import continued, following
 from world.operator import IDS, ITEM_OF, ITEMS, OFFERS, REASONS, SELLS
 from world.part import live, make
+from world.realism import GAPS, measured
 from world.response import Money, expected_profit, respond, terms
 from world.settings import END, Settings
 from world.truth import Truth
@@ -288,3 +294,48 @@ def test_the_command_writes_a_world_that_ingest_takes_and_never_writes_over_anyt
             catch_exceptions=False,
         )
     assert not (tmp_path / "other").exists()
+
+
+def test_the_page_lays_the_simulated_world_beside_real_sets_and_says_which_is_which(
+    history: History, folder: Path, tmp_path: Path
+):  # fmt: skip
+    restore(history, Archive.open(folder), lambda name, done, total: None)
+    to, run = tmp_path / "page.svg", CliRunner()
+    asked = ["simulate", "compare", str(folder), "--real", f"Other={history.url}", "--out", str(to)]
+    said = json.loads(run.invoke(app, [*asked, "--json"], catch_exceptions=False).stdout)
+    assert [one["name"] for one in said] == ["Simulated (seed 3)", "Other"]
+    page = to.read_text(encoding="utf-8")
+    assert "Simulated (seed 3)" in page
+    assert "Concentration" in page
+    # With its bills, everybody of the other set has bought within 28 days or is gone.
+    assert max(said[1]["lapses"]) < min(said[0]["lapses"])
+    assert said[1]["ends"][0] > 0
+    with pytest.raises(InputError, match="expected --real as NAME=URL"):
+        run.invoke(app, [*asked[:4], "Other", *asked[5:]], catch_exceptions=False)
+
+
+def test_lapses_are_of_those_who_were_active_before_and_bought_nothing_after():
+    day = 86_400_000_000
+    told = [("a", 0), ("a", 50), ("a", 90), ("b", 40), ("b", 60), ("c", 3)]
+    events = pl.DataFrame(
+        [{"customer": who, "occurred_at": at * day, "kind": "purchase", "type": "t", "amount": 10} for who, at in told]
+    )
+    found = measured("by hand", events, typed=False)
+    assert found.lapses.tolist() == [0.5]
+    assert found.repeats[0] == pytest.approx(2 / 3)
+    assert found.gaps[GAPS.index(21)] == pytest.approx(1 / 3)
+    with pytest.raises(InputError, match="expected 84 days of purchases or more in by hand, found 61"):
+        measured("by hand", events.filter(pl.col("occurred_at") <= 60 * day), typed=False)
+
+
+def test_training_on_a_simulated_world_gets_a_grade_and_no_alarm(history: History, tmp_path: Path):
+    settings = Settings(people=1_200, months=6, seed=3)
+    write_world(settings, tmp_path / "made", lambda name, done, total: None)
+    restore(history, Archive.open(tmp_path / "made"), lambda name, done, total: None)
+    plan = plan_of(load_glossary(ROOT / "playbook" / "telecom" / "glossary.toml", NAMES))
+    trained = train(history.known_by(END), plan, Fit(trees=10), lambda name, done, total: None)
+    assert trained.manifest["grade"] in ("A", "B", "C")
+    assert trained.manifest["alarms"] == []
+    found = {(figure.model, figure.metric): figure.ours for figure in trained.figures}
+    assert 0.5 < found["churn", "AUC"] < 0.9
+    assert found["next_purchase", "recall at 10"] < 0.95

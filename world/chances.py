@@ -23,8 +23,8 @@ from world.people import Mood, People
 
 TAKES = 0.9
 MORE = 0.25
-USAGE_PRICE = 1_000.0
-_BASE = -4.0
+USAGE_PRICE = 6_000.0
+_BASE = -3.85
 # Of whoever leaves, half of the period is left on average.
 LEFT_OVER = 0.5
 _LEAVING_SEASON = (0.10, 0.05, 0.20, 0.0, -0.05, -0.10, 0.0, 0.0, 0.05, 0.0, -0.05, -0.15)
@@ -96,7 +96,7 @@ def chances(people: People, mood: Mood, when: When) -> Chances:
     buys = -np.expm1(-rates)
     accepts, accepting, declining, offered = _offered(people, mood, odds, buys)
     charges = discounted(people, mood)
-    usage = 5.0 * people.usage * np.exp(mood.trend)
+    usage = USAGE_PRICE * people.usage * np.exp(mood.trend)
     contact_rates = _contact_rates(people, mood)
     recurring = recurring_margin(people, charges, usage)
     typed = (buys * margins(rates)).sum(axis=1)
@@ -111,8 +111,8 @@ def margins(rates: Array) -> Array:
 
 
 def recurring_margin(people: People, charges: Array, usage: Array) -> Array:
-    """The margin of the plan and of usage over a whole period, in currency; `usage` counts charges for it."""
-    found: Array = charges - people.plan * (1 - PLAN_MARGIN) + usage * USAGE_PRICE * USAGE_MARGIN
+    """The margin of the plan and of usage over a whole period, in currency; both are given as charged."""
+    found: Array = charges - people.plan * (1 - PLAN_MARGIN) + usage * USAGE_MARGIN
     return found
 
 
@@ -129,7 +129,7 @@ _COSTS = tuple(COSTS[kind] for kind in KINDS)
 
 def _leaving(people: People, mood: Mood, when: When) -> Array:
     free = mood.bound == 0
-    odds = _BASE - 0.85 * mood.content - 0.5 * mood.trend + 0.45 * np.minimum(mood.complaints, 3) + 0.5 * mood.rival
+    odds = _BASE - 0.55 * mood.content - 1.1 * mood.trend + 0.55 * np.minimum(mood.complaints, 3) + 0.5 * mood.rival
     odds = odds + (0.7 + 0.4 * people.price) * free + 0.9 * (mood.bound == 1) - 0.6 * (mood.discount > 0)
     odds = odds - 0.15 * np.log1p(np.maximum(when.period - people.joined, 0)) + 0.35 * people.hidden
     drift = when.drifted * (0.5 + 0.5 * people.price)
@@ -143,15 +143,15 @@ def _rates(people: People, mood: Mood, when: When) -> Array:
         logs[place] = 0.6 * np.cos(2 * np.pi * (when.month - ITEMS[place].peak) / 12)
     if when.drifted:
         logs += column("drifts")
-    rates = people.rates * np.exp(logs + 0.2 * mood.content[:, None]) * (1 - mood.fresh)
+    rates = people.rates * np.exp(logs + (0.2 * mood.content + 0.9 * mood.trend)[:, None]) * (1 - mood.fresh)
     found: Array = np.clip(rates, 1e-6, 3.0)
     return found
 
 
 def _contact_rates(people: People, mood: Mood) -> Array:
-    fuss, unhappy = np.exp(0.6 * people.fuss - 0.18), np.exp(np.clip(-0.7 * mood.content, -2, 2))
+    fuss, unhappy = np.exp(0.6 * people.fuss - 0.18), np.exp(np.clip(-0.9 * mood.content, -2.5, 2))
     visits = 0.02 + 0.02 * np.minimum(mood.complaints, 3)
-    return np.stack([0.30 * fuss, 0.22 * fuss, 0.05 * fuss**0.5 * unhappy, visits, np.full(len(people), 0.8)], axis=1)
+    return np.stack([0.30 * fuss, 0.22 * fuss, 0.07 * fuss**0.5 * unhappy, visits, np.full(len(people), 0.8)], axis=1)
 
 
 def _offered(people: People, mood: Mood, odds: Array, buys: Array) -> tuple[Array, Array, Array, Array]:

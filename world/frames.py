@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from features.clock import SECOND
-from world.blocks import CHANNEL, KIND, UNKNOWN, Block, joined
+from world.blocks import CHANNEL, KIND, UNKNOWN, Block, joined, ordered
 from world.chance import Whole
 from world.happenings import SUBJECTS, happenings
 from world.names import Names
@@ -39,18 +39,16 @@ def events_of(
         for made in _told(random, settings, people, period, names):
             blocks.append(made)
             starts.append(settings.begins(period.when.period))
-    events = joined(blocks, starts)
+    events = ordered(joined(blocks, starts))
     offset = np.where(people.abroad, ABROAD_SECONDS, OFFSET_SECONDS)[events.who]
     # The periods' days are those of the operator's own clock.
     occurred = events.moment
     late = (random.random(len(occurred)) < _LATE_SHARE) & ~_PROMPT[events.kind]
     delay = (random.exponential(_LATE_SECONDS, len(occurred)) * late).astype(np.int64) * SECOND
     frame = _frame(events, names, len(people), occurred, occurred + delay, offset)
-    frame = frame.filter(pl.col("recorded_at") < settings.begins(periods[-1].when.period + 1)).sort(
-        "who", "occurred_at", "kind", "product", "amount"
-    )
+    frame = frame.filter(pl.col("recorded_at") < settings.begins(periods[-1].when.period + 1))
     ids = pl.format("{}-{}", pl.lit(prefix), pl.int_range(pl.len()))
-    return frame.drop("who").with_columns(id=ids, source=pl.lit(SOURCE))
+    return frame.with_columns(id=ids, source=pl.lit(SOURCE))
 
 
 def _told(
@@ -71,7 +69,6 @@ def _frame(
     margin = pl.Series(events.margin)
     return pl.DataFrame(
         {
-            "who": events.who,
             "reference": _named(names.references, reference),
             "customer": _named(names.owners, reference),
             "kind": _named(KIND, events.kind),

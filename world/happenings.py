@@ -4,18 +4,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from features.clock import SECOND
+from features.clock import DAY, SECOND
 from features.events import REASONS as SORTS
 from features.feature import Array
 from world.blocks import CHANNEL, KIND, Block, block, end_of, moments
 from world.chance import Flags, Whole, uniforms
-from world.chances import KINDS, USAGE_PRICE
+from world.chances import KINDS
 from world.operator import (
     CHARGES,
     COSTS,
     IDS,
     ITEMS,
     OFFERS,
+    PERIOD_DAYS,
     PLAN_MARGIN,
     PRODUCTS_A_TYPE,
     REASONS,
@@ -64,23 +65,21 @@ def happenings(random: np.random.Generator, seed: int, people: People, period: L
 def _charges(random: np.random.Generator, people: People, period: Lived, here: Whole) -> Iterator[Block]:
     did, part = period.responses, period.responses.left_on[here]
     charge, listed = period.chances.charges[here] * part, people.plan[here] * part
-    day = np.zeros(len(here), dtype=np.int64) + 3600 * SECOND * 6
-    # A share that is charged and a margin that is what is left of it, to the ten-thousandth.
+    # Each bill has its day of the period; what is used goes onto it.
+    due = np.minimum(people.number[here] * 7 % 25, (part * (PERIOD_DAYS - 1)).astype(np.int64))
+    day = due * DAY + 6 * 3600 * SECOND
     yield block(
         "purchase", here, day, "other", _AT["plan"], quantity=np.ones(len(here)), amount=charge,
         margin=charge - listed * (1 - PLAN_MARGIN), discount=listed - charge,
     )  # fmt: skip
-    who = np.repeat(here, did.usage[here])
-    ones = np.ones(len(who))
-    sort = _AT["data_usage"] + (random.random(len(who)) * 2).astype(np.int64)
-    abroad = people.traits[who, 0] > 1.2
+    spent = did.usage[here]
     yield block(
-        "purchase", who, moments(random, did.left_on[who], True), "other", np.where(abroad, _AT["roaming_usage"], sort),
-        quantity=ones, amount=ones * USAGE_PRICE, margin=ones * USAGE_PRICE * USAGE_MARGIN,
+        "purchase", here, day, "other", _AT["usage"], quantity=np.ones(len(here)), amount=spent,
+        margin=spent * USAGE_MARGIN,
     )  # fmt: skip
     late = random.random(len(here)) < people.late[here]
     kind = np.where(late, KIND.index("late_payment"), KIND.index("payment"))
-    bill = charge + did.usage[here] * USAGE_PRICE
+    bill = charge + spent
     yield block(kind, here, moments(random, part, False), "other", amount=bill)
 
 

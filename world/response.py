@@ -7,14 +7,15 @@ import numpy as np
 
 from features.errors import InputError
 from features.feature import Array
-from world.chance import Flags, Whole, poisson, uniform, uniforms
-from world.chances import KINDS, LEFT_OVER, MORE, TAKES, USAGE_PRICE, Chances, recurring_margin
+from world.chance import Flags, Whole, normal, poisson, uniform, uniforms
+from world.chances import KINDS, LEFT_OVER, MORE, TAKES, Chances, recurring_margin
 from world.operator import COSTS, IDS, ITEM_OF, ITEMS, OFFERS, REASONS, SELLS, USAGE_MARGIN, column
 from world.people import Mood, People
 from world.truth import Truth
 
 SILENCE = ""
 CODES = tuple(REASONS)
+_WAVERS = 0.15
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Responses:
     """What people did; arrays of shape (people,), `purchases` and `returns` (people, types), `contacts` (.., kinds).
 
     `actions` are places among `IDS`, -1 for silence; `reasons` are places among `CODES`, -1 where nothing was declined.
-    `left_on` is the part of the period after which who `left` left, else 1; `margin` is what came, in currency, less
-    what serving cost and before incentives.
+    `left_on` is the part of the period after which who `left` left, else 1. `usage` was charged and `margin` is what
+    came, in currency, less what serving cost and before incentives.
     """
 
     actions: Whole
@@ -47,7 +48,7 @@ class Responses:
     left_on: Array
     purchases: Whole
     returns: Whole
-    usage: Whole
+    usage: Array
     contacts: Whole
     margin: Array
 
@@ -106,13 +107,12 @@ def acted(people: People, mood: Mood, found: Chances, actions: Whole, seed: int,
     accepted = made & np.where(SELLS[actions], took, chance(3) < found.accepts[every, actions])
     left = chance(4) < _leaving(found, actions, accepted)
     left_on = np.where(left, chance(5), 1.0)
-    purchases = np.where(first, 1 + poisson(each(len(ITEMS), 6), MORE * found.rates), 0)
-    returns = _returns(each(len(ITEMS), 7), purchases)
-    usage = poisson(chance(8), found.usage * left_on)
+    purchases, returns = _counted(people, first, found.rates, seed, decision)
+    usage = found.usage * left_on * np.exp(_WAVERS * normal(seed, people.number, decision, 8) - _WAVERS**2 / 2)
     contacts = poisson(each(len(KINDS), 9), found.contact_rates)
     reasons = np.where(made & ~accepted, _reasons(people, mood, chance(10)), -1)
     plan = recurring_margin(people, found.charges, np.zeros(len(people))) * left_on
-    margin = plan + usage * USAGE_PRICE * USAGE_MARGIN + (purchases - returns) @ column("margin")
+    margin = plan + usage * USAGE_MARGIN + (purchases - returns) @ column("margin")
     margin = margin - contacts @ np.array([COSTS[kind] for kind in KINDS])
     return Responses(actions, accepted, reasons, left, left_on, purchases, returns, usage, contacts, margin)
 
@@ -162,13 +162,19 @@ def terms(offers: Sequence[str] = IDS, horizons: float = 0.0, loss_rate: float =
     )
 
 
-def _returns(chance: Array, purchases: Whole) -> Whole:
-    """Give back each purchase with the type's probability."""
-    found = np.zeros(purchases.shape, dtype=np.int64)
-    for number in range(1, int(purchases.max(initial=0)) + 1):
-        own = np.modf(chance * (7_919 * number + 1))[0]
-        found = found + ((number <= purchases) & (own < 1 - column("keeps")))
-    return found
+def _counted(people: People, first: Flags, rates: Array, seed: int, decision: int) -> tuple[Whole, Whole]:
+    """Draw how many of each type are bought where one is, and how many of them are given back."""
+    rows, types = np.nonzero(first)
+    # The few that are bought are drawn alone, of as many people as there are purchases.
+    pairs = people.number[rows] * len(ITEMS) + types
+    many = 1 + poisson(uniform(seed, pairs, decision, 6), MORE * rates[rows, types])
+    back = np.zeros(len(rows), dtype=np.int64)
+    for number in range(1, int(many.max(initial=0)) + 1):
+        given = uniform(seed, pairs, decision, 7, number) < 1 - column("keeps")[types]
+        back += (number <= many) & given
+    purchases, returns = np.zeros(first.shape, dtype=np.int64), np.zeros(first.shape, dtype=np.int64)
+    purchases[rows, types], returns[rows, types] = many, back
+    return purchases, returns
 
 
 def _reasons(people: People, mood: Mood, chance: Array) -> Whole:

@@ -17,7 +17,7 @@ OFFSET_SECONDS, ABROAD_SECONDS = 32_400, 28_800
 # A Monday, at midnight where the operator is.
 END = datetime(2026, 11, 1, 15, tzinfo=UTC)
 # What a person tells in a month on average, those who have left and haven't come yet counted in.
-EVENTS_A_MONTH = 8.7
+EVENTS_A_MONTH = 6.5
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _after(seed: int, people: People, mood: Mood, did: Responses, when: When, re
         discount=np.where(did.accepted & (did.actions == _GIVES[0]), 6, np.maximum(mood.discount - 1, 0)),
         district=_moved(seed, people, mood, when),
         content=np.clip(content, -3, 3),
-        trend=np.clip(0.72 * mood.trend + 0.18 * content + 0.12 * noise(12), -1.5, 1.0),
+        trend=np.clip(0.75 * mood.trend + 0.16 * content + 0.10 * noise(12), -1.8, 0.9),
         rival=0.8 * mood.rival + 0.42 * noise(14),
         complaints=0.5 * mood.complaints + complaints,
         contacts=0.6 * mood.contacts + did.contacts[:, :2].sum(axis=1),
