@@ -40,10 +40,10 @@ from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
 
-FORMAT = 5
+FORMAT = 6
 _INTERVAL = ("typical", "knots", "below", "above")
 _EFFECTS = ("wished", "staying")
-_EFFECT = ("mean", "covariance", "centre", "positives", "decisions", "mature", "grade")
+_EFFECT = ("mean", "covariance", "typical", "centre", "positives", "decisions", "mature", "grade")
 _LINEAR = ("names", "means", "spreads", "weights")
 _FLAVOUR = f"""\
 flavors:

@@ -49,11 +49,11 @@ class ManyPrices:
             stated = np.full(len(risk), offer.prior.accept)
             stated_change = offer.prior.accept * keep * risk * offer.prior.churn_reduction
             untreated, value = stays, margin * self.assumptions.retention_horizons
-        propensity, change, spread = self.learned.many(place, stated, stated_change, self.crowd.rows)
+        propensity, change, spread = self.learned.many(place, stated, stated_change, untreated, self.crowd.rows)
         treated = np.clip(untreated + change, 0.0, 1.0)
         credit = propensity * offer.credit * self._loss_rate
         attention = self.assumptions.attention_price[self.question.channel]
-        stay_change, stay_spread = self.learned.staying_of_many(place, self.crowd.rows)
+        stay_change, stay_spread = self.learned.staying_of_many(place, stays, self.crowd.rows)
         stay_value = margin * self.assumptions.retention_horizons if product else np.zeros(len(risk))
         gain = (treated - untreated) * value + stay_change * stay_value
         profit = gain - propensity * offer.incentive_cost - credit - attention

@@ -31,7 +31,7 @@ BY = Yardstick(28, "silence", "product", "amount", 0.25, Costs())
 def logged(rows: Any, treated: Any, stated: float, propensity: float = 0.5) -> DecisionLog:
     count = len(rows)
     arms = {VOUCHER: propensity, SILENCE: 1.0 - propensity}
-    said = {VOUCHER: Stated("", stated, 0.3, 0.3, 6.0)}
+    said = {VOUCHER: Stated("", 0.55, stated, 0.3, 0.3, 6.0)}
     return DecisionLog(
         ids=tuple(f"d-{number}" for number in range(count)), customers=tuple(f"c{number}" for number in range(count)),
         as_of=np.arange(count), groups=(RANDOM,) * count, salts=("x",) * count,
@@ -65,7 +65,7 @@ def changes(found: Measured, stated: float, ages: list[float]) -> Any:
     assert found.effect is not None
     rows = np.full((len(ages), len(CONTRACT.names)), np.nan)
     rows[:, AGE] = ages
-    return found.effect.change(rows, np.full(len(ages), stated))
+    return found.effect.change(rows, np.full(len(ages), stated), np.full(len(ages), 0.55))
 
 
 def test_too_few_decisions_leave_the_stated_prior() -> None:
@@ -152,9 +152,11 @@ def test_what_came_later_than_the_horizon_does_not_count() -> None:
 
 
 def effect(change: float, positives: int = 500) -> Effect:
-    """An effect that is the same for everybody, and surely so."""
-    sure = ((1e-8, 0.0, 0.0), (0.0, 1e-8, 0.0), (0.0, 0.0, 0.0))
-    return Effect((0.0, change, 0.0), sure, 0.0, None, positives, 2_000, positives >= MATURE, "A")
+    """An effect that surely changes what is as likely as the fake scores have it by so much."""
+    sure = ((1e-8, 0.0, 0.0, 0.0), (0.0, 1e-8, 0.0, 0.0), (0.0,) * 4, (0.0,) * 4)
+    return Effect(
+        (0.0, change / (0.45 * 0.55), 0.0, 0.0), sure, 0.0, 0.0, None, positives, 2_000, positives >= MATURE, "A"
+    )
 
 
 def weighed(effects: Effects) -> tuple[dict[str, Any], str]:
@@ -216,5 +218,7 @@ def test_of_an_offer_that_sells_both_the_purchase_and_staying_are_measured() -> 
     wished, beside = measure_effects(replace(log, stated=(said,) * 6_000), then, 0.5, 7)
     assert [(one.said["what"], one.beside) for one in (wished, beside)] == [("bought", False), ("stayed", True)]
     kept = effects_of([wished, beside])
-    assert kept.wished[VOUCHER].change(rows[:1], np.array([0.1]))[0][0] == pytest.approx(0.1, abs=0.03)
-    assert kept.staying[VOUCHER].change(rows[:1], np.zeros(1))[0][0] == pytest.approx(-0.05, abs=0.03)
+    assert kept.wished[VOUCHER].change(rows[:1], np.array([0.1]), np.array([0.55]))[0][0] == pytest.approx(
+        0.1, abs=0.03
+    )
+    assert kept.staying[VOUCHER].change(rows[:1], np.zeros(1), np.array([0.6]))[0][0] == pytest.approx(-0.05, abs=0.03)

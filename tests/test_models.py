@@ -217,17 +217,19 @@ def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
 
 
 def test_effects_are_kept_with_what_was_learned(tmp_path: Path) -> None:
-    covariance = ((0.1, 0.02, 0.0), (0.02, 1 / 3, 0.0), (0.0, 0.0, 0.5))
+    covariance = ((0.1, 0.02, 0.0, 0.0), (0.02, 1 / 3, 0.0, 0.0), (0.0, 0.0, 0.5, 0.0), (0.0, 0.0, 0.0, 0.7))
     learned = Additive("identity", (parts()["trees"], regression()), (0.7, -1 / 7), 0.01)
-    mature = Effect((0.9, -1 / 3, 0.5), covariance, 0.05, learned, 900, 4_000, True, "A")
-    poor = Effect((1.0, 0.0, 0.0), covariance, 0.0, None, 20, 300, False, "B")
+    mature = Effect((0.9, -1 / 3, 0.5, 0.8), covariance, 1 / 7, 0.05, learned, 900, 4_000, True, "A")
+    poor = Effect((1.0, 0.0, 0.0, 0.0), covariance, 0.5, 0.0, None, 20, 300, False, "B")
     write(tmp_path, Models(EVERY, value("shares"), None, Effects({"voucher": mature}, {"call": poor})), MANIFEST)
     loaded = load(tmp_path).effects
-    stated, normals = np.full(len(ROWS), 0.1), np.random.default_rng(2).normal(size=(4, 3))
+    stated, normals = np.full(len(ROWS), 0.1), np.random.default_rng(2).normal(size=(4, 4))
+    anyway = np.linspace(0.0, 1.0, len(ROWS))
     for kept, one in ((loaded.wished["voucher"], mature), (loaded.staying["call"], poor)):
-        for told, then in zip(kept.change(ROWS, stated), one.change(ROWS, stated), strict=True):
+        for told, then in zip(kept.change(ROWS, stated, anyway), one.change(ROWS, stated, anyway), strict=True):
             np.testing.assert_array_equal(told, then)
-        np.testing.assert_array_equal(kept.draws(ROWS, stated, normals), one.draws(ROWS, stated, normals))
+        drawn = (of.draws(ROWS, stated, anyway, normals) for of in (kept, one))
+        np.testing.assert_array_equal(*drawn)
 
 
 def regression() -> Regression:

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.effects import Effect
-from training.posterior import posterior
 from training.uplift import FOLDS, FittedUplift, deal, fit_uplift
 from training.uplift_grading import grade, judge
 from training.uplift_learners import Trial
@@ -84,33 +82,12 @@ def test_folds_are_of_about_equal_size():
     assert len(np.bincount(deal(np.arange(503), 7))) == FOLDS
 
 
-@pytest.mark.parametrize(("rows", "near"), [(40, 2.0), (6_000, 0.3)])
-def test_few_outcomes_leave_what_was_stated_and_many_leave_the_data(rows: int, near: float):
-    told, _ = trial(rows, 4)
-    stated = np.full(rows, 2.0)
-    found = posterior(fitted(told), stated, 0.1)
-    row = np.array([2.0, 1.0, 0.0])
-    assert float(row @ found.mean) == pytest.approx(near, abs=0.25)
-    assert float(row @ found.covariance @ row) ** 0.5 < 0.15
-
-
-def test_what_no_outcome_was_seen_of_stays_as_stated():
-    told, _ = trial(400, 4)
-    nothing = Trial(told.rows, NAMES, told.treated, np.zeros(400), told.propensity)
-    found = posterior(fitted(nothing), np.full(400, 2.0), 0.5)
-    assert found.mean.tolist() == [1.0, 0.0, 0.0]
-    assert found.covariance[1, 1] == pytest.approx(0.25)
-
-
-def test_more_rows_narrow_the_average_and_the_posterior():
-    widths, errors = [], []
+def test_more_rows_narrow_the_average():
+    widths = []
     for rows in (200, 800, 2_400):
         told, _ = trial(rows, 6)
-        found = fitted(told)
-        widths.append(np.ptp(found.average[1:]))
-        errors.append(np.trace(posterior(found, np.full(rows, 0.3), 0.5).covariance[:2, :2]))
+        widths.append(np.ptp(fitted(told).average[1:]))
     assert widths[0] > 1.5 * widths[1] > 1.5 * 1.4 * widths[2]
-    assert errors[0] > errors[1] > errors[2]
 
 
 @settings(max_examples=2, deadline=None)
@@ -125,21 +102,6 @@ def test_a_constant_more_changes_no_uplift_and_swapped_arms_turn_its_sign(consta
     assert np.abs(more.held_out - plain.held_out).mean() < 0.02 * spread
     assert swapped.average[0] == pytest.approx(-plain.average[0], abs=1e-6)
     np.testing.assert_allclose(swapped.held_out, -plain.held_out, atol=1e-6)
-
-
-def test_an_effect_says_what_it_expects_and_draws_around_it():
-    told, _, found = heterogeneous()
-    stated = np.full(len(told.rows), 0.1)
-    learned = posterior(found, stated, 0.5)
-    covariance = tuple(tuple(row) for row in learned.covariance.tolist())
-    effect = Effect(tuple(learned.mean.tolist()), covariance, learned.centre, found.model, 4_000, 4_000, True, "A")
-    mean, deviation = effect.change(told.rows[:50], stated[:50])
-    drawn = effect.draws(told.rows[:50], stated[:50], np.random.default_rng(1).normal(size=(20_000, 3)))
-    np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=0.02)
-    np.testing.assert_allclose(drawn.std(axis=0), deviation, rtol=0.05)
-    unripe = Effect(effect.mean, covariance, learned.centre, found.model, 10, 40, False, "C")
-    assert np.ptp(unripe.change(told.rows[:50], stated[:50])[0]) == pytest.approx(0, abs=1e-12)
-    assert np.ptp(mean) > 0.3
 
 
 def test_the_qini_of_an_order_by_hand():
