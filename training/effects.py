@@ -12,7 +12,7 @@ from features.feature import Array
 from models.effects import Effect, Effects, columns, log_odds, movable
 from training.decision_log import DecisionLog, Realised
 from training.logged_trials import STAYED, Trial, trials_of
-from training.posterior import Arm, Believed, posterior
+from training.posterior import Arm, Believed, Question, posterior
 from training.uplift import MATURE, FittedUplift, fit_uplift
 from training.uplift_moments import mean_effect, numbered
 
@@ -24,6 +24,7 @@ _BESIDE = 0.1
 _TINY = 1e-9
 
 Uplifts = Mapping[tuple[str, bool], FittedUplift]
+_Found = dict[tuple[str, bool], Effect]
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,9 @@ class _Lesson:
 
 def _learned(log: DecisionLog, came: Realised, uncertainty: float, seed: int) -> list[_Lesson]:
     trials = list(trials_of(log, came))
-    uplifts = {one.key: _fitted(one, seed) for one in trials if not one.beside and one.fewest >= FEWEST}
+    uplifts = {one.key: _fitted(one, seed) for one in trials if not one.beside and one.positives >= MATURE}
     held = [one for one in trials if len(one.treated)]
-    found = {one.key: _alone(one, uplifts, uncertainty) for one in held if one.what != STAYED}
+    found = _alone([one for one in held if one.what != STAYED], uplifts, uncertainty)
     found |= _together(log, came, [one for one in held if one.what == STAYED], uplifts, uncertainty)
     return [_Lesson(one, uplifts.get(one.key), found.get(one.key)) for one in trials]
 
@@ -95,28 +96,41 @@ class _Lots(NamedTuple):
     uplift: Array | None
 
 
-def _alone(trial: Trial, uplifts: Uplifts, uncertainty: float) -> Effect:
-    """Believe of an offer what its own trial tells."""
-    uplift = _counted(uplifts.get(trial.key))
-    lots = _Lots(trial.treated, trial.propensity, trial.stated, trial.anyway, uplift.centred if uplift else None)
-    arm = _arm(trial, lots, uncertainty)
-    (found,) = posterior(trial.outcome, trial.anyway, [arm], numbered(trial.customers, len(trial.treated)))
-    return _effect(trial, uplift, lots, found)
+def _alone(trials: Sequence[Trial], uplifts: Uplifts, uncertainty: float) -> _Found:
+    """Believe of offers what their own trials tell, and of how far off stated effects are what all of them do."""
+    counted = [_counted(uplifts.get(trial.key)) for trial in trials]
+    lots = [
+        _Lots(one.treated, one.propensity, one.stated, one.anyway, uplift.centred if uplift else None)
+        for one, uplift in zip(trials, counted, strict=True)
+    ]
+    questions = [
+        Question(
+            trial.outcome, trial.anyway, [_arm(trial, one, uncertainty)], numbered(trial.customers, len(one.served))
+        )
+        for trial, one in zip(trials, lots, strict=True)
+    ]
+    return _found(trials, counted, lots, [believed for (believed,) in posterior(questions)])
 
 
 def _together(
     log: DecisionLog, came: Realised, trials: Sequence[Trial], uplifts: Uplifts, uncertainty: float
-) -> dict[tuple[str, bool], Effect]:  # fmt: skip
+) -> _Found:  # fmt: skip
     """Believe of offers what all of them together tell of staying."""
     if not trials:
         return {}
     counted = [_counted(uplifts.get(trial.key)) for trial in trials]
     lots = [_of_log(trial, uplift, log) for trial, uplift in zip(trials, counted, strict=True)]
     arms = [_arm(trial, one, uncertainty) for trial, one in zip(trials, lots, strict=True)]
-    found = posterior(came.stayed, 1.0 - log.risks, arms, numbered(np.array(log.customers), len(log)))
+    question = Question(came.stayed, 1.0 - log.risks, arms, numbered(np.array(log.customers), len(log)))
+    return _found(trials, counted, lots, *posterior([question]))
+
+
+def _found(
+    trials: Sequence[Trial], uplifts: Sequence[FittedUplift | None], lots: Sequence[_Lots], found: Sequence[Believed]
+) -> _Found:  # fmt: skip
     return {
         trial.key: _effect(trial, uplift, one, believed)
-        for trial, uplift, one, believed in zip(trials, counted, lots, found, strict=True)
+        for trial, uplift, one, believed in zip(trials, uplifts, lots, found, strict=True)
     }
 
 
