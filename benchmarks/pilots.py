@@ -70,7 +70,13 @@ def rows(seeds: int, decisions: int = 50_000, workers: int = 2) -> list[Row]:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(profits, range(1, seeds + 1), [decisions] * seeds))
     ours = np.array([one["ours"] for one in found])
-    told = [_beside("the best possible policy", ours, np.array([one["best"] for one in found]), 0.9, decisions)]
+    told = [
+        _beside(said, ours, np.array([one[name] for one in found]), 0.9, decisions)
+        for name, said in (
+            ("best", "the best possible policy"),
+            ("told", "the best that features tell of known effects"),
+        )
+    ]
     for name in ("best single offer", "highest propensity", "churn risk × value", "random", "stated priors"):
         told.append(_beside(name, ours, np.array([one[name] for one in found]), 1.0, decisions))
     return told
@@ -128,11 +134,20 @@ def choices(
     keeper = keeping[int(np.argmax(_means(pilot, actions, did, playbook)[1:][keeping]))] + 1
     return {
         "ours": _best(ours), "stated priors": _best(stated), "best": true.argmax(axis=1),
+        "told": _best(_told(pilot, others, playbook)),
         "best single offer": np.full(count, single),
         "highest propensity": np.full(count, 1 + int(np.argmax([takers[offer] for offer in IDS]))),
         "churn risk × value": np.where(prone >= np.quantile(prone, 0.8), keeper, 0),
         "random": random.integers(0, len(IDS) + 1, count),
     }  # fmt: skip
+
+
+def _told(pilot: Base, others: Base, playbook: Playbook) -> Array:
+    """What every offer brings everybody, as far as features tell it to who knows what it truly brings the piloted."""
+    true = expected_profit(pilot.truth, IDS, terms(IDS, playbook.glossary.assumptions.retention_horizons))
+    gains = (true[:, place + 1] - true[:, 0] for place in range(len(IDS)))
+    fits = (boost({"objective": "regression"}, pilot.rows, gain, CONTRACT.names, Fit(7)) for gain in gains)
+    return np.column_stack([fit.scores(others.rows) for fit in fits])
 
 
 def _best(profit: Array) -> npt.NDArray[np.int64]:
