@@ -29,6 +29,7 @@ from features.segments import Segments
 from models.additive import Additive, Part
 from models.basis import Basis
 from models.calibration import Calibration
+from models.contrast import TREATED, Contrast
 from models.effects import Effect
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
@@ -163,6 +164,8 @@ class _Writer:
             return {"trees": self.trees(name, part)}
         if isinstance(part, Hurdle):
             return {"hurdle": [self.trees(f"{name}-comes", part.comes), self.trees(f"{name}-amount", part.amount)]}
+        if isinstance(part, Contrast):
+            return {"contrast": self.trees(name, part.trees)}
         if isinstance(part, Lifetime):
             return {"lifetime": asdict(part)}
         if isinstance(part, Regression):
@@ -257,6 +260,8 @@ class _Reader:
             return self.trees(value, CONTRACT.names)
         if kind == "hurdle":
             return Hurdle(*(self.trees(name, CONTRACT.names) for name in value))
+        if kind == "contrast":
+            return Contrast(self.trees(value, (*CONTRACT.names, TREATED)))
         if kind == "lifetime":
             typical = tuple(value["typical"])
             return Lifetime(Process(**value["process"]), value["days"], value["says"], typical)

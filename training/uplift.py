@@ -6,17 +6,16 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
 from features.errors import NotEnoughData
 from features.feature import Array
 from models.additive import Additive
 from training.boosting import Fit
-from training.uplift_learners import Arms, Flags, Learners, Trial, fit_arms
+from training.uplift_learners import Arms, Flags, Learners, Trial, believed, fit_arms
 from training.uplift_moments import Line, line, mean_effect, numbered
+from training.uplift_stacking import Stack, Told, stack
 
 FOLDS, MATURE = 5, 200
-_CHANCE = 2.0  # what a stack gains where there is nothing to gain, in units of noise (as in Akaike 1974)
 _NEGLIGIBLE = 0.05
 _BOUNDS = (0.005, 0.995)
 
@@ -60,19 +59,6 @@ class FittedUplift:
         return low, high
 
 
-@dataclass(frozen=True)
-class Stack:
-    """Learners' weights, and the effect around which their sum is drawn: that of the average row."""
-
-    weights: Array
-    centres: Array
-    level: float
-
-    def apply(self, scores: Array) -> Array:
-        """Stack scores of shape (n, learners); shape (n,)."""
-        return np.asarray(self.level + (scores - self.centres) @ self.weights)
-
-
 def fit_uplift(
     rows: Array,
     names: Sequence[str],
@@ -95,11 +81,12 @@ def fit_uplift(
     pseudo = _pseudo(trial, arms, folds)
     scores, learners = _held_out(trial, arms, pseudo, folds, fit)
     level = float(pseudo.mean())
-    final = stack(scores, pseudo, trial.precision, groups, level)
+    told = Told(scores, pseudo, trial.precision, groups)
+    final = stack(told, believed(learners, trial, pseudo), level)
     held_out = np.full(len(rows), level)
     for fold in range(FOLDS):
         here = folds == fold
-        others = stack(scores[~here], pseudo[~here], trial.precision[~here], groups[~here], level)
+        others = stack(told.take(~here), believed(learners, trial.take(~here), pseudo[~here]), level)
         held_out[here] = others.apply(scores[here])
     columns = np.column_stack([np.ones(len(rows)), held_out - held_out.mean()])
     return FittedUplift(
@@ -122,37 +109,6 @@ def deal(clusters: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
     count = int(clusters.max()) + 1
     dealt = np.random.default_rng(seed).permutation(count) % FOLDS
     return np.asarray(dealt[clusters])
-
-
-def stack(
-    scores: Array, pseudo: Array, precision: Array, clusters: npt.NDArray[np.int64], level: float
-) -> Stack:  # fmt: skip
-    """Weigh learners by how well their held-out scores, (n, learners), fit pseudo-outcomes of shape (n,).
-
-    Weights aren't negative (Breiman 1996, "Stacked regressions"), and are drawn towards none by how much of what
-    they gain could be noise, so that without heterogeneity the mean effect is left.
-    """
-    centres = scores.mean(axis=0) if len(scores) else np.zeros(scores.shape[1])
-    spreads = scores.std(axis=0)
-    if not (spreads > 1e-12).any():
-        return Stack(np.zeros(scores.shape[1]), centres, level)
-    root = np.sqrt(precision / precision.mean())
-    usable = np.where(spreads > 1e-12, spreads, 1.0)
-    columns = root[:, None] * (scores - np.average(scores, axis=0, weights=precision)) / usable
-    target = root * (pseudo - np.average(pseudo, weights=precision))
-    # A whiff of ridge, so that learners which say the same share their weight.
-    ridge = 1e-3 * np.sqrt(len(target)) * np.eye(len(centres))
-    found, _ = nnls(np.vstack([columns, ridge]), np.append(target, np.zeros(len(centres))))
-    return Stack(_shrunk(found, columns @ found, target, clusters) / usable, centres, level)
-
-
-def _shrunk(weights: Array, stacked: Array, target: Array, clusters: npt.NDArray[np.int64]) -> Array:
-    """Draw weights towards 0 by what the stack gains, in units of noise, over what chance may (James and Stein)."""
-    if not stacked.any():
-        return weights
-    found = line(stacked[:, None], target, clusters)
-    gain = float(found.coefficients[0] ** 2 / found.covariance[0, 0])
-    return np.asarray(weights * max(0.0, 1.0 - _CHANCE / gain) if gain > 0 else weights * 0.0)
 
 
 def _checked(rows: Array, names: Sequence[str], treated: Flags, outcome: Array, propensity: Array) -> Trial:

@@ -14,11 +14,16 @@ import numpy.typing as npt
 
 from features.feature import Array
 from models.additive import Additive
+from models.contrast import TREATED, Contrast
 from models.regression import Regression
+from models.trees import Trees
 from training.boosting import Fit, boost
 
 Flags = npt.NDArray[np.bool_]
 _LEAST_ARM, _LEAST_INFORMATIVE = 60, 12
+WITH, AGAINST = "with the expected outcome", "against the expected outcome"
+_FLOOR_SHARE = 0.1
+_EVERY_COLUMN = {"feature_fraction": 1.0}
 _SQUARES = {"objective": "l2"}
 _TAILS = (0.005, 0.995)
 _PENALTIES = 10.0 ** np.arange(-3.0, 3.5, 0.5)
@@ -50,6 +55,20 @@ class Trial:
         """Whether there is too little to fit anything but means."""
         arm = min(int(self.treated.sum()), int((~self.treated).sum()))
         return arm < _LEAST_ARM or self.informative < _LEAST_INFORMATIVE
+
+    @property
+    def slope(self) -> float:
+        """How an effect, as a share of the mean one, changes by the expected outcome; 0 where nothing tells.
+
+        Where two things can come, an even change of the log-odds changes p by p·(1 − p); where many bring the least,
+        as of money, an even factor changes outcomes in proportion.
+        """
+        least, most = float(self.outcome.min()), float(self.outcome.max())
+        above, floor = float(self.outcome.mean()) - least, self.outcome == least
+        if above <= 0 or floor.mean() < _FLOOR_SHARE:
+            return 0.0
+        two = bool((floor | (self.outcome == most)).all())
+        return (1 - 2 * above / (most - least)) / (above * (1 - above / (most - least))) if two else 1 / above
 
     @property
     def precision(self) -> Array:
@@ -104,12 +123,11 @@ class Learners:
     def all(self) -> Mapping[str, Additive]:
         """Fit every learner, by name; none where the trial is thin, since then only the mean can be told."""
         ladder: Mapping[str, Callable[[], Additive]] = {
-            "with the expected outcome": lambda: self._arms.alike,
-            "against the expected outcome": lambda: self._arms.alike.adjusted(-1.0, 0.0),
+            WITH: lambda: self._arms.alike,
+            AGAINST: lambda: self._arms.alike.adjusted(-1.0, 0.0),
             "regression": lambda: self._regression,
-            "T-learner": lambda: _difference(self._arms),
+            "S-learner": lambda: self._s_learner,
             "X-learner": lambda: self._x_learner,
-            "DR-learner": lambda: self._dr_learner,
         }
         return {} if self._trial.thin else {name: made() for name, made in ladder.items()}
 
@@ -124,6 +142,15 @@ class Learners:
         return Additive("identity", (fitted,), (1.0,))
 
     @cached_property
+    def _s_learner(self) -> Additive:
+        """Trees on the outcome that may split by treatment, scored with it and without."""
+        trial = self._trial
+        rows = np.column_stack([trial.rows, trial.treated])
+        all_columns = Fit(self._fit.seed, self._fit.threads, parameters={**self._fit.parameters, **_EVERY_COLUMN})
+        trees = _trees(rows, trial.outcome, (*trial.names, TREATED), all_columns)
+        return Additive("identity", tuple(Contrast(part) for part in trees.parts if isinstance(part, Trees)), (1.0,))
+
+    @cached_property
     def _x_learner(self) -> Additive:
         """Trees on what each row came to, less what the other arm would have brought (Künzel et al. 2019)."""
         trial = self._trial
@@ -132,16 +159,21 @@ class Learners:
         counted = np.where(trial.treated, 1 - trial.propensity, trial.propensity)
         return _trees(trial.rows, imputed, trial.names, self._fit, counted)
 
-    @cached_property
-    def _dr_learner(self) -> Additive:
-        """Trees on pseudo-outcomes."""
-        trial = self._trial
-        return _trees(trial.rows, self._pseudo, trial.names, self._fit, trial.precision)
+
+def believed(names: Sequence[str], trial: Trial, pseudo: Array) -> Array:
+    """Say what each learner is believed to count for before any is judged, shape (learners,), on the scales they have.
+
+    The two that were best on simulated trials share evenly with what the mean effect, `pseudo`'s, says by itself of
+    rows with other expected outcomes.
+    """
+    slope = trial.slope * _sure_mean(pseudo)
+    told = {"regression": 1.0, "S-learner": 1.0, WITH: max(slope, 0.0), AGAINST: max(-slope, 0.0)}
+    return np.array([told.get(name, 0.0) / 3 for name in names])
 
 
-def _difference(arms: Arms) -> Additive:
-    parts, (more, less) = (*arms.treated.parts, *arms.control.parts), (arms.treated.weights, arms.control.weights)
-    return Additive("identity", parts, (*more, *(-weight for weight in less)))
+def _sure_mean(pseudo: Array) -> float:
+    mean, noise = float(pseudo.mean()), float(pseudo.var()) / len(pseudo)
+    return mean * max(0.0, 1.0 - noise / mean**2) if mean else 0.0
 
 
 def _trees(rows: Array, target: Array, names: Sequence[str], fit: Fit, weights: Array | None = None) -> Additive:

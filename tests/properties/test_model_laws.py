@@ -12,6 +12,7 @@ from features.contract import CONTRACT, FeatureMatrix
 from features.feature import Array
 from models import trees as reading
 from models.additive import Additive, Part, mean_of
+from models.contrast import TREATED, Contrast
 from models.hurdle import Hurdle
 from models.lifetime import INPUTS, Lifetime, Process, history_of
 from models.linear import Linear
@@ -56,6 +57,17 @@ def booster(objective: str, leaves: int = 7, seed: int = 1) -> Trees:
     return settled
 
 
+@cache
+def contrast() -> Contrast:
+    """Fit trees that know of a treatment, which matters where a column is high."""
+    rows = rows_at_random(2, 600)
+    treated = np.random.default_rng(2).integers(0, 2, 600).astype(np.float64)
+    came = treated * (rows[:, PLACES[1]] > 200) + rows[:, PLACES[1]] / 900
+    shape = {"min_data_in_leaf": 10, "feature_fraction": 1.0}
+    told = np.column_stack([rows, treated])
+    return Contrast(boost({"objective": "l2"}, told, came, (*CONTRACT.names, TREATED), Fit(trees=12, parameters=shape)))
+
+
 def parts() -> dict[str, Part]:
     """Every kind of part."""
     typical = (3.0, 60.0, 200.0, 150.0)
@@ -67,6 +79,7 @@ def parts() -> dict[str, Part]:
         "spend": Lifetime(TRUE, 60.0, "spend", typical),
         "hurdle": Hurdle(booster("binary"), booster("gamma")),
         "hurdle of one leaf": Hurdle(booster("binary", leaves=1), booster("gamma", leaves=1)),
+        "contrast": contrast(),
         "regression": Regression((3, 40), (-60.0, -70.0), (60.0, 70.0), (1.0, -2.0), (40.0, 50.0), (0.4, -0.3)),
     }
 
@@ -108,6 +121,13 @@ def test_sums_of_parts_and_their_means_and_adjustments_add_up_too(
         np.testing.assert_allclose(adjusted.scores(rows), slope * model.scores(rows) + shift, rtol=1e-9, atol=1e-9)
         halves = (model.scores(rows) + LINEAR.scores(rows)) / 2
         np.testing.assert_allclose(mean.scores(rows), halves, rtol=1e-9, atol=1e-9)
+
+
+def test_a_contrast_gives_what_makes_the_treatment_matter_its_share():
+    rows = rows_at_random(5, 200)
+    divided = contrast().contributions(rows)
+    assert np.ptp(divided[:, -1]) == pytest.approx(0, abs=1e-12)
+    assert divided[:, PLACES[1]].std() > 0.9 * contrast().scores(rows).std() > 0.1
 
 
 def test_contributions_that_leave_out_a_split_would_not_add_up(monkeypatch: pytest.MonkeyPatch):
