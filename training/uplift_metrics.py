@@ -111,14 +111,34 @@ def area(curve: GainsCurve, counts: Array) -> Measured:
 
 def tenths(scores: Array) -> npt.NDArray[np.int64]:
     """Cut rows into tenths, 0 with the highest scores; equal scores are never parted, so that there may be fewer."""
+    return _numbered(_cut(scores))
+
+
+def held_out_tenths(fitted: FittedUplift) -> npt.NDArray[np.int64]:
+    """Cut rows into tenths of their fold by held-out uplift, shape (n,).
+
+    Over all folds together a fold's high outcomes raise the other folds' scores above its own, so that the highest
+    tenth would seem to miss.
+    """
+    cut = np.zeros(len(fitted.folds), dtype=np.int64)
+    for fold in np.unique(fitted.folds):
+        here = fitted.folds == fold
+        cut[here] = _cut(fitted.held_out[here])
+    return _numbered(cut)
+
+
+def _cut(scores: Array) -> npt.NDArray[np.int64]:
     below = np.searchsorted(np.sort(-scores), -scores, side="left")
-    cut = np.asarray(below * _GROUPS // max(len(scores), 1), dtype=np.int64)
+    return np.asarray(below * _GROUPS // max(len(scores), 1), dtype=np.int64)
+
+
+def _numbered(cut: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.asarray(np.unique(cut, return_inverse=True)[1], dtype=np.int64).reshape(-1)
 
 
 def deciles(fitted: FittedUplift) -> tuple[Decile, ...]:
     """Set each tenth's mean held-out uplift beside its mean pseudo-outcome, with a cluster-robust 95 % interval."""
-    groups = tenths(fitted.held_out)
+    groups = held_out_tenths(fitted)
     return tuple(_decile(fitted, groups == number) for number in range(int(groups.max()) + 1))
 
 
@@ -133,7 +153,7 @@ def calibration_error(fitted: FittedUplift, counts: Array) -> Measured:
 
     Noise alone makes it larger than 0; `off` tells whether it is more than noise.
     """
-    groups = tenths(fitted.held_out)
+    groups = held_out_tenths(fitted)
     missed = fitted.held_out - fitted.pseudo
 
     def error(weights: Array) -> float:
