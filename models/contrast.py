@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from features.feature import Array
 from models.trees import Trees
@@ -39,7 +40,7 @@ class Contrast:
         return np.asarray((treated[with_it + starts] - control[without + starts]).sum(axis=1))
 
     @cached_property
-    def _ways(self) -> tuple[Array, Array, Array]:
+    def _ways(self) -> tuple[Array, Array, npt.NDArray[np.int64]]:
         """What each leaf's way gives to each column with and without treatment, and the first leaf of each tree."""
         trees = self.trees.booster.dump_model()["tree_info"]
         starts = np.cumsum([0, *(tree["num_leaves"] for tree in trees)])[:-1].astype(np.int64)

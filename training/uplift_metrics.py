@@ -109,22 +109,17 @@ def area(curve: GainsCurve, counts: Array) -> Measured:
     return measured(curve.area(), np.array([curve.area(one) for one in counts]))
 
 
-def tenths(scores: Array) -> npt.NDArray[np.int64]:
-    """Cut rows into tenths, 0 with the highest scores; equal scores are never parted, so that there may be fewer."""
-    return _numbered(_cut(scores))
+def tenths(scores: Array, folds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Cut rows into tenths of their fold, 0 with the highest scores; shape (n,).
 
-
-def held_out_tenths(fitted: FittedUplift) -> npt.NDArray[np.int64]:
-    """Cut rows into tenths of their fold by held-out uplift, shape (n,).
-
-    Over all folds together a fold's high outcomes raise the other folds' scores above its own, so that the highest
-    tenth would seem to miss.
+    Equal scores are never parted, so that there may be fewer. Over all folds together a fold's high outcomes raise the
+    other folds' scores above its own, so that the highest tenth would seem to miss.
     """
-    cut = np.zeros(len(fitted.folds), dtype=np.int64)
-    for fold in np.unique(fitted.folds):
-        here = fitted.folds == fold
-        cut[here] = _cut(fitted.held_out[here])
-    return _numbered(cut)
+    cut = np.zeros(len(folds), dtype=np.int64)
+    for fold in np.unique(folds):
+        here = folds == fold
+        cut[here] = _cut(scores[here])
+    return np.asarray(np.unique(cut, return_inverse=True)[1], dtype=np.int64).reshape(-1)
 
 
 def _cut(scores: Array) -> npt.NDArray[np.int64]:
@@ -132,13 +127,9 @@ def _cut(scores: Array) -> npt.NDArray[np.int64]:
     return np.asarray(below * _GROUPS // max(len(scores), 1), dtype=np.int64)
 
 
-def _numbered(cut: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return np.asarray(np.unique(cut, return_inverse=True)[1], dtype=np.int64).reshape(-1)
-
-
 def deciles(fitted: FittedUplift) -> tuple[Decile, ...]:
     """Set each tenth's mean held-out uplift beside its mean pseudo-outcome, with a cluster-robust 95 % interval."""
-    groups = held_out_tenths(fitted)
+    groups = tenths(fitted.held_out, fitted.folds)
     return tuple(_decile(fitted, groups == number) for number in range(int(groups.max()) + 1))
 
 
@@ -153,7 +144,7 @@ def calibration_error(fitted: FittedUplift, counts: Array) -> Measured:
 
     Noise alone makes it larger than 0; `off` tells whether it is more than noise.
     """
-    groups = held_out_tenths(fitted)
+    groups = tenths(fitted.held_out, fitted.folds)
     missed = fitted.held_out - fitted.pseudo
 
     def error(weights: Array) -> float:
