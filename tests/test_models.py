@@ -203,8 +203,8 @@ def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
     binary, gamma, leaf = booster("binary"), booster("gamma"), booster("binary", leaves=1)
     ours = {
         "churn-1": binary, "churn-2": leaf, "churn-6-comes": binary, "churn-6-amount": gamma, "churn-7-comes": leaf,
-        "churn-7-amount": booster("gamma", leaves=1), "churn-8": contrast().trees, "value-2-comes": binary, "value-2-amount": gamma,
-        "value-low": gamma, "value-high": booster("gamma", seed=2),
+        "churn-7-amount": booster("gamma", leaves=1), "churn-8": contrast().trees,
+        "value-2-comes": binary, "value-2-amount": gamma, "value-low": gamma, "value-high": booster("gamma", seed=2),
         "next-purchase-trees": ranker.trees, "next-purchase-visits": ranker.visits,
     }  # fmt: skip
     folders = {path.name: path for path in (tmp_path / "trees").iterdir()}
