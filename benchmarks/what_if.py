@@ -19,6 +19,7 @@ from features.history import Known
 from features.home import home
 from features.responses import Responses
 from features.wordings import wordings_of
+from models.effects import Effects
 from serving.audience import Audience
 from serving.crowd import crowd_of
 from serving.encounters import Record, reasons_frame
@@ -127,7 +128,7 @@ def changed(playbook: Playbook) -> Playbook:
 
 
 def _learned(playbook: Playbook) -> Learned:
-    return Learned(sorted(playbook.offers, key=lambda one: one.id), playbook.experiment, {}, Responses())
+    return Learned(sorted(playbook.offers, key=lambda one: one.id), playbook.experiment, Effects(), Responses())
 
 
 def one_by_one(base: Known, chunk: Chunk, scorer: Scorer, playbooks: tuple[Playbook, Playbook]) -> float:

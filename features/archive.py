@@ -144,7 +144,7 @@ def write_archive(
         _spread(history.batches(as_of), ever, _files(made, count, "unsorted"), on_progress)
         now = _names(components(standing(known.links)), "customer")
         _sort(made, count, ever, now, on_progress)
-        _write_manifest(made, as_of)
+        write_manifest(made, as_of)
     return Archive.open(folder)
 
 
@@ -263,7 +263,8 @@ def _sort(folder: Path, count: int, ever: pl.DataFrame, now: pl.DataFrame, on_pr
         on_progress("Sorting parts", done, count)
 
 
-def _write_manifest(folder: Path, as_of: datetime) -> None:
+def write_manifest(folder: Path, as_of: datetime) -> None:
+    """Say what the Parquet files in a folder are, which makes it an archive."""
     files = sorted(folder.rglob("*.parquet"))
     manifest = {
         "format": FORMAT,

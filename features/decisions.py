@@ -166,14 +166,6 @@ class Decisions:
             rows = connection.execute(query.group_by(table.c.decision, table.c.offer))
             return {(decision, offer): bool(taken) for decision, offer, tried, taken in rows if tried}
 
-    def tried(self) -> dict[tuple[str, str], int]:
-        """Tell of every offer of a decision that was made how often it was taken up, by (decision, offer): 1, or 0."""
-        table = store.responses
-        sums = (sa.func.sum(table.c.tried), sa.func.sum(table.c.taken))
-        query = sa.select(table.c.decision, table.c.offer, *sums).group_by(table.c.decision, table.c.offer)
-        with self._store.reading() as connection:
-            return {(row[0], row[1]): int(row[3]) for row in connection.execute(query) if row[2]}
-
     def bodies(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[str]:
         """Go through the decisions made in `[since, until)` as they were written, in that order."""
         table, parts = store.decisions, list[sa.ColumnElement[bool]]()
@@ -205,6 +197,15 @@ class Settlement:
     state: str
     offered: Offered
     at: datetime
+
+
+def told_in(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """List every offer that a decision tells of: made, held out, running up and withheld.
+
+    >>> told_in({"offers": [{"offer": "a"}], "held_out": [], "runners_up": [{"offer": "b"}], "withheld": []})
+    ({'offer': 'a'}, {'offer': 'b'})
+    """
+    return (*body["offers"], *body["held_out"], *body["runners_up"], *body["withheld"])
 
 
 def settle(connection: sa.Connection, settlement: Settlement) -> None:

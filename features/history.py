@@ -121,14 +121,9 @@ class History:
         return self.append_rows([_row(interaction) for interaction in interactions], corrections_from, settlement)
 
     def append_rows(
-        self,
-        rows: Sequence[Row],
-        corrections_from: datetime | None,
-        settlement: Settlement | None = None,
+        self, rows: Sequence[Row], corrections_from: datetime | None, settlement: Settlement | None = None
     ) -> Written:
-        """Append rows in the shape of `store.events`, and what they settle, in one transaction.
-
-        What says nothing new settles nothing.
+        """Append rows in the shape of `store.events` and what they settle, in one transaction; no news settle nothing.
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;

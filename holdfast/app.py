@@ -7,7 +7,7 @@ import typer
 
 from features.errors import HoldfastError
 from features.home import home
-from holdfast import playbooks, simulating
+from holdfast import playbooks, policies, simulating
 from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
@@ -17,6 +17,7 @@ from holdfast.health import health
 from holdfast.ingesting import ingest
 from holdfast.judging import backtest, evaluate
 from holdfast.learning import promote, train
+from holdfast.lifting import lift
 from holdfast.replaying import replay
 from holdfast.scoring import score
 from holdfast.screen import err
@@ -32,10 +33,11 @@ app = typer.Typer(
 )
 for command in (
     demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
-    uplift, export, features,
+    lift, uplift, export, features,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")
+app.add_typer(policies.app, name="policy")
 app.add_typer(simulating.app, name="simulate")
 
 

@@ -13,7 +13,7 @@ from features.errors import InputError
 from features.history import History
 from features.home import Home
 from holdfast import deciding, ingesting, learning
-from holdfast.places import opened, scorer_of
+from holdfast.places import glossary_of, opened, scorer_of
 from holdfast.sample import SOURCE, cut, wheel
 from holdfast.screen import bars, err, out, say_json, spinner
 from holdfast.service import running
@@ -83,14 +83,18 @@ def _ingest(place: Home, history: History, households: int | None) -> dict[str, 
 
 
 def _worth_a_call(place: Home, history: History, clock: Clock) -> str:
-    """Pick the customer with the most value at stake: the one an agent would least like to lose."""
+    """Pick the customer with the most value at stake, of those who aren't left alone for comparison."""
     import polars as pl
 
+    from serving.experiment import POLICY, load_experiment
+
+    experiment = load_experiment(place.playbook / "learning.toml", glossary_of(place))
     with spinner("Scoring the whole base"):
         base = pl.concat(scorer_of(place).score_base(history.known_by(clock())))
     risk, value = pl.coalesce("churn_risk", "churn_rank"), pl.coalesce("expected_value", "value_rank")
     stake = (risk * value).fill_null(0.0)
-    return str(base.sort(stake, "customer", descending=[True, False])["customer"][0])
+    ordered = base.sort(stake, "customer", descending=[True, False])["customer"]
+    return next((name for name in ordered if experiment.group(name) == POLICY), str(ordered[0]))
 
 
 def _ask_twice(place: Home, household: str, port: int) -> dict[str, Any]:

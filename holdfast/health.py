@@ -196,13 +196,15 @@ def _drift(asked: _Asked, known: Known, limits: Any) -> Any:
 
 def _served(asked: _Asked, bodies: Sequence[Mapping[str, Any]], limits: Any) -> Iterator[Any]:
     from serving.experiment import load_experiment
-    from training.served import check_acceptance, check_effects, check_exploration, check_groups
+    from training.served import check_acceptance, check_effects, check_exploration, check_groups, check_sizes
 
     experiment = load_experiment(asked.place.playbook / "learning.toml", glossary_of(asked.place))
     yield check_effects(bodies)
-    yield check_acceptance(bodies, asked.history.decisions.tried(), limits)
+    yield check_acceptance(bodies, asked.history.decisions.tries(asked.now), limits)
     yield from check_exploration(bodies, experiment.exploration, limits)
-    yield check_groups(bodies, {"hold_out": experiment.hold_out, "random": experiment.random})
+    shares = {"hold_out": experiment.hold_out, "random": experiment.random}
+    yield check_groups(bodies, shares)
+    yield check_sizes(bodies, experiment.salt, shares | {"policy": 1.0 - sum(shares.values())})
 
 
 def _bodies(asked: _Asked) -> Iterator[Mapping[str, Any]]:

@@ -184,7 +184,7 @@ def explained(manifest: dict[str, Any]) -> Iterator[str]:
     for lack in manifest["minimum"]:
         yield f"Data: {lack}."
     for one in manifest["effects"]:
-        yield f"Effect of {one['offer']}: {measured(one)}."
+        yield f"Effect of {one['offer']} on having {one['what']}: {measured(one)}."
 
 
 def measured(one: dict[str, Any]) -> str:

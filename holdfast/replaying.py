@@ -48,7 +48,7 @@ def replay(
         )
     with opened() as (place, history, _), ExitStack() as stack:
         with spinner("Loading what decides"):
-            replayer = _replayer(place, history, bundle, playbook, stack)
+            replayer = replayer_of(place, history, bundle, playbook, stack)
         asked = [decision] if decision else drawn(history, sample or 0, seed)
         with bars() as tick:
             replayed = []
@@ -74,14 +74,21 @@ def drawn(history: History, sample: int, seed: int) -> list[str]:
     return random.Random(seed).sample(ids, min(sample, len(ids)))
 
 
-def _replayer(place: Home, history: History, bundle: str | None, playbook: Path | None, stack: ExitStack) -> "Replayer":
+def replayer_of(
+    place: Home, history: History, bundle: str | None, playbook: Path | None, stack: ExitStack,
+    everyone: str | None = None,
+) -> "Replayer":  # fmt: skip
+    """Make what decides again, by another bundle or playbook if one is given.
+
+    `everyone` puts all customers into one group; by default each is in their own.
+    """
     from serving.decision import Decider
     from serving.playbook import load_playbook
     from serving.replay import Replayer
 
     scorer = None if bundle is None else scorer_of(place, bundle)
-    decider = None if playbook is None else Decider.of(load_playbook(playbook, NAMES))
-    return Replayer(history, scorers(place), deciders(history, stack), scorer, decider)
+    decider = None if playbook is None else Decider.of(load_playbook(playbook, NAMES), everyone)
+    return Replayer(history, scorers(place), deciders(history, stack, everyone), scorer, decider)
 
 
 def scorers(place: Home) -> "Callable[[str], Scorer | None]":
@@ -98,7 +105,7 @@ def scorers(place: Home) -> "Callable[[str], Scorer | None]":
     return find
 
 
-def deciders(history: History, stack: ExitStack) -> "Callable[[str], Decider | None]":
+def deciders(history: History, stack: ExitStack, everyone: str | None = None) -> "Callable[[str], Decider | None]":
     """Find deciders by their playbook's hash, of those that the store keeps; each is read once."""
     from serving.decision import Decider
     from serving.playbook import load_playbook, write_files
@@ -110,7 +117,7 @@ def deciders(history: History, stack: ExitStack) -> "Callable[[str], Decider | N
             return None
         folder = Path(stack.enter_context(TemporaryDirectory()))
         write_files(files, folder)
-        return Decider.of(load_playbook(folder, NAMES))
+        return Decider.of(load_playbook(folder, NAMES), everyone)
 
     return find
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.archive import completed
-from features.errors import InputError
+from holdfast.frames import frame_of
 from holdfast.screen import AsJson, near, out, say_json, spinner, table
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def uplift(  # noqa: PLR0913, PLR0917 - an option each
 
     chosen = tuple(name.strip() for name in features.split(",")) if features else None
     columns = Columns(treatment, outcome, _number(propensity), cluster, chosen, control)
-    told = read_trial(_frame(file), columns)
+    told = read_trial(frame_of(file), columns)
     with spinner("Learning uplift"):
         warnings, trial = list(doubts(told, seed)), told.trial
         fitted = fit_uplift(
@@ -65,17 +65,6 @@ def _number(propensity: str | None) -> str | float | None:
         return None if propensity is None else float(propensity)
     except ValueError:
         return propensity
-
-
-def _frame(file: Path) -> Any:
-    import polars as pl
-
-    try:
-        if file.suffix == ".parquet":
-            return pl.read_parquet(file)
-        return pl.read_csv(file, infer_schema_length=None, null_values=["", "NA", "NaN", "nan", "null", "NULL"])
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"expected a CSV or Parquet file at {file}, found: {error}") from error
 
 
 def _answer(told: "TrialFile", fitted: "FittedUplift", judged: "Judged", warnings: list[str]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from models.additive import Additive, Part
 from models.basis import Basis
 from models.calibration import Calibration
 from models.contrast import TREATED, Contrast
-from models.effects import Effect
+from models.effects import Effect, Effects
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
 from models.linear import Linear
@@ -43,6 +43,7 @@ from models.value import Expense, Interval, QuantileTrees, ValueModel
 
 FORMAT = 5
 _INTERVAL = ("typical", "knots", "below", "above")
+_EFFECTS = ("wished", "staying")
 _EFFECT = ("mean", "covariance", "centre", "positives", "decisions", "mature", "grade")
 _LINEAR = ("names", "means", "spreads", "weights")
 _FLAVOUR = f"""\
@@ -65,7 +66,7 @@ class Models:
     churn: Additive | Ranks
     value: ValueModel | Ranks
     next_purchase: NextPurchaseModel | None
-    effects: Mapping[str, Effect] = field(default_factory=dict)
+    effects: Effects = field(default_factory=Effects)
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ class Bundle:
         return datetime.fromisoformat(self.manifest["as_of"])
 
     @property
-    def effects(self) -> Mapping[str, Effect]:
-        """What offers were measured to change, by offer."""
+    def effects(self) -> Effects:
+        """What offers were measured to change."""
         return self.models.effects
 
     @property
@@ -108,7 +109,8 @@ def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
         writer.text("items.json", ranker.table.as_json())
         writer.text("segments.json", ranker.segments.as_json())
     if models.effects:
-        writer.json("effects.json", {offer: writer.effect(offer, one) for offer, one in models.effects.items()})
+        told = {name: getattr(models.effects, name) for name in _EFFECTS}
+        writer.json("effects.json", {name: writer.effects(name, measured) for name, measured in told.items()})
     files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     whole = {"format": FORMAT, **manifest, "files": files}
     writer.text("manifest.json", json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True))
@@ -137,9 +139,12 @@ class _Writer:
         models = {name: self.additive(name, model) for name, model in expense.models.items()}
         return {"models": models, "interval": _told(expense.interval), "share": expense.share}
 
-    def effect(self, offer: str, effect: Effect) -> dict[str, Any]:
-        told = {name: getattr(effect, name) for name in _EFFECT}
-        return told | {"learned": effect.learned and self.additive(f"effect-{offer}", effect.learned)}
+    def effects(self, name: str, effects: Mapping[str, Effect]) -> dict[str, Any]:
+        return {offer: self.effect(f"{name}-{offer}", effect) for offer, effect in effects.items()}
+
+    def effect(self, name: str, effect: Effect) -> dict[str, Any]:
+        told = {field: getattr(effect, field) for field in _EFFECT}
+        return told | {"learned": effect.learned and self.additive(f"effect-{name}", effect.learned)}
 
     def trees(self, name: str, trees: Trees) -> str:
         self.text(f"trees/{name}/model.lgb", trees.booster.model_to_string())
@@ -192,7 +197,7 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
         reader.ranks(churn) if "ranks" in churn else reader.additive(churn),
         reader.ranks(value) if "ranks" in value else reader.value(value),
         ranker,
-        reader.effects() if "effects.json" in manifest["files"] else {},
+        reader.effects() if "effects.json" in manifest["files"] else Effects(),
     )
     return Bundle(_digest(folder / "manifest.json"), version, manifest, models)
 
@@ -220,8 +225,9 @@ class _Reader:
         ranks = told["ranks"]
         return Ranks(_linear(ranks["order"]), tuple(ranks["knots"]), tuple(ranks["shares"]))
 
-    def effects(self) -> dict[str, Effect]:
-        return {offer: self.effect(told) for offer, told in _read(self.folder / "effects.json").items()}
+    def effects(self) -> Effects:
+        told = _read(self.folder / "effects.json")
+        return Effects(**{name: {offer: self.effect(one) for offer, one in told[name].items()} for name in _EFFECTS})
 
     def effect(self, told: Mapping[str, Any]) -> Effect:
         numbers = {name: told[name] for name in _EFFECT if name not in ("mean", "covariance")}

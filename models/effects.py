@@ -1,6 +1,7 @@
 """What an action is believed to change for a customer: a prior effect, corrected by what decisions brought."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -43,3 +44,18 @@ class Effect:
         if self.mature and self.learned is not None:
             told[:, 2] = self.learned.scores(rows) - self.centre
         return told
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What offers were measured to change, by offer.
+
+    `wished` is what is wished for: that the item is bought, or the customer stays. `staying` is what offering an item
+    does to staying: whoever is sold to may be reminded to leave.
+    """
+
+    wished: Mapping[str, Effect] = field(default_factory=dict)
+    staying: Mapping[str, Effect] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.wished or self.staying)

@@ -191,7 +191,7 @@ class ExperimentAnswer(Shape):
     """Which group of the experiment the customer is in."""
 
     group: Literal["policy", "random", "hold_out"]
-    """`policy` is served the best, `random` an offer drawn evenly, `hold_out` is left alone but for what is owed."""
+    """`policy` is served the best, `random` an offer drawn by lot, `hold_out` is left alone but for what is owed."""
     salt: str
     """The name of the draw of groups."""
 

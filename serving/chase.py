@@ -9,7 +9,7 @@ import numpy as np
 
 from features.glossary import Glossary
 from features.responses import Responses
-from models.effects import Effect
+from models.effects import Effects
 from serving import sentences
 from serving.audience import Member
 from serving.learned import Learned, summary
@@ -22,7 +22,7 @@ from serving.stops import Stop
 CHASE, NOT_NOW, NOT_WORTH = "chase", "not_now", "not_worth"
 SMALLEST_GROUP = 30
 FOUR_FIFTHS = 0.8
-NOTHING, NONE = Responses(), dict[str, Effect]()
+NOTHING, NONE = Responses(), Effects()
 _Z = 1.959964
 
 
@@ -51,7 +51,7 @@ class Efforts:
     """
 
     def __init__(
-        self, playbook: Playbook, effects: Mapping[str, Effect] = NONE, responses: Responses = NOTHING
+        self, playbook: Playbook, effects: Effects = NONE, responses: Responses = NOTHING
     ) -> None:  # fmt: skip
         self.glossary = playbook.glossary
         offers = [one for one in playbook.offers if one.kind != "product" and not one.owed]

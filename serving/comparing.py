@@ -13,18 +13,16 @@ from features.history import Known
 from features.responses import Responses
 from features.wordings import wordings_of
 from models.bundle import load
-from models.effects import Effect
+from models.effects import Effects
 from serving.crowd import crowd_of
 from serving.encounters import Record
-from serving.experiment import hashed
+from serving.experiment import share
 from serving.learned import Learned
 from serving.playbook import Playbook, load_playbook
 from serving.question import Question
 from serving.scorer import Scorer
 from serving.what_if import Tally, compare
 from serving.whole_base import WholeBase
-
-_STEPS = 2**64
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Comparer:
         job, everybody = self._job, known.events["customer"].unique().to_list()
         tally: Tally = Counter({("base",): len(everybody)})
         if job.sample < 1.0:
-            known = _only(known, [one for one in everybody if _drawn(job.seed, one) < job.sample])
+            known = _only(known, [one for one in everybody if share(str(job.seed), one) < job.sample])
         record, wordings = Record.of(known, job.reasons, job.contacts), wordings_of(known)
         frames = []
         for chunk in self.scorer.chunks(known):
@@ -79,13 +77,9 @@ def effects_of(job: Job, playbook: Playbook) -> list[str]:
     return _learned(playbook, load(*job.bundle).effects, job.responses).told
 
 
-def _learned(playbook: Playbook, effects: Mapping[str, Effect], responses: Responses) -> Learned:
+def _learned(playbook: Playbook, effects: Effects, responses: Responses) -> Learned:
     offers = sorted(playbook.offers, key=lambda offer: offer.id)
     return Learned(offers, playbook.experiment, effects, responses)
-
-
-def _drawn(seed: int, customer: str) -> float:
-    return int.from_bytes(hashed(str(seed), customer)) / _STEPS
 
 
 def _only(known: Known, customers: list[str]) -> Known:

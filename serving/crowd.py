@@ -11,16 +11,9 @@ import polars as pl
 from features.feature import Array
 from serving.scorer import Chunk
 from serving.scores import COSTS, Scores
+from serving.situation import SCORES
 
 Codes = npt.NDArray[np.int64]
-_SCORES = {
-    "churn.risk": "churn_risk",
-    "churn.rank": "churn_rank",
-    "value.expected": "expected_value",
-    "value.low": "value_low",
-    "value.high": "value_high",
-    "value.rank": "value_rank",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,10 +93,10 @@ def crowd_of(chunk: Chunk, stand_in: Scores, wordings: Mapping[str, Mapping[str,
             return Coded.of([wordings.get(one, {}).get(name) for one in chunk.rows.customers])
         if word == "value.tier":
             return tier
-        if word in _SCORES:
-            return _numbers(scored[_SCORES[word]])
         fixed = {"churn.horizon_days": stand_in.horizon_days, "churn.active_days": stand_in.active_days}
-        return Coded.same(fixed[word], count) if word in fixed else None
+        if word in fixed:
+            return Coded.same(fixed[word], count)
+        return _numbers(scored[SCORES[word]]) if word in SCORES else None
 
     def chances(item: str) -> Array:
         anyway = stand_in.population.get(item, 0.0)

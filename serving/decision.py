@@ -14,7 +14,7 @@ from features.history import State
 from features.packed import CustomerEvents
 from features.responses import Responses
 from models.basis import Basis
-from models.effects import Effect
+from models.effects import Effects
 from serving import sentences
 from serving.callers import Caller
 from serving.experiment import HOLD_OUT, hashed
@@ -78,14 +78,14 @@ class Decider:
         """Make a playbook's offers ready."""
         return cls(playbook, Policy(playbook.offers, playbook.glossary, playbook.contact), everyone)
 
-    def learned(self, effects: Mapping[str, Effect], responses: Responses) -> Learned:
+    def learned(self, effects: Effects, responses: Responses) -> Learned:
         """Put together what is stated of the offers, what a bundle measured, and what came of them since."""
         return Learned(self.policy.offers, self.playbook.experiment, effects, responses)
 
     @cached_property
     def stated(self) -> Learned:
         """What the playbook alone says of the offers."""
-        return self.learned({}, Responses())
+        return self.learned(Effects(), Responses())
 
     def lot(self, decision_id: str, customer: str, tier: str) -> Lot:
         """Say how far a decision is left to chance; the seed is the decision's own."""

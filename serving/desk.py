@@ -1,6 +1,6 @@
 """The one use case: somebody talks to a customer, asks what to offer, and tells what came of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from features.identity import Reference
 from features.packed import CustomerEvents, pack
 from features.responses import Responses
 from models.basis import Basis
-from models.effects import Effect
+from models.effects import Effects
 from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Decided, Decider, Known
 from serving.learned import STATED, Learned
@@ -40,7 +40,7 @@ class Taught(Protocol):
     @property
     def basis(self) -> Basis: ...  # noqa: D102
     @property
-    def effects(self) -> Mapping[str, Effect]: ...  # noqa: D102
+    def effects(self) -> Effects: ...  # noqa: D102
 
 
 class Scoring(Protocol):

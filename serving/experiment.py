@@ -36,7 +36,7 @@ class Experiment:
         Raising a share moves nobody but from `policy`: those left alone are drawn from one end, those drawn for from
         the other.
         """
-        drawn = int.from_bytes(hashed(self.salt, customer)) / _STEPS
+        drawn = share(self.salt, customer)
         if drawn < self.hold_out:
             return HOLD_OUT
         return RANDOM if drawn >= 1.0 - self.random else POLICY
@@ -45,6 +45,11 @@ class Experiment:
 def hashed(salt: str, name: str) -> bytes:
     """Hash a name with a salt to 64 bits (BLAKE2b, RFC 7693)."""
     return hashlib.blake2b(f"{salt}\x1f{name}".encode(), digest_size=8).digest()
+
+
+def share(salt: str, name: str) -> float:
+    """Draw a share from 0 up to 1 for a name: always the same by the same salt."""
+    return int.from_bytes(hashed(salt, name)) / _STEPS
 
 
 def load_experiment(path: Path, glossary: Glossary) -> Experiment:

@@ -55,15 +55,28 @@ def draw(
     """
     if lot.group == HOLD_OUT or not free:
         return Drawn(SILENCE, {SILENCE: 1.0})
+    if lot.group != RANDOM and lot.share <= 0:
+        return Drawn(best, {best: 1.0})
     random = np.random.default_rng(lot.seed)
     if lot.group == RANDOM:
-        return _drawn(dict.fromkeys((*free, SILENCE), 1.0 / (len(free) + 1)), random)
-    if lot.share <= 0:
-        return Drawn(best, {best: 1.0})
+        return _drawn(by_lot(free), random)
     arms = {best: 1.0 - lot.share}
     for row in _best_of(weighed, free, learned, situation, random):
         arms[row] = arms.get(row, 0.0) + lot.share / DRAWS
     return _drawn(arms, random)
+
+
+def by_lot(free: Sequence[int]) -> dict[int, float]:
+    """Give every offer the same chance, and silence as many times that as the root of their number.
+
+    Each offer is compared with silence, so silence is worth more of them (Dunnett 1955, "A multiple comparison
+    procedure for comparing several treatments with a control").
+
+    >>> {row: round(chance, 3) for row, chance in by_lot([0, 1, 2, 3]).items()}
+    {0: 0.167, 1: 0.167, 2: 0.167, 3: 0.167, -1: 0.333}
+    """
+    root = len(free) ** 0.5
+    return dict.fromkeys(free, 1.0 / (len(free) + root)) | {SILENCE: root / (len(free) + root)}
 
 
 def _best_of(
@@ -73,9 +86,10 @@ def _best_of(
     column = weighed.column
     expected = column("propensity"), column("p_treated") - column("p_untreated")
     stated, row = column("stated_change"), situation.row
-    propensity, change = learned.drawn(weighed.places, expected, stated, row, random, DRAWS)
+    propensity, change, stays = learned.drawn(weighed.places, expected, stated, row, random, DRAWS)
     each = column("incentive") + column("credit_loss") / np.maximum(column("propensity"), 1e-12)
-    profit = change * column("value") - propensity * each - column("attention_price")
+    gain = change * column("value") + stays * column("stay_value")
+    profit = gain - propensity * each - column("attention_price")
     rows: Places = np.array(free)
     priority = prioritised(profit, column("context_weight") * column("lever"))[:, rows]
     best = rows[priority.argmax(axis=1)]

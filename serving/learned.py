@@ -1,13 +1,13 @@
 """What outcomes have taught of the offers: how often each is taken up, and what it changes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from features.feature import Array
 from features.responses import Responses
-from models.effects import Effect
+from models.effects import Effect, Effects
 from serving.experiment import Experiment
 from serving.offers import Offer
 
@@ -25,16 +25,15 @@ class Learned:
     Analysis, 2.6). What an offer changes goes with its takers, until it is measured itself.
     """
 
-    def __init__(
-        self, offers: Sequence[Offer], experiment: Experiment, effects: Mapping[str, Effect], responses: Responses
-    ) -> None:
+    def __init__(self, offers: Sequence[Offer], experiment: Experiment, effects: Effects, responses: Responses) -> None:
         self.seq = responses.seq
         taken = np.array([responses.taken.get(offer.id, 0) for offer in offers], dtype=np.float64)
         stated = np.array([responses.stated.get(offer.id, 0) for offer in offers], dtype=np.float64) / 1e6
         self._shape, self._rate = experiment.prior_takers + taken, experiment.prior_takers + stated
         self._factor = self._shape / self._rate
         self._uncertainty = experiment.prior_uncertainty
-        self._effects = [effects.get(offer.id) for offer in offers]
+        self._effects = [effects.wished.get(offer.id) for offer in offers]
+        self._staying = [effects.staying.get(offer.id) for offer in offers]
         self.told = [
             _said(effect, offer.id in responses.tried) for offer, effect in zip(offers, self._effects, strict=True)
         ]
@@ -47,38 +46,57 @@ class Learned:
         `stated` and `stated_change` are what the playbook says of them, each of shape (places,), `row` the customer's
         features; the last returned is a standard deviation.
         """
-        factor = self._factor[places]
-        change = stated_change * factor
-        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[places]))
-        for at, effect in self._measured(places):
+        propensity, change, spread = self._moved(places, stated, stated_change)
+        for at, effect in _found(self._effects, places):
             means, deviations = effect.change(row[None, :], stated_change[at : at + 1])
             change[at], spread[at] = means[0], deviations[0]
-        return np.minimum(stated * factor, 1.0), change, spread
+        return propensity, change, spread
 
     def many(self, place: int, stated: Array, stated_change: Array, rows: Array) -> tuple[Array, Array, Array]:
         """Tell of one offer what `at` tells, for many customers; `rows` has shape (customers, features)."""
-        change = stated_change * self._factor[place]
-        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[place]))
+        propensity, change, spread = self._moved(place, stated, stated_change)
         effect = self._effects[place]
         if effect is not None:
             change, spread = effect.change(rows, stated_change)
-        return np.minimum(stated * self._factor[place], 1.0), change, spread
+        return propensity, change, spread
+
+    def _moved(self, at: Places | int, stated: Array, stated_change: Array) -> tuple[Array, Array, Array]:
+        """Let the takers that were counted move what is stated."""
+        factor, change = self._factor[at], stated_change * self._factor[at]
+        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[at]))
+        return np.minimum(stated * factor, 1.0), change, spread
+
+    def staying(self, places: Places, row: Array) -> tuple[Array, Array]:
+        """Tell by how much more likely whoever is offered an item stays, and how unsure that is; 0 until measured."""
+        change, spread = np.zeros(len(places)), np.zeros(len(places))
+        for at, effect in _found(self._staying, places):
+            means, deviations = effect.change(row[None, :], np.zeros(1))
+            change[at], spread[at] = means[0], deviations[0]
+        return change, spread
+
+    def staying_of_many(self, place: int, rows: Array) -> tuple[Array, Array]:
+        """Tell of one offer what `staying` tells, for many customers; `rows` has shape (customers, features)."""
+        effect, nothing = self._staying[place], np.zeros(len(rows))
+        return (nothing, nothing) if effect is None else effect.change(rows, nothing)
 
     def drawn(
         self, places: Places, expected: tuple[Array, Array], stated_change: Array, row: Array,
         random: np.random.Generator, draws: int,
-    ) -> tuple[Array, Array]:  # fmt: skip
-        """Draw shares of takers and changes as they might truly be; each of shape (draws, places).
+    ) -> tuple[Array, Array, Array]:  # fmt: skip
+        """Draw shares of takers, changes and those of staying as they might truly be; each of shape (draws, places).
 
-        `expected` are the two as `at` tells them.
+        `expected` are the first two as `at` tells them.
         """
         propensity, change = expected
         shape, size = self._shape[places], (draws, len(places))
         factor, normals = random.gamma(shape, 1.0 / shape, size), random.standard_normal((*size, 3))
         changes = change * factor * (1.0 + self._uncertainty * normals[:, :, 0])
-        for at, effect in self._measured(places):
+        for at, effect in _found(self._effects, places):
             changes[:, at] = effect.draws(row[None, :], stated_change[at : at + 1], normals[:, at, :])[:, 0]
-        return np.minimum(propensity * factor, 1.0), changes
+        stays = np.zeros(size)
+        for at, effect in _found(self._staying, places):
+            stays[:, at] = effect.draws(row[None, :], np.zeros(1), random.standard_normal((draws, 3)))[:, 0]
+        return np.minimum(propensity * factor, 1.0), changes, stays
 
     def said(self, places: Places) -> tuple[str, ...]:
         """Say of the offers at some places where their effects are from."""
@@ -89,9 +107,11 @@ class Learned:
         """Say of all offers together where their effects are from."""
         return summary(self.told)
 
-    def _measured(self, places: Places) -> list[tuple[int, Effect]]:
-        found = ((at, self._effects[place]) for at, place in enumerate(places.tolist()))
-        return [(at, effect) for at, effect in found if effect is not None]
+
+def _found(effects: Sequence[Effect | None], places: Places) -> list[tuple[int, Effect]]:
+    """List what is measured of the offers at some places, each with where it stands among them."""
+    told = ((at, effects[place]) for at, place in enumerate(places.tolist()))
+    return [(at, effect) for at, effect in told if effect is not None]
 
 
 def summary(told: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from features.feature import Array
 from features.glossary import Assumptions
 from serving.crowd import Crowd
 from serving.learned import Learned
-from serving.money import prioritised
+from serving.money import offered, prioritised
 from serving.offers import NEXT, Offer
 from serving.question import Question
 
@@ -42,7 +42,7 @@ class ManyPrices:
         margin, stays, risk = self._customer
         if product:
             anyway, odds = self._anyway(offer.item), offer.prior.odds_ratio
-            stated = odds * anyway / (1.0 - anyway + odds * anyway)
+            stated = offered(anyway, odds)
             stated_change = (stated - anyway) * keep
             untreated, value = anyway * keep, np.full(len(risk), offer.margin)
         else:
@@ -53,9 +53,13 @@ class ManyPrices:
         treated = np.clip(untreated + change, 0.0, 1.0)
         credit = propensity * offer.credit * self._loss_rate
         attention = self.assumptions.attention_price[self.question.channel]
-        profit = (treated - untreated) * value - propensity * offer.incentive_cost - credit - attention
+        stay_change, stay_spread = self.learned.staying_of_many(place, self.crowd.rows)
+        stay_value = margin * self.assumptions.retention_horizons if product else np.zeros(len(risk))
+        gain = (treated - untreated) * value + stay_change * stay_value
+        profit = gain - propensity * offer.incentive_cost - credit - attention
         lever = offer.lever.at(self.question.as_of.date())
-        return Weighed(profit, prioritised(profit, weights * lever), spread * np.abs(value))
+        unsure = np.hypot(spread * value, stay_spread * stay_value)
+        return Weighed(profit, prioritised(profit, weights * lever), unsure)
 
     def _anyway(self, item: str) -> Array:
         """Tell how likely an item is bought anyway; two playbooks look it up once."""

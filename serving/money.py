@@ -23,9 +23,10 @@ class Breakdown(NamedTuple):
     `p_treated` and `p_untreated` are the probability of what is wished for (the item is bought and kept; the customer
     stays) with the offer and without; `value` is what that is worth, `propensity` how likely the offer is taken up.
     `change_sd` is the standard deviation of p_treated - p_untreated, `stated_propensity` and `stated_change` what the
-    playbook says before any outcome.
+    playbook says before any outcome. `stay_change` is by how much offering an item was measured to change the
+    probability of staying, and `stay_value` what that is worth; 0 where it wasn't, and where to stay is the wish.
 
-        expected_incremental_profit = (p_treated - p_untreated)·value
+        expected_incremental_profit = (p_treated - p_untreated)·value + stay_change·stay_value
                                       - propensity·incentive - credit_loss - attention_price
         priority = expected_incremental_profit·context_weight·lever
 
@@ -38,6 +39,8 @@ class Breakdown(NamedTuple):
     change_sd: float
     stated_propensity: float
     stated_change: float
+    stay_change: float
+    stay_value: float
     margin: float
     value: float
     incentive: float
@@ -95,7 +98,7 @@ class Prices:
         product = self.product[places]
         anyway, items, sources = self._anyway(places, product, situation)
         keep, odds = self._keep[places], self._odds[places]
-        bought = odds * anyway / (1.0 - anyway + odds * anyway)
+        bought = offered(anyway, odds)
         margin, stays, risk = customer_margin(situation, assumptions)
         stated = np.where(product, bought, self._accept[places])
         stated_change = np.where(
@@ -108,10 +111,13 @@ class Prices:
         incentive = self._incentive[places]
         credit = propensity * self._credit[places] * loss_rate(situation, assumptions)[0]
         attention = np.full(len(places), assumptions.attention_price[situation.channel])
-        profit = (treated - untreated) * value - propensity * incentive - credit - attention
+        stay_change, _ = learned.staying(places, situation.row)
+        stay_value = np.where(product, margin * assumptions.retention_horizons, 0.0)
+        gain = (treated - untreated) * value + stay_change * stay_value
+        profit = gain - propensity * incentive - credit - attention
         lever = self._lever(situation.as_of.date())[places]
         fields = (
-            propensity, treated, untreated, spread, stated, stated_change,
+            propensity, treated, untreated, spread, stated, stated_change, stay_change, stay_value,
             np.where(product, self._margin[places], margin), value, incentive, credit, attention, weights[places],
             lever, profit, prioritised(profit, weights[places] * lever),
         )  # fmt: skip
@@ -135,6 +141,15 @@ class Prices:
         if self._levers is None or self._levers[0] != day:
             self._levers = day, np.array([offer.lever.at(day) for offer in self._offers])
         return self._levers[1]
+
+
+def offered(anyway: Array, odds: Array | float) -> Array:
+    """Multiply the odds of buying anyway by what an offer is stated to; all are probabilities but `odds`.
+
+    >>> offered(np.array([0.5]), 3.0).tolist()
+    [0.75]
+    """
+    return odds * anyway / (1.0 - anyway + odds * anyway)
 
 
 def prioritised(profit: Array, factor: Array) -> Array:

@@ -8,8 +8,9 @@ from serving.shapes import Shape
 class BreakdownAnswer(Shape):
     """How an offer's priority came about.
 
-    Profit is (p_treated - p_untreated)·value - propensity·incentive - credit_loss - attention_price; priority is profit
-    times the context weight times the lever; a loss, of what is owed, is divided by them.
+    Profit is (p_treated - p_untreated)·value + stay_change·stay_value - propensity·incentive - credit_loss
+    - attention_price; priority is profit times the context weight times the lever; a loss, of what is owed, is divided
+    by them.
     """
 
     propensity: float
@@ -26,6 +27,10 @@ class BreakdownAnswer(Shape):
     """How likely the playbook says the offer is taken up, before any outcome."""
     stated_change: float
     """The change that the playbook says, before any outcome."""
+    stay_change: float
+    """By how much offering an item was measured to change the probability of staying; 0 until it is."""
+    stay_value: float
+    """What staying is worth there, in the currency."""
     margin: float
     """The item's margin, or the customer's margin over one horizon."""
     value: float
@@ -65,7 +70,7 @@ class RunnerUpAnswer(Shape):
 class PartAnswer(Shape):
     """One part of an offer's priority; the amounts add up to it."""
 
-    part: Literal["gain", "incentive", "credit_loss", "attention", "context_weight", "lever"]
+    part: Literal["gain", "staying", "incentive", "credit_loss", "attention", "context_weight", "lever"]
     """Which part."""
     amount: float
     """What it adds to the priority, or takes from it, in the currency."""

@@ -201,7 +201,7 @@ class _Ranked:
             self._taken |= {item: offer} if item else {}
 
     def _free(self, row: int) -> bool:
-        """Tell whether the lot lets an offer be chosen: nothing rides along with one drawn evenly, or with silence."""
+        """Tell whether the lot lets an offer be chosen: nothing rides along with one by lot, or with silence."""
         if self._lot.group == HOLD_OUT:
             return True
         return self._first != SILENCE and (row == self._first or self._lot.group == POLICY)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from features.decisions import CONFIRMED, HELD, RELEASED, Settlement
+from features.decisions import CONFIRMED, HELD, RELEASED, Settlement, told_in
 from features.errors import InputError
 from features.events import Interaction, event_id
 from features.identity import Reference
@@ -25,8 +25,7 @@ def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime, reaso
     """
     if report.reason_code is not None:
         reasons.get(report.reason_code)
-    told = (*decision["offers"], *decision["held_out"], *decision["runners_up"], *decision["withheld"])
-    known = sorted(one["offer"] for one in told)
+    known = sorted(one["offer"] for one in told_in(decision))
     if report.offer not in known:
         raise InputError(
             f"expected an offer of decision {report.decision_id}: {', '.join(known)}; found {report.offer!r}"
@@ -144,7 +143,6 @@ def settlement_of(decision: Mapping[str, Any], report: Report, now: datetime) ->
     """
     contact = next((one["contact"] for one in decision["offers"] if one["offer"] == report.offer), None)
     state = RELEASED if report.status == "not_presented" else CONFIRMED
-    weighed = (*decision["offers"], *decision["held_out"], *decision["runners_up"], *decision["withheld"])
-    breakdown = next(one["breakdown"] for one in weighed if one["offer"] == report.offer)
+    breakdown = next(one["breakdown"] for one in told_in(decision) if one["offer"] == report.offer)
     offered = Offered(report.decision_id, report.offer, breakdown["stated_propensity"] if breakdown else 0.0)
     return Settlement(contact, HELD if report.withdrawn else state, offered, now)

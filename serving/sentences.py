@@ -121,6 +121,10 @@ PARTS = {
         "ko": "이런 고객 100명 중 {kept}명의 이탈을 막습니다."
         " 1명당 {horizons}개 기간의 가치는 {value} {currency}입니다.",
     },
+    "staying": {
+        "en": "Of 1,000 such customers who are offered it, {staying} stay; each is worth {stay_value} {currency}.",
+        "ko": "제안받은 고객 1,000명당 {staying}명이 더 유지됩니다. 1명당 가치는 {stay_value} {currency}입니다.",
+    },
     "incentive": {
         "en": "{taken} take it, at {incentive} {currency} each.",
         "ko": "{taken}가 수락하며 건당 비용은 {incentive} {currency}입니다.",

@@ -17,6 +17,7 @@ from features.events import CHANNELS, KINDS
 from features.feature import Array
 from features.glossary import Glossary
 from features.packed import CustomerEvents
+from features.responses import TRIED
 from features.wordings import wordings_of_customer
 from serving.offers import Offer
 from serving.scores import Scores
@@ -26,11 +27,10 @@ UNKNOWN = np.full(len(CONTRACT.names), np.nan)
 _READ = "serving.situation"
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 _TOLD = {"churn": ("churn.risk",), "value": ("value.expected", "value.low", "value.high")}
-_PRESENTED = ("presented", "interested", "accepted", "declined", "fulfilled", "returned")
-STATUSES = {"presented": _PRESENTED, "accepted": ("accepted",), "declined": ("declined",)}
+STATUSES = {"presented": TRIED, "accepted": ("accepted",), "declined": ("declined",)}
 _OF_OFFERS = {_CODES[kind]: kind.removeprefix("offer_") for kind in KINDS if kind.startswith("offer_")}
 _FEATURES = tuple(f"features.{name}" for name in CONTRACT.names)
-_SCORES = {
+SCORES = {
     "churn.risk": "churn_risk",
     "churn.rank": "churn_rank",
     "churn.horizon_days": "horizon_days",
@@ -148,7 +148,7 @@ def words_of(
     scores: Any, values: list[float], attributes: Mapping[str, str], channel: str | None, context: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Put what is known of a customer into words; `values` are a row's, NaN where unknown."""
-    known: dict[str, Any] = {word: getattr(scores, name) for word, name in _SCORES.items()}
+    known: dict[str, Any] = {word: getattr(scores, name) for word, name in SCORES.items()}
     known["channel"] = channel
     known.update(zip(_FEATURES, [None if isnan(value) else value for value in values], strict=True))
     known.update((f"attributes.{name}", value) for name, value in attributes.items())

@@ -37,6 +37,8 @@ class _Said:
             "offered": f"{breakdown.p_treated:.0%}",
             "kept": f"{100 * (breakdown.p_treated - breakdown.p_untreated):.1f}",
             "value": f"{breakdown.value:,.2f}",
+            "staying": f"{1000 * breakdown.stay_change:+.0f}",
+            "stay_value": f"{breakdown.stay_value:,.2f}",
             "taken": f"{breakdown.propensity:.0%}",
             "incentive": f"{breakdown.incentive:,.2f}",
             "weight": f"{breakdown.context_weight:g}",
@@ -53,6 +55,7 @@ class _Said:
 def _money(breakdown: Breakdown, said: _Said) -> Iterator[tuple[str, float, str]]:
     gain = (breakdown.p_treated - breakdown.p_untreated) * breakdown.value
     yield "gain", gain, said("bought" if said.one.offer.kind == "product" else "kept")
+    yield "staying", breakdown.stay_change * breakdown.stay_value, said("staying")
     yield "incentive", -breakdown.propensity * breakdown.incentive, said("incentive")
     yield "credit_loss", -breakdown.credit_loss, said("credit_loss")
     yield "attention", -breakdown.attention_price, said("attention")

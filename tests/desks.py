@@ -15,6 +15,7 @@ from features.identity import IdentityLink, Reference
 from features.packed import CustomerEvents
 from features.responses import Responses
 from models.basis import Basis
+from models.effects import Effects
 from models.population import Active
 from serving.desk import Desk
 from serving.learned import Learned
@@ -51,7 +52,7 @@ DEFAULT = replace(
 class FakeScorer:
     """Gives everyone who ever bought the same scores, but for a value that is their spend of a quarter."""
 
-    bundle = SimpleNamespace(basis=BASIS, effects={})
+    bundle = SimpleNamespace(basis=BASIS, effects=Effects())
     bundle_hash = "0" * 32
     bundle_version = "7"
     default = DEFAULT
@@ -74,7 +75,7 @@ def playbook() -> Playbook:
 
 def stated(policy: Policy) -> Learned:
     """What a playbook says of the offers, with no outcome yet."""
-    return Learned(policy.offers, playbook().experiment, {}, Responses())
+    return Learned(policy.offers, playbook().experiment, Effects(), Responses())
 
 
 def ids() -> Callable[[], UUID]:

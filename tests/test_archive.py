@@ -138,14 +138,14 @@ def test_of_a_broken_off_export_nothing_stays(history: History, tmp_path: Path, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(archive, "_write_manifest", broken_off)
+        patched.setattr(archive, "write_manifest", broken_off)
         with pytest.raises(KeyboardInterrupt):
             write_archive(history, target, AS_OF, quiet)
     assert list(target.parent.iterdir()) == []
     write_archive(history, target, AS_OF, quiet)
     history.append([happened(2)], None)
     with monkeypatch.context() as patched:
-        patched.setattr(archive, "_write_manifest", broken_off)
+        patched.setattr(archive, "write_manifest", broken_off)
         with pytest.raises(KeyboardInterrupt):
             write_archive(history, target, AS_OF, quiet)
     assert Archive.open(target).count() == 1

@@ -12,7 +12,7 @@ import pytest
 from features.clock import after_history
 from features.contract import CONTRACT
 from features.history import History
-from models.effects import Effect
+from models.effects import Effect, Effects
 from serving.decision import Decider
 from serving.desk import Desk
 from serving.experiment import RANDOM
@@ -20,7 +20,7 @@ from serving.requests import Ask, Report
 from tests.desks import BASIS, NOW, FakeScorer, desk_over, shopped
 from training.costs import Costs
 from training.decision_log import SILENCE, DecisionLog, Realised, Stated, Yardstick, decision_log, realised
-from training.effects import Measured, measure_effects, takers
+from training.effects import Measured, effects_of, measure_effects, takers
 from training.uplift import MATURE
 
 VOUCHER = "stay_voucher"
@@ -31,13 +31,13 @@ BY = Yardstick(28, "silence", "product", "amount", 0.25, Costs())
 def logged(rows: Any, treated: Any, stated: float, propensity: float = 0.5) -> DecisionLog:
     count = len(rows)
     arms = {VOUCHER: propensity, SILENCE: 1.0 - propensity}
-    said = {VOUCHER: Stated("", stated, 0.3, 0.3, 6.0, 1.0)}
+    said = {VOUCHER: Stated("", stated, 0.3, 0.3, 6.0)}
     return DecisionLog(
         ids=tuple(f"d-{number}" for number in range(count)), customers=tuple(f"c{number}" for number in range(count)),
-        as_of=np.arange(count), tiers=("high",) * count, groups=(RANDOM,) * count, salts=("x",) * count,
+        as_of=np.arange(count), groups=(RANDOM,) * count, salts=("x",) * count,
         actions=tuple(VOUCHER if one else SILENCE for one in treated), riding=np.zeros(count, dtype=np.int64),
         probabilities=np.where(treated, propensity, 1 - propensity), arms=(arms,) * count, rows=rows,
-        stated=(said,) * count, risks=np.full(count, 0.4),
+        stated=(said,) * count, risks=np.full(count, 0.4), worths=np.full(count, 90.0),
     )  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def effect(change: float, positives: int = 500) -> Effect:
     return Effect((0.0, change, 0.0), sure, 0.0, None, positives, 2_000, positives >= MATURE, "A")
 
 
-def weighed(effects: dict[str, Effect]) -> tuple[dict[str, Any], str]:
+def weighed(effects: Effects) -> tuple[dict[str, Any], str]:
     asking = desk_over(History("sqlite://"))
     asking.scorer = type("Scorer", (FakeScorer,), {"bundle": SimpleNamespace(basis=BASIS, effects=effects)})()
     asking = Desk(asking.history, asking.scorer, asking.playbook, asking.clock)
@@ -167,8 +167,8 @@ def weighed(effects: dict[str, Effect]) -> tuple[dict[str, Any], str]:
 
 
 def test_a_measured_effect_takes_the_place_of_what_was_stated() -> None:
-    stated, of_stated = weighed({})
-    measured, of_measured = weighed({VOUCHER: effect(0.02)})
+    stated, of_stated = weighed(Effects())
+    measured, of_measured = weighed(Effects({VOUCHER: effect(0.02)}))
     assert (stated["breakdown"]["effects"], of_stated) == ("stated priors", "stated priors")
     assert (measured["breakdown"]["effects"], of_measured) == ("measured", "partly measured")
     assert measured["breakdown"]["p_treated"] - measured["breakdown"]["p_untreated"] == pytest.approx(0.02, abs=1e-5)
@@ -177,9 +177,44 @@ def test_a_measured_effect_takes_the_place_of_what_was_stated() -> None:
 
 
 def test_an_effect_of_few_positives_says_that_it_is_measured_in_part() -> None:
-    assert weighed({VOUCHER: effect(0.02, positives=150)})[0]["breakdown"]["effects"] == "partly measured"
+    assert weighed(Effects({VOUCHER: effect(0.02, positives=150)}))[0]["breakdown"]["effects"] == "partly measured"
 
 
 def test_an_offer_that_does_harm_is_withheld_since_it_costs_more_than_it_brings() -> None:
-    one, _ = weighed({VOUCHER: effect(-0.03)})
+    one, _ = weighed(Effects({VOUCHER: effect(-0.03)}))
     assert one["reason"] == "Costs more than it brings."
+
+
+def test_an_offer_of_an_item_that_wakes_a_sleeping_dog_is_not_made() -> None:
+    """Selling may remind a customer to leave: what that costs counts, and is said among the reasons."""
+
+    def coffee(effects: Effects) -> dict[str, Any]:
+        asking = desk_over(History("sqlite://"))
+        scorer = type("Scorer", (FakeScorer,), {"bundle": SimpleNamespace(basis=BASIS, effects=effects)})()
+        asking = Desk(asking.history, scorer, asking.playbook, asking.clock)
+        body = asking.consider(Ask(customer="household:7", channel="phone", offers=20), NOW, "d-1").body
+        every = (*body["offers"], *body["runners_up"], *body["withheld"])
+        return next(one for one in every if one["offer"] == "ground_coffee")
+
+    plain, waking = coffee(Effects()), coffee(Effects({}, {"ground_coffee": effect(-0.01)}))
+    kept = coffee(Effects({}, {"ground_coffee": effect(0.004)}))
+    assert plain["breakdown"]["stay_change"] == 0.0
+    assert waking["reason"] == "Costs more than it brings."
+    lost = plain["breakdown"]["expected_incremental_profit"] - waking["breakdown"]["expected_incremental_profit"]
+    assert lost == pytest.approx(0.01 * waking["breakdown"]["stay_value"], abs=1e-5)
+    assert "staying" in [part["part"] for part in kept["reasons"]]
+    assert sum(part["amount"] for part in kept["reasons"]) == pytest.approx(kept["priority"], abs=1e-5)
+
+
+def test_of_an_offer_that_sells_both_the_purchase_and_staying_are_measured() -> None:
+    random = np.random.default_rng(9)
+    rows, treated = np.zeros((6_000, len(CONTRACT.names))), random.random(6_000) < 0.5
+    log = logged(rows, treated, 0.1)
+    said = {VOUCHER: replace(log.stated[0][VOUCHER], item="tea")}
+    buys, stays = random.random(6_000) < 0.2 + 0.1 * treated, random.random(6_000) < 0.9 - 0.06 * treated
+    then = replace(came(stays), bought=frozenset((int(place), "tea") for place in np.flatnonzero(buys)))
+    wished, beside = measure_effects(replace(log, stated=(said,) * 6_000), then, 0.5, 7)
+    assert [(one.said["what"], one.beside) for one in (wished, beside)] == [("bought", False), ("stayed", True)]
+    kept = effects_of([wished, beside])
+    assert kept.wished[VOUCHER].change(rows[:1], np.array([0.1]))[0][0] == pytest.approx(0.1, abs=0.03)
+    assert kept.staying[VOUCHER].change(rows[:1], np.zeros(1))[0][0] == pytest.approx(-0.05, abs=0.03)

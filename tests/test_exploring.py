@@ -110,7 +110,7 @@ def test_what_is_owed_is_made_in_every_group_and_is_no_arm() -> None:
         assert "manager_call" not in [arm["offer"] for arm in body["arms"]]
 
 
-def test_nothing_rides_along_with_what_was_drawn_evenly() -> None:
+def test_nothing_rides_along_with_what_was_drawn_by_lot() -> None:
     assert {len(body["offers"]) for body in considered(desk(new_ids(), RANDOM), 60)} == {0, 1}
 
 

@@ -19,7 +19,7 @@ from tests.making import AS_OF, CATALOGUE, happened
 from training.checks import Check, Interval, commands, worst
 from training.promises import Came, Promised, came_of, of_decisions
 from training.reliability import calibration_of, fifths_of, order_of, rate_of, ratio_of
-from training.served import check_acceptance, check_effects, check_exploration, check_groups
+from training.served import check_acceptance, check_effects, check_exploration, check_groups, check_sizes
 from training.shifting import check_drift, earlier_moments, shifts
 from training.since import Since
 from training.standing import check_age, check_contract, check_glossary
@@ -356,3 +356,19 @@ def test_the_worst_check_gives_the_verdict_and_training_comes_after_what_it_lear
 def test_microseconds_of_decisions_are_those_of_their_moments():
     promised = of_decisions([decided(1, "a", datetime(2024, 1, 1, tzinfo=UTC))], AS_OF)
     assert promised.moments.tolist() == [microseconds(datetime(2024, 1, 1, tzinfo=UTC))]
+
+
+def test_a_group_that_loses_people_is_acted_on() -> None:
+    def bodies(held_out: int) -> list[dict[str, Any]]:
+        groups = ["hold_out"] * held_out + ["policy"] * (4_000 - held_out)
+        return [
+            {"customer": f"c{number}", "experiment": {"group": group, "salt": "x"}}
+            for number, group in enumerate(groups)
+        ]
+
+    plan = {"hold_out": 0.05, "random": 0.0, "policy": 0.95}
+    assert check_sizes([], "x", plan).verdict == "too early"
+    assert check_sizes(bodies(60), "another", plan).verdict == "too early"
+    assert check_sizes(bodies(205), "x", plan).verdict == "well"
+    lost = check_sizes(bodies(90), "x", plan)
+    assert (lost.verdict, lost.do) == ("act", "holdfast lift")

@@ -17,7 +17,7 @@ from features.segments import Segments
 from models.additive import Additive
 from models.bundle import Models, load, write
 from models.calibration import Calibration
-from models.effects import Effect
+from models.effects import Effect, Effects
 from models.next_purchase import VISIT_COLUMNS, VISIT_FEATURES, NextPurchaseModel
 from models.regression import Regression
 from models.simulation import Simulation
@@ -222,14 +222,13 @@ def test_effects_are_kept_with_what_was_learned(tmp_path: Path) -> None:
     learned = Additive("identity", (parts()["trees"], regression(), contrast()), (0.7, -1 / 7, 0.4), 0.01)
     mature = Effect((0.9, -1 / 3, 0.5), covariance, 0.05, learned, 900, 4_000, True, "A")
     poor = Effect((1.0, 0.0, 0.0), covariance, 0.0, None, 20, 300, False, "B")
-    write(tmp_path, Models(EVERY, value("shares"), None, {"voucher": mature, "call": poor}), MANIFEST)
+    write(tmp_path, Models(EVERY, value("shares"), None, Effects({"voucher": mature}, {"call": poor})), MANIFEST)
     loaded = load(tmp_path).effects
     stated, normals = np.full(len(ROWS), 0.1), np.random.default_rng(2).normal(size=(4, 3))
-    assert set(loaded) == {"voucher", "call"}
-    for name, one in {"voucher": mature, "call": poor}.items():
-        for told, then in zip(loaded[name].change(ROWS, stated), one.change(ROWS, stated), strict=True):
+    for kept, one in ((loaded.wished["voucher"], mature), (loaded.staying["call"], poor)):
+        for told, then in zip(kept.change(ROWS, stated), one.change(ROWS, stated), strict=True):
             np.testing.assert_array_equal(told, then)
-        np.testing.assert_array_equal(loaded[name].draws(ROWS, stated, normals), one.draws(ROWS, stated, normals))
+        np.testing.assert_array_equal(kept.draws(ROWS, stated, normals), one.draws(ROWS, stated, normals))
 
 
 def regression() -> Regression:

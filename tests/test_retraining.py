@@ -52,7 +52,7 @@ def twice(trained: tuple[Home, History, Any], tmp_path_factory: pytest.TempPathF
     kept: list[Trained] = []
     fit_all = pipeline.train
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "train", lambda *given: kept.append(fit_all(*given)) or kept[-1])
+        patch.setattr(pipeline, "train", lambda *given, **more: kept.append(fit_all(*given, **more)) or kept[-1])
         moments = (now - timedelta(days=15), now)
         made = [learning.make_bundle(place, trained[1], moment, 7, 1, quiet) for moment in moments]
     return place, trained[1], made, kept[-1]
@@ -65,7 +65,7 @@ def again(twice: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     before = registry.champion(place)
 
     def train(**changed: Any) -> dict[str, Any]:
-        monkeypatch.setattr(pipeline, "train", lambda *_: replace(last, manifest=last.manifest | changed))
+        monkeypatch.setattr(pipeline, "train", lambda *_, **__: replace(last, manifest=last.manifest | changed))
         return learning.make_bundle(place, history, AS_OF, 7, 1, quiet)
 
     yield train
@@ -149,7 +149,7 @@ def test_a_training_that_fails_leaves_the_champion(twice: Made, again, monkeypat
     place, history, _, _ = twice
     before = registry.champion(place).version, len(registry.versions(place))
 
-    def short(*_: Any) -> Trained:
+    def short(*_: Any, **__: Any) -> Trained:
         raise NotEnoughData("expected more")
 
     with monkeypatch.context() as patch:

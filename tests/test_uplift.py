@@ -20,12 +20,12 @@ NAMES = tuple(f"column_{place}" for place in range(6))
 def trial(
     rows: int, seed: int, spread: float = 0.0, chance: float = 0.5, mean: float = 0.3
 ) -> tuple[Trial, np.ndarray]:
-    """Simulate amounts that treatment raises by `mean`, and by `spread` more or less, as the first column is."""
+    """Simulate amounts that treatment raises by `mean`, and by `spread` more or less as the first column is."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(rows, len(NAMES)))
     propensity = np.clip(chance + 0.1 * np.sign(values[:, 1]), 0.05, 0.95)
     treated = rng.random(rows) < propensity
-    uplift = mean + spread * np.tanh(values[:, 0])
+    uplift = mean + spread * np.sign(values[:, 0])
     outcome = values[:, 1] + rng.normal(size=rows) + np.where(treated, uplift, 0.0)
     values[rng.random(values.shape) < 0.05] = np.nan
     return Trial(values, NAMES, treated, outcome, propensity), uplift
@@ -42,8 +42,8 @@ def heterogeneous() -> tuple[Trial, np.ndarray, FittedUplift]:
 
 
 def test_the_average_effect_lies_within_its_interval_as_often_as_it_says():
-    low_high = [fitted(trial(200, seed)[0]).average[1:] for seed in range(16)]
-    assert sum(low <= 0.3 <= high for low, high in low_high) >= 13
+    low_high = [fitted(trial(200, seed)[0]).average[1:] for seed in range(24)]
+    assert sum(low <= 0.3 <= high for low, high in low_high) >= 20
 
 
 def test_who_is_changed_is_found_and_calibrated():
@@ -60,13 +60,13 @@ def test_who_is_changed_is_found_and_calibrated():
 
 def test_without_heterogeneity_the_mean_effect_is_left_and_nothing_sure_is_said():
     grades, spreads = [], []
-    for seed in range(4):
+    for seed in range(5):
         told, _ = trial(800, seed)
         found = fitted(told)
         spreads.append(found.held_out.std())
         grades.append(judge(found, told.treated, told.outcome, told.propensity).verdict.grade)
     assert np.median(spreads) < 0.05
-    assert grades.count("B") >= 3
+    assert grades.count("B") >= 4
 
 
 def test_clusters_are_never_split_and_widen_the_interval():

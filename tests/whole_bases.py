@@ -10,6 +10,7 @@ from features.decisions import HELD, Contact, Ledger
 from features.history import Known
 from features.responses import Responses
 from features.wordings import wordings_of
+from models.effects import Effects
 from serving.audience import Audience
 from serving.crowd import Crowd, crowd_of
 from serving.encounters import Encounters
@@ -54,7 +55,7 @@ def differing(
 ) -> list[Any]:  # fmt: skip
     """Decide a chunk both ways and list every difference: what is chosen, runs up, is stopped by what, and worth."""
     policy = Policy(playbook.offers, playbook.glossary, playbook.contact)
-    learned = learned or Learned(policy.offers, playbook.experiment, {}, Responses())
+    learned = learned or Learned(policy.offers, playbook.experiment, Effects(), Responses())
     crowd = crowd_of(chunk, scorer.default, wordings_of(known))
     many = WholeBase(playbook, learned, spent).decide(crowd, encounters, question)
     found = []

@@ -199,14 +199,14 @@ def _effects(measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     )
     rows = [
         (
-            one["offer"], one["grade"], f"{one['decisions']:,}", number(one["stated"], signed=True),
+            one["offer"], one["what"], one["grade"], f"{one['decisions']:,}", number(one["stated"], signed=True),
             number(one.get("average"), signed=True), between(one.get("low"), one.get("high"), signed=True),
             number(one.get("served"), signed=True), one["why"],
         )
         for one in measured
     ]  # fmt: skip
-    columns = ("offer", "grade", "decisions", "stated", "measured", "interval", "served", "why")
-    yield table(columns, rows)
+    columns = ("offer", "outcome", "grade", "decisions", "stated", "measured", "interval", "served", "why")
+    yield table(columns, rows, texts=3)
 
 
 def _takers(takers: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The log of decisions as columns: who was in which group, what was served and how likely that was, and what came."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from features.clock import microseconds
 from features.contract import CONTRACT
+from features.decisions import told_in
 from features.feature import Array
 from features.history import History, Known
 from training import labels
@@ -26,7 +27,7 @@ class Stated:
     """What was said of an offer when it was weighed: its item, if it sells one, and the playbook's own priors.
 
     `change` is by how much the probability of what is wished for is stated to change, `propensity` the stated share of
-    takers, `incentive` what each costs, in currency; `profit` what was expected of the offer, by all that was known.
+    takers and `expected_propensity` that by all that was known, `incentive` what each taker costs, in currency.
     """
 
     item: str
@@ -34,7 +35,6 @@ class Stated:
     propensity: float
     expected_propensity: float
     incentive: float
-    profit: float
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,12 @@ class DecisionLog:
     served first of those that aren't owed, or `SILENCE`; `riding` counts the offers beside it that aren't owed,
     `probabilities` is how likely it was, `arms` each action that could have been served with its probability.
     `rows` are the features, (decisions, features), NaN where unknown; `stated` is what was said of every offer that was
-    weighed, `risks` the risk of leaving, NaN where unknown.
+    weighed, `risks` the risk of leaving and `worths` the expected value, NaN where unknown.
     """
 
     ids: tuple[str, ...]
     customers: tuple[str, ...]
     as_of: Whole
-    tiers: tuple[str, ...]
     groups: tuple[str, ...]
     salts: tuple[str, ...]
     actions: tuple[str, ...]
@@ -61,14 +60,10 @@ class DecisionLog:
     rows: Array
     stated: tuple[Mapping[str, Stated], ...]
     risks: Array
+    worths: Array
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    @property
-    def expected(self) -> tuple[Mapping[str, float], ...]:
-        """The profit expected of every action when it was weighed, in currency; silence brings nothing."""
-        return tuple({SILENCE: 0.0} | {offer: one.profit for offer, one in said.items()} for said in self.stated)
 
     def only(self, which: Flags) -> "DecisionLog":
         """Keep some decisions."""
@@ -113,17 +108,13 @@ class Realised:
         return Realised(**arrays, bought=pairs)
 
 
-def decision_log(history: History, since: datetime | None = None, until: datetime | None = None) -> DecisionLog:
-    """Read the decisions made in `[since, until)`; those of a form that told no probabilities are left out."""
-    return log_of(history.decisions.bodies(since, until))
-
-
-def log_of(texts: Iterable[str]) -> DecisionLog:
-    """Lay decisions out as columns, each given as it was written."""
-    read = [_read(body) for body in map(json.loads, texts) if _usable(body)]
+def decision_log(history: History, until: datetime | None = None) -> DecisionLog:
+    """Read the decisions made before a moment; those of a form that told no probabilities are left out."""
+    bodies = map(json.loads, history.decisions.bodies(until=until))
+    read = [_read(body) for body in bodies if _usable(body)]
     columns = list(zip(*read, strict=True)) if read else [()] * len(_FIELDS)
     told = dict(zip(_FIELDS, columns, strict=True))
-    numbers = {name: np.array(told[name], dtype=np.float64) for name in ("probabilities", "risks")}
+    numbers = {name: np.array(told[name], dtype=np.float64) for name in ("probabilities", "risks", "worths")}
     rows = np.array(told["rows"], dtype=np.float64).reshape(len(read), len(CONTRACT.names))
     wholes = {name: np.array(told[name], dtype=np.int64) for name in ("as_of", "riding")}
     whole: dict[str, Any] = {**told, **numbers, **wholes, "rows": rows}
@@ -160,23 +151,30 @@ def realised(log: DecisionLog, known: Known, by: Yardstick, tries: Mapping[tuple
 
     `tries` tells of every offer that was made, by (decision, offer), whether it was taken up.
     """
-    span = timedelta(days=by.days)
+    span, start = timedelta(days=by.days), labels.EPOCH
     length = span // timedelta(microseconds=1)
-    after = labels.after_each(known, log.customers, log.as_of, span, by.column, by.level, by.costs.assumed)
-    earlier = labels.after_each(known, log.customers, log.as_of - length, span, by.column, by.level, {})
+    names, places = _by_now(known, log.customers), tuple(map(str, range(len(log))))
+    after, earlier = (labels.aligned(known, names, moments) for moments in (log.as_of, log.as_of - length))
+    cost = sum(by.costs.came(after, places, start, span).values(), np.zeros(len(log)))
     incentives = [
         sum(one.incentive * tries.get((name, offer), False) for offer, one in said.items())
         for name, said in zip(log.ids, log.stated, strict=True)
     ]
     return Realised(
         complete=log.as_of + length <= microseconds(known.as_of),
-        margin=after.brought * by.rate - after.cost,
+        margin=labels.value(after, places, start, span, by.column) * by.rate - cost,
         incentives=np.array(incentives, dtype=np.float64),
-        before=earlier.brought * by.rate,
-        purchases=after.purchases,
-        stayed=1.0 - (after.ended if by.kind == "contract" else after.purchases == 0).astype(np.float64),
-        bought=after.bought,
+        before=labels.value(earlier, places, start, span, by.column) * by.rate,
+        purchases=labels.purchases(after, places, start, span),
+        stayed=1.0 - labels.left(after, by.kind, places, start, span),
+        bought=frozenset((int(place), item) for place, item in labels.bought(after, start, span, by.level)),
     )
+
+
+def _by_now(known: Known, customers: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the customers that references belong to by now: some have been joined to others since."""
+    whose = dict(known.events.select("reference", "customer").unique().iter_rows())
+    return tuple(whose.get(name, name) for name in customers)
 
 
 def _usable(body: Mapping[str, Any]) -> bool:
@@ -184,29 +182,32 @@ def _usable(body: Mapping[str, Any]) -> bool:
 
 
 _FIELDS = (
-    "ids", "customers", "as_of", "tiers", "groups", "salts", "actions", "riding", "probabilities", "arms", "rows",
-    "stated", "risks",
+    "ids", "customers", "as_of", "groups", "salts", "actions", "riding", "probabilities", "arms", "rows",
+    "stated", "risks", "worths",
 )  # fmt: skip
 
 
 def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
     """Take what the log holds of a decision, in the order of `_FIELDS`."""
     served = [one["offer"] for one in body["offers"] if not one["owed"]]
-    weighed = (*body["offers"], *body["held_out"], *body["runners_up"], *body["withheld"])
     return (
-        body["decision_id"], body["customer"], microseconds(datetime.fromisoformat(body["as_of"])), body["tier"],
+        body["decision_id"], body["customer"], microseconds(datetime.fromisoformat(body["as_of"])),
         body["experiment"]["group"], body["experiment"]["salt"], served[0] if served else SILENCE,
         max(len(served) - 1, 0), body["chosen_probability"],
         {one["offer"] or SILENCE: one["probability"] for one in body["arms"]},
-        [np.nan if value is None else value for value in body["row"]["values"]],
-        {one["offer"]: _stated(one) for one in weighed if one["breakdown"]},
-        np.nan if body["scores"]["churn_risk"] is None else body["scores"]["churn_risk"],
+        [_known(value) for value in body["row"]["values"]],
+        {one["offer"]: _stated(one) for one in told_in(body) if one["breakdown"]},
+        *(_known(body["scores"][name]) for name in ("churn_risk", "expected_value")),
     )  # fmt: skip
+
+
+def _known(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _stated(one: Mapping[str, Any]) -> Stated:
     breakdown = one["breakdown"]
     return Stated(
         one.get("item") or "", breakdown["stated_change"], breakdown["stated_propensity"], breakdown["propensity"],
-        breakdown["incentive"], breakdown["expected_incremental_profit"],
+        breakdown["incentive"],
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """Learn from the log what each offer changes: measured where chance decided, judged on later decisions."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,26 +9,31 @@ import numpy.typing as npt
 
 from features.contract import CONTRACT
 from features.feature import Array
-from models.effects import Effect
+from models.effects import Effect, Effects
 from training.decision_log import SILENCE, DecisionLog, Realised
 from training.posterior import posterior
-from training.uplift import MATURE, FittedUplift, fit_uplift
+from training.uplift import FittedUplift, fit_uplift
 from training.uplift_moments import mean_effect, numbered
 
 FEWEST = 50
 _LATER = 0.3
 _FEWEST_JUDGED = 100
+_BESIDE = 0.1
+BOUGHT, STAYED = "bought", "stayed"
 
 
 @dataclass(frozen=True)
 class Trial:
     """The decisions in which chance decided between an offer and silence; arrays of shape (decisions,), oldest first.
 
-    `propensity` is the probability of the offer between the two, `outcome` 1 where the wished-for came (the item was
-    bought; the customer stayed), `stated` the change that the playbook states.
+    `propensity` is the probability of the offer between the two, `outcome` 1 where `what` came (the item was "bought";
+    the customer "stayed"), `stated` the change that the playbook states. `beside` tells that to stay isn't what the
+    offer is for: it sells an item.
     """
 
     offer: str
+    what: str
+    beside: bool
     rows: Array
     treated: npt.NDArray[np.bool_]
     outcome: Array
@@ -38,8 +43,19 @@ class Trial:
 
     def part(self, which: slice) -> "Trial":
         """Keep a stretch of time."""
-        arrays = {name: value[which] for name, value in vars(self).items() if name != "offer"}
-        return Trial(self.offer, **arrays)
+        arrays: dict[str, Any] = {
+            name: value[which] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        return replace(self, **arrays)
+
+    def unsure(self, uncertainty: float) -> float:
+        """How far the mean effect may be from the stated one, a standard deviation.
+
+        Nobody states what selling does to staying: it is taken to move the risk of leaving by a tenth, give or take.
+        """
+        if self.beside:
+            return _BESIDE * float(1.0 - self.outcome.mean())
+        return uncertainty * float(np.sqrt(np.mean(self.stated**2)))
 
     @property
     def fewest(self) -> int:
@@ -52,12 +68,22 @@ class Measured:
     """What was found of an offer: the effect to serve by, None where the stated prior stands, and why."""
 
     offer: str
+    beside: bool
     effect: Effect | None
     said: dict[str, Any]
 
 
+def effects_of(measured: Sequence[Measured]) -> Effects:
+    """Put together what is to be served by."""
+    kept = [(one, one.effect) for one in measured if one.effect is not None]
+    return Effects(
+        {one.offer: effect for one, effect in kept if not one.beside},
+        {one.offer: effect for one, effect in kept if one.beside},
+    )
+
+
 def measure_effects(log: DecisionLog, came: Realised, uncertainty: float, seed: int) -> list[Measured]:
-    """Measure what every offer of a log changes, one by one, in order of their names.
+    """Measure what every offer of a log changes, one by one, in order of their names; of what sells, staying besides.
 
     `uncertainty` is the standard deviation of a stated effect, as a share of it. An offer is measured by the decisions
     whose whole horizon is known, where it or nothing was served and either might have been. It is judged on the later
@@ -69,40 +95,46 @@ def measure_effects(log: DecisionLog, came: Realised, uncertainty: float, seed: 
     return [_measured(trial, uncertainty, seed) for trial in _trials(kept, then, offers)]
 
 
-def _trials(log: DecisionLog, came: Realised, offers: list[str]) -> Iterator[Trial]:
+def _trials(log: DecisionLog, came: Realised, offers: Sequence[str]) -> Iterator[Trial]:
     actions, customers = np.array(log.actions, dtype=object), np.array(log.customers)
     for offer in offers:
         arms = np.array([(arms.get(offer, 0.0), arms.get(SILENCE, 0.0)) for arms in log.arms]).reshape(-1, 2)
         drawn = (actions == offer) | (actions == SILENCE)
         at = np.flatnonzero(drawn & (arms > 0).all(axis=1) & np.array([offer in said for said in log.stated]))
         said = [log.stated[place][offer] for place in at.tolist()]
-        bought = [(place, one.item) in came.bought for place, one in zip(at.tolist(), said, strict=True)]
-        sells = np.array([bool(one.item) for one in said], dtype=bool)
-        yield Trial(
-            offer, log.rows[at], actions[at] == offer, np.where(sells, np.array(bought), came.stayed[at]),
-            arms[at, 0] / arms[at].sum(axis=1), np.array([one.change for one in said]), customers[at],
+        bought = np.array([(place, one.item) in came.bought for place, one in zip(at.tolist(), said, strict=True)])
+        sells = any(one.item for one in said)
+        trial = Trial(
+            offer, BOUGHT if sells else STAYED, False, log.rows[at], actions[at] == offer,
+            bought.astype(np.float64) if sells else came.stayed[at], arms[at, 0] / arms[at].sum(axis=1),
+            np.array([one.change for one in said]), customers[at],
         )  # fmt: skip
+        yield trial
+        if sells:
+            nothing = np.zeros(len(at))
+            yield replace(trial, what=STAYED, beside=True, outcome=came.stayed[at], stated=nothing)
 
 
 def _measured(trial: Trial, uncertainty: float, seed: int) -> Measured:
     told: dict[str, Any] = {
-        "offer": trial.offer, "decisions": len(trial.treated), "treated": int(trial.treated.sum()),
+        "offer": trial.offer, "what": trial.what, "beside": trial.beside,
+        "decisions": len(trial.treated), "treated": int(trial.treated.sum()),
         "stated": float(trial.stated.mean()) if len(trial.stated) else None,
     }  # fmt: skip
     if trial.fewest < FEWEST:
         why = f"expected at least {FEWEST} decisions by lot with it and as many without, found {trial.fewest}"
-        return Measured(trial.offer, None, told | {"grade": "stated prior", "why": why})
+        return Measured(trial.offer, trial.beside, None, told | {"grade": "stated prior", "why": why})
     grade, why, judged = _judged(trial, uncertainty, seed)
     fitted = _fitted(trial, seed)
     average, low, high = fitted.average
     told |= {
-        "positives": fitted.positives, "mature": fitted.positives >= MATURE, "average": average, "low": low,
+        "positives": fitted.positives, "mature": fitted.mature, "average": average, "low": low,
         "high": high, "grade": grade, "why": why, "nearer_than_stated": judged,
     }  # fmt: skip
     effect = None if grade == "refused" else _effect(trial, fitted, uncertainty, grade)
     if effect is not None:
         told["served"] = float(effect.change(trial.rows, trial.stated)[0].mean())
-    return Measured(trial.offer, effect, told)
+    return Measured(trial.offer, trial.beside, effect, told)
 
 
 def _fitted(trial: Trial, seed: int) -> FittedUplift:
@@ -112,13 +144,11 @@ def _fitted(trial: Trial, seed: int) -> FittedUplift:
 
 
 def _effect(trial: Trial, fitted: FittedUplift, uncertainty: float, grade: str) -> Effect:
-    size = float(np.sqrt(np.mean(trial.stated**2)))
-    found = posterior(fitted, trial.stated, uncertainty * size)
+    found = posterior(fitted, trial.stated, trial.unsure(uncertainty))
     rows = tuple(tuple(row) for row in found.covariance.tolist())
-    mature = fitted.positives >= MATURE
-    learned = fitted.model if mature and fitted.model.parts else None
+    learned = fitted.model if fitted.mature and fitted.model.parts else None
     mean = (float(found.mean[0]), float(found.mean[1]), float(found.mean[2]))
-    return Effect(mean, rows, found.centre, learned, fitted.positives, len(trial.treated), mature, grade)
+    return Effect(mean, rows, found.centre, learned, fitted.positives, len(trial.treated), fitted.mature, grade)
 
 
 def _judged(trial: Trial, uncertainty: float, seed: int) -> tuple[str, str, tuple[float, float, float] | None]:

@@ -1,7 +1,7 @@
 """What happened next: the only module that may look past a cutoff."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from features.clock import microseconds
-from features.events import SCALE, SERVICE, scaled
+from features.events import SCALE, scaled
 from features.feature import Array
 from features.history import Known
 
@@ -53,6 +53,12 @@ def cost(
     return np.asarray(np.maximum(_summed(following, each, customers), 0.0))
 
 
+def purchases(known: Known, customers: tuple[str, ...], cutoff: datetime, horizon: timedelta) -> Array:
+    """Count each customer's lines of purchases in `[cutoff, cutoff + horizon)`."""
+    counts = dict(_following(known, cutoff, horizon, ("purchase",)).group_by("customer").len().iter_rows())
+    return np.array([counts.get(customer, 0) for customer in customers], dtype=np.float64)
+
+
 def bought(known: Known, cutoff: datetime, horizon: timedelta, level: str) -> set[tuple[str, str]]:
     """List the (customer, item) pairs bought in `[cutoff, cutoff + horizon)`."""
     following = _following(known, cutoff, horizon, ("purchase",)).filter(pl.col(level) != "")
@@ -65,7 +71,8 @@ def aligned(known: Known, customers: tuple[str, ...], cutoffs: npt.NDArray[np.in
     So the other labels speak of moments that differ by customer, and of a customer at several moments.
     `cutoffs` are in microseconds, of shape (customers,).
     """
-    asked = pl.DataFrame({"customer": customers, "cutoff": cutoffs}).with_row_index("number")
+    columns = {"customer": customers, "cutoff": cutoffs}
+    asked = pl.DataFrame(columns, schema_overrides={"customer": pl.String}).with_row_index("number")
     followed = known.events.filter(pl.col("occurred_at") >= min(cutoffs, default=0)).join(asked, on="customer")
     age = pl.col("occurred_at") - pl.col("cutoff")
     records = followed.with_columns(occurred_at=age, customer=pl.col("number").cast(pl.String))
@@ -82,53 +89,3 @@ def _following(known: Known, cutoff: datetime, horizon: timedelta, kinds: tuple[
     start, end = microseconds(cutoff), microseconds(cutoff + horizon)
     happened = (pl.col("occurred_at") >= start) & (pl.col("occurred_at") < end)
     return known.events.filter(happened & pl.col("kind").is_in(kinds))
-
-
-@dataclass(frozen=True)
-class After:
-    """What came in a span after each of some moments; arrays of shape (moments,), money in currency.
-
-    `purchases` counts lines, `ended` tells whether a contract ended; `bought` holds pairs of a moment's place and an
-    item.
-    """
-
-    brought: Array
-    cost: Array
-    purchases: Array
-    ended: npt.NDArray[np.bool_]
-    bought: frozenset[tuple[int, str]]
-
-
-def after_each(
-    known: Known, customers: tuple[str, ...], moments: npt.NDArray[np.int64], span: timedelta, measure: str,
-    level: str, standard: Mapping[str, float],
-) -> After:  # fmt: skip
-    """Sum what each customer brought and cost in `[moment, moment + span)`, a moment of its own for each.
-
-    A customer may come several times; whoever has been joined to another since brings what both do. What was won back
-    beyond a customer's costs counts as zero. `standard` costs, by kind, stand in for events that don't tell theirs.
-    """
-    stated = {kind: scaled(standard.get(kind, 0.0)) for kind in SERVICE}
-    each = pl.DataFrame({"place": np.arange(len(moments)), "reference": customers, "start": moments})
-    whose = known.events.select("reference", "customer").unique()
-    happened = (
-        each.join(whose, on="reference")
-        .join(known.events.drop("reference"), on="customer")
-        .filter(pl.col("occurred_at") >= pl.col("start"))
-        .filter(pl.col("occurred_at") < pl.col("start") + span // timedelta(microseconds=1))
-    )
-    kind, came = pl.col("kind"), pl.col(measure)
-    cost = (-pl.col("margin")).fill_null(kind.replace_strict(stated, default=0, return_dtype=pl.Int64))
-    sums = happened.group_by("place").agg(
-        brought=came.filter(kind.is_in(("purchase", "return"))).sum(),
-        cost=cost.filter(kind.is_in((*SERVICE, "write_off"))).sum(),
-        purchases=(kind == "purchase").sum(),
-        ended=(kind == "end").any(),
-    )
-    whole = each.select("place").join(sums, on="place", how="left", maintain_order="left").fill_null(0)
-    bought = happened.filter((kind == "purchase") & (pl.col(level) != "")).select("place", level).unique()
-    return After(
-        whole["brought"].to_numpy() / SCALE, np.maximum(whole["cost"].to_numpy(), 0) / SCALE,
-        whole["purchases"].to_numpy().astype(np.float64), whole["ended"].fill_null(False).to_numpy(),
-        frozenset(bought.iter_rows()),
-    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import dropwhile
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy.typing as npt
 from features.errors import NotEnoughData
 from features.feature import Array
 from training.sequential import looks, reaches
-from training.skewness import bounds
+from training.skewness import NORMAL, bounds
+from training.uplift_moments import numbered
 
 FEWEST = 50
 _COCHRAN = 25.0
@@ -86,16 +88,38 @@ class Difference:
 def lift(metric: str, people: People) -> Lift:
     """Compare two groups by the last look's people.
 
-    Raises NotEnoughData while there are too few for the mean's distribution to be near to normal (Cochran's rule: 25
-    times the squared skewness, Sampling Techniques 1977, 2.15, and at least 50 in each group).
+    Raises NotEnoughData while there are too few for the means' distribution to be near to normal.
+    """
+    taken = moments(people)
+    if not taken:
+        raise NotEnoughData(too_few(people))
+    reach = reaches([counted for _, counted in taken])[-1]
+    return compared(metric, people.only(people.day <= taken[-1][0]), reach, len(taken))
+
+
+def lift_once(metric: str, people: People) -> Lift:
+    """Compare two groups of data that is looked at once, and won't grow; the interval holds at 95 % for that look.
+
+    Raises NotEnoughData with fewer than 50 people in a group, or where all are alike.
+    """
+    smaller = min(int(people.treated.sum()), int((~people.treated).sum()))
+    if smaller < FEWEST or not difference(people).error > 0:
+        raise NotEnoughData(
+            f"expected at least {FEWEST} people in each group, not all alike, found {smaller:,} in the smaller one"
+        )
+    return compared(metric, people, NORMAL, 1)
+
+
+def moments(people: People) -> list[tuple[int, int]]:
+    """Choose the days at whose close to look, from the first with people enough on, and count the people of each.
+
+    Once begun it goes on: days picked because no large amount had come by then would speak of too little.
     """
     days, closes = np.unique(people.day, return_counts=True)
     counted = np.cumsum(closes, dtype=np.int64)
-    taken = [place for place in looks(counted, 2 * FEWEST) if enough(people.only(people.day <= days[place]))]
-    if not taken:
-        raise NotEnoughData(too_few(people))
-    reach = reaches([int(counted[place]) for place in taken])[-1]
-    return compared(metric, people.only(people.day <= days[taken[-1]]), reach, len(taken))
+    places = looks(counted, 2 * FEWEST)
+    begun = dropwhile(lambda place: not enough(people.only(people.day <= days[place])), places)
+    return [(int(days[place]), int(counted[place])) for place in begun]
 
 
 def compared(metric: str, people: People, reach: float, seen: int) -> Lift:
@@ -126,7 +150,7 @@ def difference(people: People, adjust: bool = True) -> Difference:
     estimate = means[1] - means[0]
     shares = np.where(treated, treated.mean(), -control.mean())
     if adjust and people.before.shape[1]:
-        slopes, within = _slopes(people, influences)
+        slopes, within = _slopes(people, influences, shares)
         gaps = people.before[treated].mean(axis=0) - people.before[control].mean(axis=0)
         estimate -= float(gaps @ slopes)
         influences = influences - within @ slopes
@@ -139,13 +163,20 @@ def enough(people: People) -> bool:
 
 
 def needed(people: People) -> int:
-    """Tell how many people each group needs."""
-    if min(people.treated.sum(), (~people.treated).sum()) < 2:
+    """Tell how many people each group needs for its mean to be nearly normal, and at least 50.
+
+    That is 25 times the squared skewness (Cochran, Sampling Techniques 1977, 2.15) of both groups about their means:
+    a small group's own skewness looks least just while its large amounts are still to come. Where all are alike, the
+    next one may differ.
+    """
+    treated = people.treated
+    if min(treated.sum(), (~treated).sum()) < 2:
         return FEWEST
-    away = difference(people).influences
+    share = float(treated.mean())
+    away = difference(people).influences * np.where(treated, share, share - 1.0)
     spread = float(away.std())
-    lopsided = float((away**3).mean() / spread**3) if spread > 0 else 0.0
-    return max(FEWEST, int(_COCHRAN * lopsided**2))
+    squared = float((away**3).mean() / spread**3) ** 2 if spread > 0 else float(len(away))
+    return max(FEWEST, int(_COCHRAN * squared))
 
 
 def too_few(people: People) -> str:
@@ -157,12 +188,16 @@ def too_few(people: People) -> str:
     )
 
 
-def _slopes(people: People, influences: Array) -> tuple[Array, Array]:
-    """Regress influences on covariates, both taken within their groups; the slopes, and the centred covariates."""
+def _slopes(people: People, influences: Array, shares: Array) -> tuple[Array, Array]:
+    """Regress influences on covariates, both taken within their groups; the slopes, and the centred covariates.
+
+    Each weighs what it does in the estimate's error, so that unequal groups are adjusted as well as can be.
+    """
     within = people.before.astype(np.float64).copy()
     for group in (people.treated, ~people.treated):
         within[group] -= within[group].mean(axis=0)
-    return np.asarray(np.linalg.lstsq(within, influences, rcond=None)[0]), within
+    found = np.linalg.lstsq(within / shares[:, None], influences / shares, rcond=None)[0]
+    return np.asarray(found), within
 
 
 def by_person(
@@ -172,7 +207,7 @@ def by_person(
 
     Raises NotEnoughData where a person is in both groups.
     """
-    _, places = np.unique(np.array(names), return_inverse=True)
+    places = numbered(np.array(names), len(names))
     count = int(places.max()) + 1 if len(places) else 0
     rows = np.bincount(places, minlength=count).astype(np.float64)
     share = np.bincount(places, weights=treated, minlength=count) / rows

@@ -114,12 +114,13 @@ def _refusal(logged: Logged) -> str | None:
     if logged.unsupported > MOST_UNSUPPORTED:
         return (
             f"expected at most {MOST_UNSUPPORTED:.0%} of what it does to be something that was never served there,"
-            f" found {logged.unsupported:.0%}: let more be drawn evenly (random, in learning.toml), under rules that allow it"
+            f" found {logged.unsupported:.0%}: let more be drawn by lot (random, in learning.toml), under rules that"
+            " allow it"
         )
     if logged.effective < FEWEST_EFFECTIVE:
         return (
             f"expected decisions by chance worth at least {FEWEST_EFFECTIVE:g} of its own, found"
-            f" {logged.effective:.0f} of {len(logged.actions):,}: wait for more, or let more be drawn evenly (random,"
+            f" {logged.effective:.0f} of {len(logged.actions):,}: wait for more, or let more be drawn by lot (random,"
             " in learning.toml)"
         )
     return None

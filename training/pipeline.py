@@ -29,7 +29,7 @@ from training.costs import Costs
 from training.cutoffs import Cutoffs
 from training.dataset import Progress, Windows, value_measure
 from training.decision_log import DecisionLog, Yardstick, realised
-from training.effects import Measured, measure_effects, takers
+from training.effects import Measured, effects_of, measure_effects, takers
 from training.evaluation import Figure
 from training.horizon import Horizon, choose_horizon
 from training.judgement import Judgement, Tested
@@ -140,8 +140,7 @@ def train(
     measured = _measured(past, known, manifest, plan, fit)
     manifest["effects"] = [one.said for one in measured]
     manifest["takers"] = takers(past.log, past.tries) if past else []
-    effects = {one.offer: one.effect for one in measured if one.effect is not None}
-    models = Models(churn.served, value.served, ranker, effects)
+    models = Models(churn.served, value.served, ranker, effects_of(measured))
     documents = judgement.documents(manifest, figures, _revenue(known, cutoffs, tested, manifest))
     return Trained(models, tested, figures, manifest, documents, judgement.drawn(churn.served))
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.feature import Array
+from training.skewness import NORMAL
 from training.uplift import FittedUplift
-from training.uplift_moments import NORMAL, mean_effect
+from training.uplift_moments import mean_effect
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What was served of what was decided: offers taken against the chance said, exploration and what it cost."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,22 +8,23 @@ import numpy as np
 
 from training.checks import Check, Interval, Verdict, needed
 from training.reliability import rate_of
+from training.sample_ratio import sample_ratio
 from training.thresholds import Thresholds
 
 # What a decision says of where an offer's effect is from; takers may have been counted before what it changes is known.
 STATED, MEASURED = "stated priors", "measured"
-CHECK_PLAYBOOK = "holdfast playbook check"
+CHECK_PLAYBOOK, LIFT = "holdfast playbook check", "holdfast lift"
 _WEIGHED = ("offers", "held_out", "runners_up", "withheld")
 _NONE_STATED = "none; each answer says which it is"
 
 
 def check_acceptance(
-    bodies: Sequence[Mapping[str, Any]], outcomes: Mapping[tuple[str, str], int], limits: Thresholds
+    bodies: Sequence[Mapping[str, Any]], outcomes: Mapping[tuple[str, str], bool], limits: Thresholds
 ) -> Check:
     """Hold how often each offer was taken against the propensity said, of each customer the first time alone.
 
-    `outcomes` tell of offers that were made, by decision and offer: 1 taken up, or 0. Intervals hold for all offers
-    together (Bonferroni).
+    `outcomes` tell of offers that were made, by decision and offer, whether they were taken up. Intervals hold for all
+    offers together (Bonferroni).
     """
     answered = _answered(bodies, outcomes)
     judged = {offer: told for offer, told in answered.items() if len(told) >= limits.fewest}
@@ -101,6 +102,24 @@ def check_groups(bodies: Sequence[Mapping[str, Any]], plan: Mapping[str, float])
     })  # fmt: skip
 
 
+def check_sizes(bodies: Iterable[Mapping[str, Any]], salt: str, plan: Mapping[str, float]) -> Check:
+    """Hold how many people each group of an experiment has against their planned shares."""
+    groups = {
+        body["customer"]: body["experiment"]["group"]
+        for body in bodies
+        if body.get("experiment", {}).get("salt") == salt
+    }
+    threshold = "less than once in a hundred experiments by chance, looked at all the time"
+    if not groups:
+        return Check("sample ratio", "Nobody belongs to a group so far.", threshold, "too early", figures={})
+    found = sample_ratio(Counter(groups.values()), {name: share for name, share in plan.items() if share > 0})
+    verdict: Verdict = "act" if found.mismatch else "well"
+    said = found.said()
+    return Check(
+        "sample ratio", f"{said[0].upper()}{said[1:]}.", threshold, verdict, needed(verdict, LIFT), found.as_dict()
+    )
+
+
 def _explored(tier: str, bodies: Sequence[Mapping[str, Any]], budget: float, limits: Thresholds) -> Check:
     other, cost = (np.array(part, dtype=np.float64) for part in zip(*map(_given_up, bodies), strict=True))
     rate = rate_of(other, limits.confidence)
@@ -131,7 +150,7 @@ def _given_up(body: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _answered(
-    bodies: Sequence[Mapping[str, Any]], outcomes: Mapping[tuple[str, str], int]
+    bodies: Sequence[Mapping[str, Any]], outcomes: Mapping[tuple[str, str], bool]
 ) -> dict[str, list[tuple[float, float]]]:
     """Collect, by offer, the propensity said and whether it was taken."""
     found: defaultdict[str, dict[str, tuple[float, float]]] = defaultdict(dict)

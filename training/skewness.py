@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy.stats import norm, t
 
 from features.feature import Array
 
@@ -12,8 +13,10 @@ NORMAL = 1.959964
 def bounds(estimate: float, influences: Array, z: float = NORMAL) -> tuple[float, float]:
     """Bound an estimate by its units' influences of shape (units,), whose mean is 0 and whose spread is the error's.
 
-    Hall's transformation takes the skewness off (Hall 1992, "On the removal of skewness by transformation"); `z` is how
-    many standard errors either way an interval of symmetric data would reach.
+    Hall's transformation takes the skewness off (Hall 1992, "On the removal of skewness by transformation"), and as
+    heavy tails leave the error itself unsure, it reaches as far as Student's t with the degrees of freedom that the
+    kurtosis leaves (Satterthwaite 1946). `z` is how many standard errors either way an interval of normal data would
+    reach.
 
     >>> low, high = bounds(1.0, np.array([-1.0, 1.0] * 50))
     >>> round(low, 3), round(high, 3)
@@ -25,8 +28,9 @@ def bounds(estimate: float, influences: Array, z: float = NORMAL) -> tuple[float
         return estimate, estimate
     away = influences - influences.mean()
     lopsided = float((away**3).mean() / away.std() ** 3) / math.sqrt(count)
-    error = spread / math.sqrt(count)
-    return estimate - error * _untransformed(z, lopsided), estimate - error * _untransformed(-z, lopsided)
+    error, kurtosis = spread / math.sqrt(count), float((away**4).mean() / away.std() ** 4)
+    reach = float(t.isf(norm.sf(z), max(2.0 * count / max(kurtosis - 1.0, 1e-9), 1.0)))
+    return estimate - error * _untransformed(reach, lopsided), estimate - error * _untransformed(-reach, lopsided)
 
 
 def _untransformed(z: float, lopsided: float) -> float:

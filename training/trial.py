@@ -13,10 +13,11 @@ from features.feature import Array
 from training.boosting import Fit, boost
 from training.grading import telling_features
 from training.metrics import Ranked, area_under_curve
+from training.skewness import NORMAL
 from training.uplift import FOLDS, deal
 from training.uplift_learners import Trial
 from training.uplift_metrics import Measured, measured, redrawn
-from training.uplift_moments import NORMAL, numbered
+from training.uplift_moments import numbered
 
 _LEAST_ARM, _LEAST_CLUSTERS = 20, 20
 _CONTROLS = {"0", "0.0", "false", "no", "n", "control", "none", "placebo", "holdout", "hold_out", "no treatment"}

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from scipy.stats import chi2
 
 from features.feature import Array
+from training.skewness import NORMAL
 from training.uplift import FittedUplift
 from training.uplift_learners import Flags
-from training.uplift_moments import NORMAL, mean_effect
+from training.uplift_moments import mean_effect
 
 DRAWS = 300
 _LEVELS = (0.025, 0.975)

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.feature import Array
-
-NORMAL = 1.959964
+from training.skewness import NORMAL
 
 
 @dataclass(frozen=True)
