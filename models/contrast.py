@@ -1,4 +1,4 @@
-"""What trees that know of a treatment expect with it, less what they expect without: an S-learner as a part."""
+"""What a model that knows of a treatment expects with it, less what it expects without, as a part of a score."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,23 +8,27 @@ import numpy as np
 import numpy.typing as npt
 
 from features.feature import Array
+from models.additive import inverse
+from models.regression import Regression
 from models.trees import Trees
 
 TREATED = "holdfast_treated"
+_CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Trees whose last column, after the rows' own, is 1 for treated and 0 for not (Künzel et al. 2019).
+    """Trees whose last column, after the rows' own, is 1 for treated and 0 for not: an S-learner (Künzel et al. 2019).
 
-    The trees are on the outcome's own scale, so that what is scored is a change in the outcome.
+    The trees are on the scale of `link`, as that of `Additive`; what is scored is a change in the outcome itself.
     """
 
     trees: Trees
+    link: str = "identity"
 
     def scores(self, rows: Array) -> Array:
         """Score rows of shape (n, columns); returns shape (n,)."""
-        told = self.trees.scores(_both(rows))
+        told = inverse(self.link, self.trees.scores(_both(rows)))
         return np.asarray(told[: len(rows)] - told[len(rows) :])
 
     def contributions(self, rows: Array) -> Array:
@@ -37,7 +41,7 @@ class Contrast:
         leaves = booster.predict(_both(rows), pred_leaf=True, num_threads=self.trees.threads)
         with_it, without = np.asarray(leaves, dtype=np.int64).reshape(2, len(rows), -1)
         treated, control, starts = self._ways
-        return np.asarray((treated[with_it + starts] - control[without + starts]).sum(axis=1))
+        return contrasted(self.link, treated[with_it + starts].sum(axis=1), control[without + starts].sum(axis=1))
 
     @cached_property
     def _ways(self) -> tuple[Array, Array, npt.NDArray[np.int64]]:
@@ -50,6 +54,51 @@ class Contrast:
             for tree, start in zip(trees, starts.tolist(), strict=True):
                 _Settled(treated, width - 1, table[start : start + tree["num_leaves"]]).fill(tree["tree_structure"])
         return tables[0], tables[1], starts
+
+
+@dataclass(frozen=True)
+class RegressionContrast:
+    """A regression with a treatment and one without, each with its intercept, on the scale of `link`."""
+
+    link: str
+    treated: Regression
+    control: Regression
+    intercepts: tuple[float, float]
+
+    def scores(self, rows: Array) -> Array:
+        """Score rows of shape (n, columns); returns shape (n,)."""
+        treated, control = (inverse(self.link, told.sum(axis=1)) for told in self._ways(rows))
+        return np.asarray(treated - control)
+
+    def contributions(self, rows: Array) -> Array:
+        """Divide each score among the columns: shape (n, columns + 1), the last the average row's score."""
+        return contrasted(self.link, *self._ways(rows))
+
+    def _ways(self, rows: Array) -> tuple[Array, Array]:
+        treated, control = self.treated.contributions(rows), self.control.contributions(rows)
+        treated[:, -1], control[:, -1] = self.intercepts
+        return treated, control
+
+
+def contrasted(link: str, treated: Array, control: Array) -> Array:
+    """Divide what two divided scores of shape (n, columns + 1) differ by once off the link's scale: the same shape.
+
+    On its way from what it starts with, its last column, to its sum, each is moved by its columns in proportion (the
+    rescale rule of Shrikumar, Greenside and Kundaje 2017, "Learning important features").
+    """
+    return _moved(link, treated) - _moved(link, control)
+
+
+def _moved(link: str, divided: Array) -> Array:
+    if link == "identity":
+        return divided
+    start, way = divided[:, -1], divided[:, :-1].sum(axis=1)
+    # Where nothing moves, the slope there.
+    step = np.where(np.abs(way) > _CLOSE, way, _CLOSE)
+    first = inverse(link, start)
+    told = divided * ((inverse(link, start + step) - first) / step)[:, None]
+    told[:, -1] = first
+    return np.asarray(told)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from features.errors import NotEnoughData
 from features.feature import Array
 from models.additive import Additive
 from training.boosting import Fit
-from training.uplift_learners import Arms, Flags, Learners, Trial, believed, fit_arms
+from training.uplift_learners import BELIEVED, Arms, Flags, Trial, fit_arms, learners
 from training.uplift_moments import Line, line, mean_effect, numbered
 from training.uplift_stacking import Stack, Told, stack
 
@@ -79,18 +79,18 @@ def fit_uplift(
     folds, fit = deal(groups, seed), Fit(seed)
     arms = [fit_arms(trial.take(folds != fold), fit) for fold in range(FOLDS)]
     pseudo = _pseudo(trial, arms, folds)
-    scores, learners = _held_out(trial, arms, pseudo, folds, fit)
+    scores, found = _held_out(trial, pseudo, folds, fit)
     level = float(pseudo.mean())
     told = Told(scores, pseudo, trial.precision, groups)
-    final = stack(told, believed(learners, trial, pseudo), level)
+    believed = np.array([BELIEVED[name] for name in found]) / sum(BELIEVED.values())
+    final = stack(told, believed, level)
     held_out = np.full(len(rows), level)
     for fold in range(FOLDS):
         here = folds == fold
-        others = stack(told.take(~here), believed(learners, trial.take(~here), pseudo[~here]), level)
-        held_out[here] = others.apply(scores[here])
+        held_out[here] = stack(told.take(~here), believed, level).apply(scores[here])
     columns = np.column_stack([np.ones(len(rows)), held_out - held_out.mean()])
     return FittedUplift(
-        model=_whole(trial, pseudo, fit, learners, final),
+        model=_whole(trial, pseudo, fit, found, final),
         held_out=held_out,
         pseudo=pseudo,
         precision=trial.precision,
@@ -98,7 +98,7 @@ def fit_uplift(
         clusters=groups,
         average=mean_effect(pseudo, groups),
         calibration=line(columns, pseudo, groups),
-        shares=dict(zip(learners, final.weights.tolist(), strict=True)),
+        shares=dict(zip(found, final.weights.tolist(), strict=True)),
         positives=trial.informative,
         largest=float(np.abs(trial.outcome - np.median(trial.outcome)).max()),
     )
@@ -131,18 +131,16 @@ def _pseudo(trial: Trial, arms: Sequence[Arms], folds: npt.NDArray[np.int64]) ->
     return made
 
 
-def _held_out(
-    trial: Trial, arms: Sequence[Arms], pseudo: Array, folds: npt.NDArray[np.int64], fit: Fit
-) -> tuple[Array, tuple[str, ...]]:
+def _held_out(trial: Trial, pseudo: Array, folds: npt.NDArray[np.int64], fit: Fit) -> tuple[Array, tuple[str, ...]]:
     """Score every row by learners fitted on the other folds: shape (n, learners), and the learners' names.
 
     A row's pseudo-outcome rests on arms that saw other folds. As its mean given these is the row's effect whatever they
     say, that tells nothing of those folds' outcomes.
     """
     found: list[tuple[Flags, Mapping[str, Array]]] = []
-    for fold, one in enumerate(arms):
+    for fold in range(FOLDS):
         here = folds == fold
-        fitted = Learners(trial.take(~here), one, pseudo[~here], fit).all()
+        fitted = learners(trial.take(~here), pseudo[~here], fit)
         found.append((here, {name: model.scores(trial.rows[here]) for name, model in fitted.items()}))
     names = tuple(name for name in found[0][1] if all(name in scores for _, scores in found))
     scores = np.empty((len(folds), len(names)))
@@ -156,7 +154,7 @@ def _whole(trial: Trial, pseudo: Array, fit: Fit, names: Sequence[str], weighed:
     """Fit the learners that count on every row, and add them up around the mean effect."""
     if not weighed.weights.any():
         return Additive("identity", (), (), weighed.level)
-    fitted = Learners(trial, fit_arms(trial, fit), pseudo, fit).all()
+    fitted = learners(trial, pseudo, fit)
     told = {name: fitted[name].scores(trial.rows) for name in names}
     moves = {name: weight * told[name].std() for name, weight in zip(names, weighed.weights, strict=True)}
     kept = [name for name in names if moves[name] > _NEGLIGIBLE * sum(moves.values())]

@@ -5,9 +5,10 @@ row's effect whatever the arms' models miss, as the propensity is known (Kennedy
 estimation of heterogeneous causal effects"). Rows count by e·(1 − e), the inverse of their pseudo-outcome's noise.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +16,21 @@ import numpy.typing as npt
 from features.feature import Array
 from models.additive import Additive
 from models.contrast import TREATED, Contrast
-from models.regression import Regression
 from models.trees import Trees
 from training.boosting import Fit, boost
+from training.uplift_regression import interactions, ridge
 
 Flags = npt.NDArray[np.bool_]
 _LEAST_ARM, _LEAST_INFORMATIVE = 60, 12
-WITH, AGAINST = "with the expected outcome", "against the expected outcome"
 _FLOOR_SHARE = 0.1
-_EVERY_COLUMN = {"feature_fraction": 1.0}
 _SQUARES = {"objective": "l2"}
-_TAILS = (0.005, 0.995)
-_PENALTIES = 10.0 ** np.arange(-3.0, 3.5, 0.5)
+_EVERY_COLUMN = {"feature_fraction": 1.0}
 _TREES, _LEAF_SHARE, _LEAF_LEAST = 120, 80, 20
+# What an S-learner's trees are fitted to on each link's scale, and how many are.
+_OUTCOMES = {"logit": ("binary", 240), "log": ("tweedie", 240), "identity": ("l2", 480)}
+_STUMPS, _FEW, _STUMP_SHARE = {"num_leaves": 2, "learning_rate": 0.05}, 40, 40
+# What each counts for before any is judged: on simulated trials, what stumps alone find is the noisiest.
+BELIEVED = {"regression": 1.0, "S-learner": 1.0, "stumps": 0.3}
 
 
 @dataclass(frozen=True)
@@ -56,19 +59,26 @@ class Trial:
         arm = min(int(self.treated.sum()), int((~self.treated).sum()))
         return arm < _LEAST_ARM or self.informative < _LEAST_INFORMATIVE
 
-    @property
-    def slope(self) -> float:
-        """How an effect, as a share of the mean one, changes by the expected outcome; 0 where nothing tells.
+    @cached_property
+    def link(self) -> str:
+        """The scale on which treatment is taken to act alike on everybody.
 
-        Where two things can come, an even change of the log-odds changes p by p·(1 − p); where many bring the least,
-        as of money, an even factor changes outcomes in proportion.
+        Log-odds where two things can come, logs where many bring the least, as of money, else the outcome's own.
         """
         least, most = float(self.outcome.min()), float(self.outcome.max())
-        above, floor = float(self.outcome.mean()) - least, self.outcome == least
-        if above <= 0 or floor.mean() < _FLOOR_SHARE:
-            return 0.0
-        two = bool((floor | (self.outcome == most)).all())
-        return (1 - 2 * above / (most - least)) / (above * (1 - above / (most - least))) if two else 1 / above
+        floor = self.outcome == least
+        if most > least and (floor | (self.outcome == most)).all():
+            return "logit"
+        return "log" if most > least and floor.mean() >= _FLOOR_SHARE else "identity"
+
+    @cached_property
+    def scaled(self) -> tuple[Array, float]:
+        """The outcome as its link takes it, from 0 on, shape (n,), and the unit that it is told in."""
+        if self.link == "identity":
+            return self.outcome, 1.0
+        above = self.outcome - self.outcome.min()
+        unit = float(above.max() if self.link == "logit" else above.mean())
+        return above / unit, unit
 
     @property
     def precision(self) -> Array:
@@ -114,74 +124,51 @@ def _thin_arm(trial: Trial, arm: Flags) -> Additive:
     return _constant(float((trial.outcome[arm] - trial.outcome.mean()).mean()) if arm.any() else 0.0)
 
 
-class Learners:
-    """What can be learned of uplift from a trial, its arms, and its rows' pseudo-outcomes of shape (n,)."""
+def learners(trial: Trial, pseudo: Array, fit: Fit) -> Mapping[str, Additive]:
+    """Fit what can be learned of uplift, by name, of a trial and its rows' pseudo-outcomes, shape (n,).
 
-    def __init__(self, trial: Trial, arms: Arms, pseudo: Array, fit: Fit) -> None:
-        self._trial, self._arms, self._pseudo, self._fit = trial, arms, pseudo, fit
-
-    def all(self) -> Mapping[str, Additive]:
-        """Fit every learner, by name; none where the trial is thin, since then only the mean can be told."""
-        ladder: Mapping[str, Callable[[], Additive]] = {
-            WITH: lambda: self._arms.alike,
-            AGAINST: lambda: self._arms.alike.adjusted(-1.0, 0.0),
-            "regression": lambda: self._regression,
-            "S-learner": lambda: self._s_learner,
-            "X-learner": lambda: self._x_learner,
-        }
-        return {} if self._trial.thin else {name: made() for name, made in ladder.items()}
-
-    @cached_property
-    def _regression(self) -> Additive:
-        """Ridge regression of pseudo-outcomes, of the penalty with the least generalised cross-validation."""
-        start = _standardised(self._trial.rows)
-        weights = _ridge(start.standard(self._trial.rows), self._pseudo, self._trial.precision)
-        fitted = Regression(
-            start.places, start.lows, start.highs, start.means, start.spreads, tuple(weights.tolist())
-        )  # fmt: skip
-        return Additive("identity", (fitted,), (1.0,))
-
-    @cached_property
-    def _s_learner(self) -> Additive:
-        """Trees on the outcome that may split by treatment, scored with it and without."""
-        trial = self._trial
-        rows = np.column_stack([trial.rows, trial.treated])
-        all_columns = Fit(self._fit.seed, self._fit.threads, parameters={**self._fit.parameters, **_EVERY_COLUMN})
-        trees = _trees(rows, trial.outcome, (*trial.names, TREATED), all_columns)
-        return Additive("identity", tuple(Contrast(part) for part in trees.parts if isinstance(part, Trees)), (1.0,))
-
-    @cached_property
-    def _x_learner(self) -> Additive:
-        """Trees on what each row came to, less what the other arm would have brought (Künzel et al. 2019)."""
-        trial = self._trial
-        treated, control = self._arms.expect(trial.rows)
-        imputed = np.where(trial.treated, trial.outcome - control, treated - trial.outcome)
-        counted = np.where(trial.treated, 1 - trial.propensity, trial.propensity)
-        return _trees(trial.rows, imputed, trial.names, self._fit, counted)
-
-
-def believed(names: Sequence[str], trial: Trial, pseudo: Array) -> Array:
-    """Say what each learner is believed to count for before any is judged, shape (learners,), on the scales they have.
-
-    The two that were best on simulated trials share evenly with what the mean effect, `pseudo`'s, says by itself of
-    rows with other expected outcomes.
+    None where the trial is thin, since then only the mean effect can be told.
     """
-    slope = trial.slope * _sure_mean(pseudo)
-    told = {"regression": 1.0, "S-learner": 1.0, WITH: max(slope, 0.0), AGAINST: max(-slope, 0.0)}
-    return np.array([told.get(name, 0.0) / 3 for name in names])
+    if trial.thin:
+        return {}
+    return {"regression": _regression(trial, pseudo), "S-learner": _s_learner(trial, fit),
+            "stumps": _stumps(trial, pseudo, fit)}  # fmt: skip
 
 
-def _sure_mean(pseudo: Array) -> float:
-    mean, noise = float(pseudo.mean()), float(pseudo.var()) / len(pseudo)
-    return mean * max(0.0, 1.0 - noise / mean**2) if mean else 0.0
+def _regression(trial: Trial, pseudo: Array) -> Additive:
+    """Let the treatment and every column interact on the link's scale, or regress pseudo-outcomes on the outcome's."""
+    if trial.link == "identity":
+        return ridge(trial.rows, pseudo, trial.precision)
+    outcome, unit = trial.scaled
+    return interactions(trial.rows, trial.treated.astype(np.float64), outcome, trial.link).adjusted(unit, 0.0)
 
 
-def _trees(rows: Array, target: Array, names: Sequence[str], fit: Fit, weights: Array | None = None) -> Additive:
+def _s_learner(trial: Trial, fit: Fit) -> Additive:
+    """Boost trees on the outcome that may split by treatment, scored with it and without."""
+    objective, count = _OUTCOMES[trial.link]
+    outcome, unit = trial.scaled
+    rows = np.column_stack([trial.rows, trial.treated])
+    trees = _boosted(rows, outcome, (*trial.names, TREATED), fit, {"objective": objective, **_EVERY_COLUMN}, count)
+    return Additive("identity", (Contrast(trees, trial.link),), (unit,))
+
+
+def _stumps(trial: Trial, pseudo: Array, fit: Fit) -> Additive:
+    """Boost trees of one split on pseudo-outcomes, which hold a step as a step, each counting by its precision."""
+    shape = {**_SQUARES, **_EVERY_COLUMN, **_STUMPS, "min_data_in_leaf": max(_LEAF_LEAST, len(pseudo) // _STUMP_SHARE)}
+    counted = trial.precision / trial.precision.mean()
+    return Additive("identity", (_boosted(trial.rows, pseudo, trial.names, fit, shape, _FEW, counted),), (1.0,))
+
+
+def _trees(rows: Array, target: Array, names: Sequence[str], fit: Fit) -> Additive:
+    return Additive("identity", (_boosted(rows, target, names, fit, _SQUARES, _TREES),), (1.0,))
+
+
+def _boosted(rows: Array, target: Array, names: Sequence[str], fit: Fit, shape: Mapping[str, Any], count: int,
+             weights: Array | None = None) -> Trees:  # fmt: skip
     leaf = max(_LEAF_LEAST, len(target) // _LEAF_SHARE)
-    small = Fit(fit.seed, fit.threads, _TREES, {"min_data_in_leaf": leaf, **fit.parameters})
-    counted = None if weights is None else weights / weights.mean()
+    settled = Fit(fit.seed, fit.threads, count, {"min_data_in_leaf": leaf, **fit.parameters})
     safe = [f"column_{place}" for place in range(len(names))] if _odd(names) else names
-    return Additive("identity", (boost(_SQUARES, rows, target, safe, small, weights=counted),), (1.0,))
+    return boost(shape, rows, target, safe, settled, weights=weights)
 
 
 def _odd(names: Sequence[str]) -> bool:
@@ -191,36 +178,3 @@ def _odd(names: Sequence[str]) -> bool:
 
 def _constant(value: float) -> Additive:
     return Additive("identity", (), (), value)
-
-
-def _standardised(rows: Array) -> Regression:
-    """Learn how columns are held and scaled; what hardly differs or is never known is left out."""
-    known = np.flatnonzero(~np.isnan(rows).all(axis=0))
-    lows, highs = np.nanquantile(rows[:, known], _TAILS, axis=0)
-    held = np.clip(rows[:, known], lows, highs)
-    means, spreads = np.nanmean(held, axis=0), np.nanstd(held, axis=0)
-    kept = spreads > 1e-9 * (1 + np.abs(means))
-    told = (known[kept], lows[kept], highs[kept], means[kept], spreads[kept], np.zeros(int(kept.sum())))
-    places, lows_, highs_, means_, spreads_, weights = (tuple(one.tolist()) for one in told)
-    return Regression(places, lows_, highs_, means_, spreads_, weights)
-
-
-def _ridge(columns: Array, target: Array, weights: Array) -> Array:
-    """Fit ridge regression without its intercept, of the penalty with the least generalised cross-validation.
-
-    Golub, Heath and Wahba (1979).
-    """
-    root = np.sqrt(weights / weights.mean())[:, None]
-    centred = root * (columns - np.average(columns, axis=0, weights=weights))
-    aim = root[:, 0] * (target - np.average(target, weights=weights))
-    values, axes = np.linalg.eigh(centred.T @ centred)
-    along, size = axes.T @ (centred.T @ aim), float(aim @ aim)
-    values = np.maximum(values, 0.0)
-
-    def loss(penalty: float) -> float:
-        kept = values + penalty * len(aim)
-        left = size - 2 * float(along @ (along / kept)) + float((along / kept) ** 2 @ values)
-        return left / max(1 - float((values / kept).sum()) / len(aim), 1e-3) ** 2
-
-    best = min(_PENALTIES.tolist(), key=loss)
-    return np.asarray(axes @ (along / (values + best * len(aim))))

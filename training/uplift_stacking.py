@@ -10,7 +10,7 @@ from features.feature import Array
 from training.uplift_moments import line
 
 _CHANCE = 1.0  # what one direction gains where there is nothing to gain, in units of noise
-_SEARCHED = 9.0  # what the best of all sums gains by chance over the one believed beforehand, likewise
+_SEARCHED = 4.0  # what the best of all sums gains by chance over the one believed beforehand, likewise
 _LEAST = 0.1  # an order is as good at any scale, so that no scale is drawn to exactly nothing
 _MOST = 3.0  # a learner is stretched no further, as what it said of these rows may be next to nothing by accident
 
