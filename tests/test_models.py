@@ -29,7 +29,7 @@ from training.boosting import Fit, boost
 
 MANIFEST = {"contract": CONTRACT.as_dict(), "as_of": AS_OF.isoformat()}
 ROWS = rows_at_random(11, 80)
-EVERY = Additive("logit", tuple(parts().values()), tuple(1 / 7 + place / 70 for place in range(9)), 0.1)
+EVERY = Additive("logit", tuple(parts().values()), tuple(1 / 7 + place / 70 for place in range(len(parts()))), 0.1)
 LOGS = Additive("log", (parts()["spend"], parts()["hurdle"]), (0.7, 0.3), 1 / 3)
 SHARES = ((1 / 3, 2.0, 5.0), (-1 / 7, -0.3, -0.2), (0.1, 0.9, 4.0))
 
@@ -203,7 +203,8 @@ def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
     binary, gamma, leaf = booster("binary"), booster("gamma"), booster("binary", leaves=1)
     ours = {
         "churn-1": binary, "churn-2": leaf, "churn-6-comes": binary, "churn-6-amount": gamma, "churn-7-comes": leaf,
-        "churn-7-amount": booster("gamma", leaves=1), "churn-8": contrast().trees,
+        "churn-7-amount": booster("gamma", leaves=1),
+        **{f"churn-{place}": contrast(link).trees for place, link in enumerate(("identity", "logit", "log"), 8)},
         "value-2-comes": binary, "value-2-amount": gamma, "value-low": gamma, "value-high": booster("gamma", seed=2),
         "next-purchase-trees": ranker.trees, "next-purchase-visits": ranker.visits,
     }  # fmt: skip
@@ -211,7 +212,8 @@ def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
     assert set(folders) == set(ours)
     for name, folder in folders.items():
         treated = np.column_stack([ROWS, np.ones(len(ROWS))])
-        read = {"next-purchase-trees": pairs, "next-purchase-visits": pairs[:, VISIT_COLUMNS], "churn-8": treated}
+        read = {"next-purchase-trees": pairs, "next-purchase-visits": pairs[:, VISIT_COLUMNS]}
+        read |= dict.fromkeys(("churn-8", "churn-9", "churn-10"), treated)
         rows = read.get(name, ROWS)
         loaded = mlflow_lightgbm.load_model(str(folder))
         assert np.array_equal(loaded.predict(rows, raw_score=True, num_threads=1), ours[name].scores(rows)), name
