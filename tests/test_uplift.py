@@ -54,7 +54,7 @@ def test_who_is_changed_is_found_and_calibrated():
     assert abs(slope - 1) < 3 * error
     judged = judge(found, told.treated, told.outcome, told.propensity)
     assert judged.verdict.grade == "A"
-    assert judged.qini.low > 0
+    assert judged.figures.qini.low > 0
     assert sum(one.within for one in judged.deciles) >= 8
 
 

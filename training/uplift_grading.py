@@ -11,14 +11,12 @@ from training.uplift import MATURE, FittedUplift
 from training.uplift_learners import Flags
 from training.uplift_metrics import (
     Decile,
+    Figures,
     GainsCurve,
     Measured,
-    area,
-    calibration_error,
     deciles,
+    figures,
     off,
-    qini,
-    redrawn,
 )
 
 _TOO_GOOD = 0.7
@@ -28,9 +26,7 @@ _TOO_GOOD = 0.7
 class Judged:
     """What a learned uplift came to on rows that it hadn't seen."""
 
-    qini: Measured
-    area: Measured
-    calibration_error: Measured
+    figures: Figures
     deciles: tuple[Decile, ...]
     verdict: Verdict
 
@@ -42,12 +38,9 @@ def judge(fitted: FittedUplift, treated: Flags, outcome: Array, propensity: Arra
     told from, or it is too good to be true. Refused: the order is surely worse than none, or tenths miss by more than
     noise does.
     """
-    curve = GainsCurve(fitted.held_out, treated, outcome, propensity)
-    counts = redrawn(fitted.clusters, seed)
-    order, told = qini(curve, counts), deciles(fitted)
-    alarm = too_good(fitted, outcome, order)
-    verdict = grade(fitted, order, told, alarm)
-    return Judged(order, area(curve, counts), calibration_error(fitted, counts), told, verdict)
+    found = figures(fitted, GainsCurve(fitted.held_out, treated, outcome, propensity), seed)
+    told = deciles(fitted)
+    return Judged(found, told, grade(fitted, found.qini, told, too_good(fitted, outcome, found.qini)))
 
 
 def grade(fitted: FittedUplift, order: Measured, told: tuple[Decile, ...], alarm: str | None) -> Verdict:

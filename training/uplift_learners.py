@@ -23,11 +23,12 @@ from training.uplift_regression import interactions, ridge
 Flags = npt.NDArray[np.bool_]
 _LEAST_ARM, _LEAST_INFORMATIVE = 60, 12
 _FLOOR_SHARE = 0.1
-_SQUARES = {"objective": "l2"}
+_SQUARES = {"objective": "l2", "learning_rate": 0.06}
 _EVERY_COLUMN = {"feature_fraction": 1.0}
-_TREES, _LEAF_SHARE, _LEAF_LEAST = 120, 80, 20
-# What an S-learner's trees are fitted to on each link's scale, and how many are.
-_OUTCOMES = {"logit": ("binary", 240), "log": ("tweedie", 240), "identity": ("l2", 480)}
+_TREES, _LEAF_SHARE, _LEAF_LEAST = 60, 80, 20
+# What an S-learner's trees are fitted to on each link's scale, and how fast; fewer and faster ones order worse.
+_OUTCOMES = {"logit": ("binary", 0.03), "log": ("tweedie", 0.03), "identity": ("l2", 0.05)}
+_MANY = 240
 _STUMPS, _FEW, _STUMP_SHARE = {"num_leaves": 2, "learning_rate": 0.05}, 40, 40
 # What each counts for before any is judged: on simulated trials, what stumps alone find is the noisiest.
 BELIEVED = {"regression": 1.0, "S-learner": 1.0, "stumps": 0.3}
@@ -145,10 +146,11 @@ def _regression(trial: Trial, pseudo: Array) -> Additive:
 
 def _s_learner(trial: Trial, fit: Fit) -> Additive:
     """Boost trees on the outcome that may split by treatment, scored with it and without."""
-    objective, count = _OUTCOMES[trial.link]
+    objective, rate = _OUTCOMES[trial.link]
     outcome, unit = trial.scaled
     rows = np.column_stack([trial.rows, trial.treated])
-    trees = _boosted(rows, outcome, (*trial.names, TREATED), fit, {"objective": objective, **_EVERY_COLUMN}, count)
+    shape = {"objective": objective, "learning_rate": rate, **_EVERY_COLUMN}
+    trees = _boosted(rows, outcome, (*trial.names, TREATED), fit, shape, _MANY)
     return Additive("identity", (Contrast(trees, trial.link),), (unit,))
 
 

@@ -7,6 +7,7 @@ number treated. The Qini coefficient is the area between the curve and the strai
 unit a row; 0 is what any constant uplift has. Rows of equal score make one step. Clusters are drawn again whole.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,15 +70,18 @@ class GainsCurve:
         share = rows / rows[-1]
         return share, share * (self._mean(mine * self._treated) - self._mean(mine * self._control))
 
-    def area(self, counts: Array | None = None) -> float:
-        """Measure the area under the curve: the gain a row, averaged over all shares."""
+    def areas(self, counts: Array | None = None) -> tuple[float, float]:
+        """Measure the area between the curve and the line of no order, which is the Qini, and the whole area under it.
+
+        The latter is the gain a row, averaged over all shares.
+        """
         share, gain = self.points(counts)
-        return float(np.trapezoid(gain, share))
+        whole = float(np.trapezoid(gain, share))
+        return whole - float(gain[-1]) / 2, whole
 
     def qini(self, counts: Array | None = None) -> float:
         """Measure the area between the curve and the line of no order."""
-        share, gain = self.points(counts)
-        return float(np.trapezoid(gain, share) - gain[-1] / 2)
+        return self.areas(counts)[0]
 
     def _mean(self, weights: Array) -> Array:
         total = self._steps(weights)
@@ -87,27 +91,19 @@ class GainsCurve:
         return np.concatenate([[0.0], np.cumsum(np.add.reduceat(values, self._starts))])
 
 
-def redrawn(clusters: npt.NDArray[np.int64], seed: int, draws: int = DRAWS) -> Array:
-    """Count how often each row is drawn when clusters, numbered from 0, are drawn again: shape (draws, n)."""
+def redrawn(clusters: npt.NDArray[np.int64], seed: int, draws: int = DRAWS) -> Iterator[Array]:
+    """Count how often each row is drawn when clusters, numbered from 0, are drawn again: `draws` times shape (n,)."""
     number = int(clusters.max()) + 1
     rng = np.random.default_rng(seed)
-    return rng.multinomial(number, np.full(number, 1 / number), draws).astype(np.float64)[:, clusters]
+    for _ in range(draws):
+        drawn = rng.integers(0, number, number)
+        yield np.bincount(drawn, minlength=number).astype(np.float64)[clusters]
 
 
 def measured(value: float, drawn: Array) -> Measured:
     """Put the bootstrap's 95 % interval around a figure."""
     low, high = np.nanquantile(drawn, _LEVELS)
     return Measured(value, float(low), float(high))
-
-
-def qini(curve: GainsCurve, counts: Array) -> Measured:
-    """Measure the Qini coefficient, with counts of rows drawn again of shape (draws, n)."""
-    return measured(curve.qini(), np.array([curve.qini(one) for one in counts]))
-
-
-def area(curve: GainsCurve, counts: Array) -> Measured:
-    """Measure the area under the uplift curve, with counts of rows drawn again of shape (draws, n)."""
-    return measured(curve.area(), np.array([curve.area(one) for one in counts]))
 
 
 def tenths(scores: Array, folds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -140,18 +136,30 @@ def _decile(fitted: FittedUplift, here: Flags) -> Decile:
     return Decile(int(here.sum()), float(fitted.held_out[here].mean()), came, low, high)
 
 
-def calibration_error(fitted: FittedUplift, counts: Array) -> Measured:
-    """Average |said − came| over tenths by uplift, on pseudo-outcomes, in the outcome's unit.
+@dataclass(frozen=True)
+class Figures:
+    """What is measured of an uplift beside its tenths.
 
-    Noise alone makes it larger than 0; `off` tells whether it is more than noise.
+    `calibration_error` is the average |said − came| over tenths, on pseudo-outcomes, in the outcome's unit. Noise alone
+    makes it larger than 0; `off` tells whether it is more than noise.
     """
+
+    qini: Measured
+    area: Measured
+    calibration_error: Measured
+
+
+def figures(fitted: FittedUplift, curve: GainsCurve, seed: int) -> Figures:
+    """Measure an uplift and the order by it, `curve`, each with the interval of clusters drawn again."""
     groups = tenths(fitted.held_out, fitted.folds)
     missed = fitted.held_out - fitted.pseudo
 
-    def error(weights: Array) -> float:
-        return float(np.abs(np.bincount(groups, weights * missed)).sum() / weights.sum())
+    def of(counts: Array) -> tuple[float, float, float]:
+        error = float(np.abs(np.bincount(groups, counts * missed)).sum() / counts.sum())
+        return *curve.areas(counts), error
 
-    return measured(error(np.ones(len(missed))), np.array([error(one) for one in counts]))
+    drawn = np.array([of(counts) for counts in redrawn(fitted.clusters, seed)])
+    return Figures(*(measured(*one) for one in zip(of(np.ones(len(missed))), drawn.T, strict=True)))
 
 
 def off(told: tuple[Decile, ...]) -> bool:
