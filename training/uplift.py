@@ -1,6 +1,6 @@
 """Uplift of each row from randomised outcomes: cross-fitted learners, stacked, and drawn towards the mean effect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,11 +11,12 @@ from features.errors import NotEnoughData
 from features.feature import Array
 from models.additive import Additive
 from training.boosting import Fit
-from training.uplift_learners import BELIEVED, Arms, Flags, Trial, fit_arms, learners
+from training.uplift_learners import BELIEVED, Flags, Trial, fit_arms, learners
 from training.uplift_moments import Line, line, mean_effect, numbered
 from training.uplift_stacking import Stack, Told, stack
 
 FOLDS, MATURE = 5, 200
+Progress = Callable[[str, int, int | None], None]
 _NEGLIGIBLE = 0.05
 _BOUNDS = (0.005, 0.995)
 
@@ -68,18 +69,19 @@ def fit_uplift(
     *,
     clusters: npt.NDArray[np.generic] | None = None,
     seed: int = 7,
+    on_progress: Progress = lambda *_: None,
 ) -> FittedUplift:
     """Learn what treatment changes, from rows (n, columns) with NaN for unknown, each arm and outcome of shape (n,).
 
     `propensity` is the known probability with which each row was treated. Rows of one of `clusters` are never split.
-    Raises NotEnoughData where an arm is empty.
+    `on_progress` is told what is being done, how much of it is done, and of how much. Raises NotEnoughData where an arm
+    is empty.
     """
     trial = _checked(rows, names, treated, outcome, propensity)
     groups = numbered(clusters, len(rows))
     folds, fit = deal(groups, seed), Fit(seed)
-    arms = [fit_arms(trial.take(folds != fold), fit) for fold in range(FOLDS)]
-    pseudo = _pseudo(trial, arms, folds)
-    scores, found = _held_out(trial, pseudo, folds, fit)
+    pseudo = _pseudo(trial, folds, fit, on_progress)
+    scores, found = _held_out(trial, pseudo, folds, fit, on_progress)
     level = float(pseudo.mean())
     told = Told(scores, pseudo, trial.precision, groups)
     believed = np.array([BELIEVED[name] for name in found]) / sum(BELIEVED.values())
@@ -123,15 +125,18 @@ def _checked(rows: Array, names: Sequence[str], treated: Flags, outcome: Array, 
     return Trial(values, tuple(names), flags, np.asarray(outcome, dtype=np.float64), chance)
 
 
-def _pseudo(trial: Trial, arms: Sequence[Arms], folds: npt.NDArray[np.int64]) -> Array:
+def _pseudo(trial: Trial, folds: npt.NDArray[np.int64], fit: Fit, on_progress: Progress) -> Array:
     made = np.empty(len(folds))
-    for fold, one in enumerate(arms):
-        if (here := folds == fold).any():
-            made[here] = one.pseudo(trial.take(here))
+    for fold in range(FOLDS):
+        here = folds == fold
+        made[here] = fit_arms(trial.take(~here), fit).pseudo(trial.take(here))
+        on_progress("What is expected in each arm", fold + 1, FOLDS)
     return made
 
 
-def _held_out(trial: Trial, pseudo: Array, folds: npt.NDArray[np.int64], fit: Fit) -> tuple[Array, tuple[str, ...]]:
+def _held_out(
+    trial: Trial, pseudo: Array, folds: npt.NDArray[np.int64], fit: Fit, on_progress: Progress
+) -> tuple[Array, tuple[str, ...]]:
     """Score every row by learners fitted on the other folds: shape (n, learners), and the learners' names.
 
     A row's pseudo-outcome rests on arms that saw other folds. As its mean given these is the row's effect whatever they
@@ -142,6 +147,7 @@ def _held_out(trial: Trial, pseudo: Array, folds: npt.NDArray[np.int64], fit: Fi
         here = folds == fold
         fitted = learners(trial.take(~here), pseudo[~here], fit)
         found.append((here, {name: model.scores(trial.rows[here]) for name, model in fitted.items()}))
+        on_progress("Uplift", fold + 1, FOLDS)
     names = tuple(name for name in found[0][1] if all(name in scores for _, scores in found))
     scores = np.empty((len(folds), len(names)))
     for here, told in found:

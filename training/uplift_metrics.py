@@ -16,7 +16,7 @@ from scipy.stats import chi2
 
 from features.feature import Array
 from training.skewness import NORMAL
-from training.uplift import FittedUplift
+from training.uplift import FittedUplift, Progress
 from training.uplift_learners import Flags
 from training.uplift_moments import mean_effect
 
@@ -149,7 +149,7 @@ class Figures:
     calibration_error: Measured
 
 
-def figures(fitted: FittedUplift, curve: GainsCurve, seed: int) -> Figures:
+def figures(fitted: FittedUplift, curve: GainsCurve, seed: int, on_progress: Progress) -> Figures:
     """Measure an uplift and the order by it, `curve`, each with the interval of clusters drawn again."""
     groups = tenths(fitted.held_out, fitted.folds)
     missed = fitted.held_out - fitted.pseudo
@@ -158,7 +158,10 @@ def figures(fitted: FittedUplift, curve: GainsCurve, seed: int) -> Figures:
         error = float(np.abs(np.bincount(groups, counts * missed)).sum() / counts.sum())
         return *curve.areas(counts), error
 
-    drawn = np.array([of(counts) for counts in redrawn(fitted.clusters, seed)])
+    drawn = np.empty((DRAWS, 3))
+    for place, counts in enumerate(redrawn(fitted.clusters, seed)):
+        drawn[place] = of(counts)
+        on_progress("Intervals", place + 1, DRAWS)
     return Figures(*(measured(*one) for one in zip(of(np.ones(len(missed))), drawn.T, strict=True)))
 
 
