@@ -29,20 +29,52 @@ class FittedUplift:
     pseudo-outcome, `average` the mean effect with its 95 % interval. `calibration` is the best linear predictor of
     the effect: the coefficients of [1, held-out uplift − its mean], 1 for the latter where it is as large as it says
     (Chernozhukov, Demirer, Duflo and Fernández-Val 2018). `positives` are outcomes other than the commonest, in both
-    arms; `precision` is what each pseudo-outcome counts for, and `shares` each learner's weight in the stack.
+    arms, and `weighed` is the stack of learners by `names`, as told by all rows.
     """
 
-    model: Additive
+    trial: Trial
     held_out: Array
     pseudo: Array
-    precision: Array
     folds: npt.NDArray[np.int64]
     clusters: npt.NDArray[np.int64]
     average: tuple[float, float, float]
     calibration: Line
-    shares: Mapping[str, float]
-    positives: int
-    largest: float
+    names: tuple[str, ...]
+    weighed: Stack
+    fit: Fit
+
+    @property
+    def positives(self) -> int:
+        """Count the outcomes that tell anything."""
+        return self.trial.informative
+
+    @property
+    def precision(self) -> Array:
+        """What each pseudo-outcome counts for, shape (n,)."""
+        return self.trial.precision
+
+    @property
+    def largest(self) -> float:
+        """How far an outcome came from the one in the middle, at most."""
+        return float(np.abs(self.trial.outcome - np.median(self.trial.outcome)).max())
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Each learner's weight."""
+        return dict(zip(self.names, self.weighed.weights.tolist(), strict=True))
+
+    @cached_property
+    def model(self) -> Additive:
+        """The learners that count, fitted on every row when first asked for, and added up around the mean effect."""
+        if not self.weighed.weights.any():
+            return Additive("identity", (), (), self.weighed.level)
+        trial, shares, fitted = self.trial, self.shares, learners(self.trial, self.pseudo, self.fit)
+        moves = {name: share * fitted[name].scores(trial.rows).std() for name, share in shares.items()}
+        kept = [name for name in self.names if moves[name] > _NEGLIGIBLE * sum(moves.values())]
+        parts = [(part, shares[name] * own) for name in kept
+                 for part, own in zip(fitted[name].parts, fitted[name].weights, strict=True)]  # fmt: skip
+        bare = Additive("identity", tuple(part for part, _ in parts), tuple(float(weight) for _, weight in parts))
+        return bare.adjusted(1.0, self.weighed.level - float(bare.scores(trial.rows).mean()))
 
     @property
     def mature(self) -> bool:
@@ -85,24 +117,22 @@ def fit_uplift(
     level = float(pseudo.mean())
     told = Told(scores, pseudo, trial.precision, groups)
     believed = np.array([BELIEVED[name] for name in found]) / sum(BELIEVED.values())
-    final = stack(told, believed, level)
     held_out = np.full(len(rows), level)
     for fold in range(FOLDS):
         here = folds == fold
         held_out[here] = stack(told.take(~here), believed, level).apply(scores[here])
     columns = np.column_stack([np.ones(len(rows)), held_out - held_out.mean()])
     return FittedUplift(
-        model=_whole(trial, pseudo, fit, found, final),
+        trial=trial,
         held_out=held_out,
         pseudo=pseudo,
-        precision=trial.precision,
         folds=folds,
         clusters=groups,
         average=mean_effect(pseudo, groups),
         calibration=line(columns, pseudo, groups),
-        shares=dict(zip(found, final.weights.tolist(), strict=True)),
-        positives=trial.informative,
-        largest=float(np.abs(trial.outcome - np.median(trial.outcome)).max()),
+        names=found,
+        weighed=stack(told, believed, level),
+        fit=fit,
     )
 
 
@@ -154,17 +184,3 @@ def _held_out(
         for place, name in enumerate(names):
             scores[here, place] = told[name]
     return scores, names
-
-
-def _whole(trial: Trial, pseudo: Array, fit: Fit, names: Sequence[str], weighed: Stack) -> Additive:
-    """Fit the learners that count on every row, and add them up around the mean effect."""
-    if not weighed.weights.any():
-        return Additive("identity", (), (), weighed.level)
-    fitted = learners(trial, pseudo, fit)
-    told = {name: fitted[name].scores(trial.rows) for name in names}
-    moves = {name: weight * told[name].std() for name, weight in zip(names, weighed.weights, strict=True)}
-    kept = [name for name in names if moves[name] > _NEGLIGIBLE * sum(moves.values())]
-    parts = [(part, weight * own) for name, weight in zip(names, weighed.weights, strict=True) if name in kept
-             for part, own in zip(fitted[name].parts, fitted[name].weights, strict=True)]  # fmt: skip
-    bare = Additive("identity", tuple(part for part, _ in parts), tuple(float(weight) for _, weight in parts))
-    return bare.adjusted(1.0, weighed.level - float(bare.scores(trial.rows).mean()))
