@@ -13,7 +13,7 @@ from models.additive import Additive
 from training.boosting import Fit
 from training.uplift_learners import BELIEVED, Flags, Trial, fit_arms, learners
 from training.uplift_moments import Line, line, mean_effect, numbered
-from training.uplift_stacking import Stack, Told, stack
+from training.uplift_stacking import Told, stack
 
 FOLDS, MATURE = 5, 200
 Progress = Callable[[str, int, int | None], None]
@@ -29,7 +29,7 @@ class FittedUplift:
     pseudo-outcome, `average` the mean effect with its 95 % interval. `calibration` is the best linear predictor of
     the effect: the coefficients of [1, held-out uplift − its mean], 1 for the latter where it is as large as it says
     (Chernozhukov, Demirer, Duflo and Fernández-Val 2018). `positives` are outcomes other than the commonest, in both
-    arms, and `weighed` is the stack of learners by `names`, as told by all rows.
+    arms, and `weights` those of the learners by `names`, as told by all rows.
     """
 
     trial: Trial
@@ -40,7 +40,7 @@ class FittedUplift:
     average: tuple[float, float, float]
     calibration: Line
     names: tuple[str, ...]
-    weighed: Stack
+    weights: Array
     fit: Fit
 
     @property
@@ -61,20 +61,20 @@ class FittedUplift:
     @property
     def shares(self) -> Mapping[str, float]:
         """Each learner's weight."""
-        return dict(zip(self.names, self.weighed.weights.tolist(), strict=True))
+        return dict(zip(self.names, self.weights.tolist(), strict=True))
 
     @cached_property
     def model(self) -> Additive:
         """The learners that count, fitted on every row when first asked for, and added up around the mean effect."""
-        if not self.weighed.weights.any():
-            return Additive("identity", (), (), self.weighed.level)
+        if not self.weights.any():
+            return Additive("identity", (), (), self.average[0])
         trial, shares, fitted = self.trial, self.shares, learners(self.trial, self.pseudo, self.fit)
         moves = {name: share * fitted[name].scores(trial.rows).std() for name, share in shares.items()}
         kept = [name for name in self.names if moves[name] > _NEGLIGIBLE * sum(moves.values())]
         parts = [(part, shares[name] * own) for name in kept
                  for part, own in zip(fitted[name].parts, fitted[name].weights, strict=True)]  # fmt: skip
         bare = Additive("identity", tuple(part for part, _ in parts), tuple(float(weight) for _, weight in parts))
-        return bare.adjusted(1.0, self.weighed.level - float(bare.scores(trial.rows).mean()))
+        return bare.adjusted(1.0, self.average[0] - float(bare.scores(trial.rows).mean()))
 
     @property
     def mature(self) -> bool:
@@ -114,13 +114,13 @@ def fit_uplift(
     folds, fit = deal(groups, seed), Fit(seed)
     pseudo = _pseudo(trial, folds, fit, on_progress)
     scores, found = _held_out(trial, pseudo, folds, fit, on_progress)
-    level = float(pseudo.mean())
     told = Told(scores, pseudo, trial.precision, groups)
     believed = np.array([BELIEVED[name] for name in found]) / sum(BELIEVED.values())
-    held_out = np.full(len(rows), level)
+    # Around each fold's own mean: what its learners say of its level hangs on what came in the others.
+    held_out = np.full(len(rows), pseudo.mean())
     for fold in range(FOLDS):
         here = folds == fold
-        held_out[here] = stack(told.take(~here), believed, level).apply(scores[here])
+        held_out[here] += (scores[here] - scores[here].mean(axis=0)) @ stack(told.take(~here), believed)
     columns = np.column_stack([np.ones(len(rows)), held_out - held_out.mean()])
     return FittedUplift(
         trial=trial,
@@ -131,7 +131,7 @@ def fit_uplift(
         average=mean_effect(pseudo, groups),
         calibration=line(columns, pseudo, groups),
         names=found,
-        weighed=stack(told, believed, level),
+        weights=stack(told, believed),
         fit=fit,
     )
 
