@@ -1,7 +1,7 @@
 """Learners of who is changed by a treatment, each a weighted sum of parts on the outcome's own scale.
 
-All rest on what is expected in each arm (`Arms`) and on doubly robust pseudo-outcomes, whose mean given a row is the
-row's effect whatever the arms' models miss, as the propensity is known (Kennedy 2023, "Towards optimal doubly robust
+They are judged by doubly robust pseudo-outcomes, and some rest on these. Their mean given a row is the row's effect
+whatever is expected in each arm (`Arms`), as the propensity is known (Kennedy 2023, "Towards optimal doubly robust
 estimation of heterogeneous causal effects"). Rows count by e·(1 − e), the inverse of their pseudo-outcome's noise.
 """
 
