@@ -21,6 +21,7 @@ from features.responses import Responses
 from features.wordings import wordings_of
 from models.effects import Effects
 from serving.audience import Audience
+from serving.comparing import AT_ONCE
 from serving.crowd import crowd_of
 from serving.encounters import Record, reasons_frame
 from serving.learned import Learned
@@ -94,18 +95,19 @@ def _decided(customers: int, first: int, seed: int) -> Taken:
         count = min(_PART, customers - start)
         base = known(made(count * EVENTS_A_CUSTOMER, first + start, seed))
         begun = process_time()
-        chunks = list(scorer.chunks(base))
+        chunks = list(scorer.chunks(base, AT_ONCE))
         scored = process_time()
         tally.update(_compared(base, chunks, scorer, bases))
         scoring, deciding = scoring + scored - begun, deciding + process_time() - scored
-        alone = alone or one_by_one(base, chunks[0], scorer, (old, new))
+        alone = alone or one_by_one(base, next(scorer.chunks(base)), scorer, (old, new))
     return Taken(int(tally["customers",]), scoring, deciding, alone, tally)
 
 
 def _compared(base: Known, chunks: list[Chunk], scorer: Scorer, bases: list[WholeBase]) -> Tally:
     wordings, record, tally = wordings_of(base), Record.of(base, reasons_frame(()), ()), Tally()
+    offers = [offer for one in bases for offer in one.playbook.offers]
     for chunk in chunks:
-        crowd = crowd_of(chunk, scorer.default, wordings)
+        crowd = crowd_of(chunk, scorer.default, wordings, offers)
         counted, _ = compare(bases[0], bases[1], crowd, record.encounters(crowd.customers), _QUESTION, wordings)
         tally.update(counted)
     return tally

@@ -62,14 +62,8 @@ class ManyPrices:
         return Weighed(profit, prioritised(profit, weights * lever), unsure)
 
     def _anyway(self, item: str) -> Array:
-        """Tell how likely an item is bought anyway; two playbooks look it up once."""
-        if item == NEXT:
-            return self.crowd.likeliest_chance
-        key = ("chances", item)
-        if key not in self.crowd.told:
-            self.crowd.told[key] = self.crowd.chances(item)
-        found: Array = self.crowd.told[key]
-        return found
+        """Tell how likely an item is bought anyway."""
+        return self.crowd.next_purchase[1] if item == NEXT else self.crowd.chances[item]
 
     @cached_property
     def _customer(self) -> tuple[Array, Array, Array]:

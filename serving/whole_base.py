@@ -90,10 +90,10 @@ class WholeBase:
 
     def _uncountable(self, offer: Offer, prices: ManyPrices, customers: Codes) -> Stops:
         """Number why what an offer would bring of some customers can't be counted, NONE where it can."""
-        stops, likeliest = np.zeros(len(customers), dtype=np.int16), prices.crowd.likeliest
+        stops = np.zeros(len(customers), dtype=np.int16)
         if offer.kind != "product" and not offer.owed:
             stops[~prices.known[customers]] = self.numbered(ARBITRATION, PROFIT)
-        if offer.item == NEXT and "" in likeliest.values:
+        if offer.item == NEXT and "" in (likeliest := prices.crowd.next_purchase[0]).values:
             nothing = likeliest.codes[customers] == likeliest.values.index("")
             stops[nothing] = self.numbered("applicability", "next_purchases")
         return stops
@@ -161,12 +161,14 @@ class _Ranking:
 def _items(offers: tuple[Offer, ...], crowd: Crowd) -> Codes:
     """Number the item that each offer is about for each customer; 0 for none."""
     numbers = {"": 0}
-    for item in (*(offer.item for offer in offers if offer.item != NEXT), *crowd.likeliest.values):
-        numbers.setdefault(item, len(numbers))
-    named: Codes = np.array([numbers[item] for item in crowd.likeliest.values], dtype=np.int64)
-    likeliest, items = named[crowd.likeliest.codes], np.zeros((len(crowd), len(offers)), dtype=np.int64)
+    items = np.zeros((len(crowd), len(offers)), dtype=np.int64)
     for place, offer in enumerate(offers):
-        items[:, place] = likeliest if offer.item == NEXT else numbers[offer.item]
+        if offer.item == NEXT:
+            likeliest = crowd.next_purchase[0]
+            named = [numbers.setdefault(item, len(numbers)) for item in likeliest.values]
+            items[:, place] = np.array(named, dtype=np.int64)[likeliest.codes]
+        else:
+            items[:, place] = numbers.setdefault(offer.item, len(numbers))
     return items
 
 
