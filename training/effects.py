@@ -11,7 +11,7 @@ from features.contract import CONTRACT
 from features.feature import Array
 from models.effects import Effect, Effects, columns, log_odds, movable
 from training.decision_log import DecisionLog, Realised
-from training.logged_trials import STAYED, Trial, trials_of
+from training.logged_trials import STAYED, Trial, settled, trials_of
 from training.posterior import Arm, Believed, Question, posterior
 from training.uplift import MATURE, FittedUplift, fit_uplift
 from training.uplift_moments import mean_effect, numbered
@@ -54,8 +54,7 @@ def measure_effects(log: DecisionLog, came: Realised, uncertainty: float, seed: 
     by those of all offers together. An effect is judged on the later decisions by what was learned from the earlier
     ones, and refused where the stated prior is surely nearer to what came.
     """
-    usable = came.complete & (log.riding == 0)
-    kept, then = log.only(usable), came.only(usable)
+    kept, then = settled(log, came)
     edge = int(len(kept) * (1 - _LATER))
     first = np.arange(len(kept)) < edge
     taught = {one.trial.key: one.effect for one in _learned(kept.only(first), then.only(first), uncertainty, seed)}

@@ -68,8 +68,14 @@ class Trial:
         return np.asarray(np.where(self.treated, away / self.propensity, -away / (1.0 - self.propensity)))
 
 
+def settled(log: DecisionLog, came: Realised) -> tuple[DecisionLog, Realised]:
+    """Keep the decisions that teach what an offer changes: whose horizon is over, and that made it alone."""
+    kept = came.complete & (log.riding == 0)
+    return log.only(kept), came.only(kept)
+
+
 def trials_of(log: DecisionLog, came: Realised) -> Iterator[Trial]:
-    """Find each offer's trial, in order of their names; of what sells an item, one of staying after it."""
+    """Find each offer's trial in settled decisions, in order of their names; of what sells, one of staying after it."""
     actions, customers = np.array(log.actions, dtype=object), np.array(log.customers)
     for offer in sorted({offer for said in log.stated for offer in said}):
         arms = np.array([(arms.get(offer, 0.0), arms.get(SILENCE, 0.0)) for arms in log.arms]).reshape(-1, 2)
