@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -59,7 +59,7 @@ class Comparer:
         job, everybody = self._job, known.events["customer"].unique().to_list()
         tally: Tally = Counter({("base",): len(everybody)})
         if job.sample < 1.0:
-            known = _only(known, [one for one in everybody if share(str(job.seed), one) < job.sample])
+            known = known.only(one for one in everybody if share(str(job.seed), one) < job.sample)
         record, wordings = Record.of(known, job.reasons, job.contacts), wordings_of(known)
         frames = []
         for chunk in self.scorer.chunks(known):
@@ -80,8 +80,3 @@ def effects_of(job: Job, playbook: Playbook) -> list[str]:
 def _learned(playbook: Playbook, effects: Effects, responses: Responses) -> Learned:
     offers = sorted(playbook.offers, key=lambda offer: offer.id)
     return Learned(offers, playbook.experiment, effects, responses)
-
-
-def _only(known: Known, customers: list[str]) -> Known:
-    some = pl.Series(customers, dtype=pl.String).implode()
-    return replace(known, records=known.records.filter(pl.col("customer").is_in(some)))

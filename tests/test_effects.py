@@ -20,7 +20,7 @@ from serving.requests import Ask, Report
 from tests.desks import BASIS, NOW, FakeScorer, desk_over, shopped
 from training.costs import Costs
 from training.decision_log import SILENCE, DecisionLog, Realised, Stated, Yardstick, decision_log, realised
-from training.effects import Measured, effects_of, measure_effects, takers
+from training.effects import Measured, effects_of, measure_effects, takers, trials
 from training.uplift import MATURE
 
 VOUCHER = "stay_voucher"
@@ -73,6 +73,18 @@ def test_too_few_decisions_leave_the_stated_prior() -> None:
     assert found.effect is None
     assert found.said["grade"] == "stated prior"
     assert found.said["why"].startswith("expected at least 50 decisions by lot with it and as many without, found")
+
+
+def test_the_trial_of_what_sells_comes_with_that_of_staying_over_the_same_decisions_that_are_over() -> None:
+    log = logged(np.full((6, len(CONTRACT.names)), np.nan), np.array([True, False] * 3), 0.1)
+    said = Stated("tea", 0.1, 0.3, 0.3, 6.0)
+    sold = replace(log, stated=({VOUCHER: said},) * 6)
+    then = replace(came(np.ones(6)), complete=np.arange(6) < 4, bought=frozenset({(0, "tea"), (5, "tea")}))
+    selling, staying = trials(sold, then)
+    assert (selling.what, selling.beside, staying.what, staying.beside) == ("bought", False, "stayed", True)
+    assert selling.outcome.tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert selling.customers.tolist() == staying.customers.tolist() == ["c0", "c1", "c2", "c3"]
+    assert staying.stated.tolist() == [0.0] * 4
 
 
 def test_few_outcomes_stay_near_the_prior_and_many_go_to_the_truth() -> None:

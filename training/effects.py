@@ -89,30 +89,34 @@ def measure_effects(log: DecisionLog, came: Realised, uncertainty: float, seed: 
     whose whole horizon is known, where it or nothing was served and either might have been. It is judged on the later
     ones by what was learned from the earlier ones, and refused where the stated prior is surely nearer to what came.
     """
+    return [_measured(trial, uncertainty, seed) for trial in trials(log, came)]
+
+
+def trials(log: DecisionLog, came: Realised) -> Iterator[Trial]:
+    """Take from a log the trial of every offer, in order of their names; of what sells, that of staying besides."""
     usable = came.complete & (log.riding == 0)
     kept, then = log.only(usable), came.only(usable)
-    offers = sorted({offer for said in kept.stated for offer in said})
-    return [_measured(trial, uncertainty, seed) for trial in _trials(kept, then, offers)]
+    for offer in sorted({offer for said in kept.stated for offer in said}):
+        yield from _trials(kept, then, offer)
 
 
-def _trials(log: DecisionLog, came: Realised, offers: Sequence[str]) -> Iterator[Trial]:
+def _trials(log: DecisionLog, came: Realised, offer: str) -> Iterator[Trial]:
     actions, customers = np.array(log.actions, dtype=object), np.array(log.customers)
-    for offer in offers:
-        arms = np.array([(arms.get(offer, 0.0), arms.get(SILENCE, 0.0)) for arms in log.arms]).reshape(-1, 2)
-        drawn = (actions == offer) | (actions == SILENCE)
-        at = np.flatnonzero(drawn & (arms > 0).all(axis=1) & np.array([offer in said for said in log.stated]))
-        said = [log.stated[place][offer] for place in at.tolist()]
-        bought = np.array([(place, one.item) in came.bought for place, one in zip(at.tolist(), said, strict=True)])
-        sells = any(one.item for one in said)
-        trial = Trial(
-            offer, BOUGHT if sells else STAYED, False, log.rows[at], actions[at] == offer,
-            bought.astype(np.float64) if sells else came.stayed[at], arms[at, 0] / arms[at].sum(axis=1),
-            np.array([one.change for one in said]), customers[at],
-        )  # fmt: skip
-        yield trial
-        if sells:
-            nothing = np.zeros(len(at))
-            yield replace(trial, what=STAYED, beside=True, outcome=came.stayed[at], stated=nothing)
+    arms = np.array([(arms.get(offer, 0.0), arms.get(SILENCE, 0.0)) for arms in log.arms]).reshape(-1, 2)
+    drawn = (actions == offer) | (actions == SILENCE)
+    at = np.flatnonzero(drawn & (arms > 0).all(axis=1) & np.array([offer in said for said in log.stated]))
+    said = [log.stated[place][offer] for place in at.tolist()]
+    bought = np.array([(place, one.item) in came.bought for place, one in zip(at.tolist(), said, strict=True)])
+    sells = any(one.item for one in said)
+    trial = Trial(
+        offer, BOUGHT if sells else STAYED, False, log.rows[at], actions[at] == offer,
+        bought.astype(np.float64) if sells else came.stayed[at], arms[at, 0] / arms[at].sum(axis=1),
+        np.array([one.change for one in said]), customers[at],
+    )  # fmt: skip
+    yield trial
+    if sells:
+        nothing = np.zeros(len(at))
+        yield replace(trial, what=STAYED, beside=True, outcome=came.stayed[at], stated=nothing)
 
 
 def _measured(trial: Trial, uncertainty: float, seed: int) -> Measured:
