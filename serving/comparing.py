@@ -1,7 +1,7 @@
 """A base compared part by part under two playbooks: features, scores and both decisions, with memory for one part."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,15 @@ from serving.crowd import Crowd, crowd_of
 from serving.encounters import Encounters, Record
 from serving.experiment import share
 from serving.learned import Learned
+from serving.offers import Offer
 from serving.playbook import Playbook, load_playbook
 from serving.question import Question
 from serving.scorer import Scorer
 from serving.what_if import Side, Tally, compare
 from serving.whole_base import WholeBase
+
+# Rules are told once for all who are alike: the more customers at once, the fewer for each.
+AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Comparer:
         if job.sample < 1.0:
             known = known.only(one for one in everybody if share(str(job.seed), one) < job.sample)
         frames, wordings = [], wordings_of(known)
-        for crowd, encounters in _met(self.scorer, known, job.reasons, job.contacts, wordings):
+        offers = [offer for one in self.playbooks for offer in one.offers]
+        for crowd, encounters in _met(self.scorer, known, job.reasons, job.contacts, wordings, offers):
             counted, frame = compare(self.before, self.after, crowd, encounters, job.question, wordings)
             tally.update(counted)
             frames.append(frame)
@@ -78,7 +83,7 @@ def first_offers(
     Everybody is decided as if nobody had been approached yet; `reasons` are those of earlier declines.
     """
     base, found = WholeBase(playbook, _learned(playbook, scorer.bundle.effects, Responses()), {}), dict[str, str]()
-    for crowd, encounters in _met(scorer, known, reasons, (), wordings_of(known)):
+    for crowd, encounters in _met(scorer, known, reasons, (), wordings_of(known), playbook.offers):
         side = Side.of(base, crowd, encounters, question)
         found |= zip(crowd.customers, side.first(np.ones(len(crowd), dtype=bool)), strict=True)
     return found
@@ -86,12 +91,12 @@ def first_offers(
 
 def _met(
     scorer: Scorer, known: Known, reasons: pl.DataFrame, contacts: tuple[Contact, ...],
-    wordings: Mapping[str, Mapping[str, str]],
+    wordings: Mapping[str, Mapping[str, str]], offers: Sequence[Offer],
 ) -> Iterator[tuple[Crowd, Encounters]]:  # fmt: skip
     """Score everybody, some thousands at a time, with what went before with them."""
     record = Record.of(known, reasons, contacts)
-    for chunk in scorer.chunks(known):
-        crowd = crowd_of(chunk, scorer.default, wordings)
+    for chunk in scorer.chunks(known, AT_ONCE):
+        crowd = crowd_of(chunk, scorer.default, wordings, offers)
         yield crowd, record.encounters(crowd.customers)
 
 

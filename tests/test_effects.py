@@ -20,7 +20,7 @@ from serving.requests import Ask, Report
 from tests.desks import BASIS, NOW, FakeScorer, desk_over, shopped
 from training.costs import Costs
 from training.decision_log import SILENCE, DecisionLog, Realised, Stated, Yardstick, decision_log, realised
-from training.effects import Measured, effects_of, measure_effects, takers, trials
+from training.effects import Measured, effects_of, measure_effects, takers
 from training.uplift import MATURE
 
 VOUCHER = "stay_voucher"
@@ -31,7 +31,7 @@ BY = Yardstick(28, "silence", "product", "amount", 0.25, Costs())
 def logged(rows: Any, treated: Any, stated: float, propensity: float = 0.5) -> DecisionLog:
     count = len(rows)
     arms = {VOUCHER: propensity, SILENCE: 1.0 - propensity}
-    said = {VOUCHER: Stated("", stated, 0.3, 0.3, 6.0)}
+    said = {VOUCHER: Stated("", 0.55, stated, 0.3, 0.3, 6.0)}
     return DecisionLog(
         ids=tuple(f"d-{number}" for number in range(count)), customers=tuple(f"c{number}" for number in range(count)),
         as_of=np.arange(count), groups=(RANDOM,) * count, salts=("x",) * count,
@@ -65,7 +65,7 @@ def changes(found: Measured, stated: float, ages: list[float]) -> Any:
     assert found.effect is not None
     rows = np.full((len(ages), len(CONTRACT.names)), np.nan)
     rows[:, AGE] = ages
-    return found.effect.change(rows, np.full(len(ages), stated))
+    return found.effect.change(rows, np.full(len(ages), stated), np.full(len(ages), 0.55))
 
 
 def test_too_few_decisions_leave_the_stated_prior() -> None:
@@ -73,18 +73,6 @@ def test_too_few_decisions_leave_the_stated_prior() -> None:
     assert found.effect is None
     assert found.said["grade"] == "stated prior"
     assert found.said["why"].startswith("expected at least 50 decisions by lot with it and as many without, found")
-
-
-def test_the_trial_of_what_sells_comes_with_that_of_staying_over_the_same_decisions_that_are_over() -> None:
-    log = logged(np.full((6, len(CONTRACT.names)), np.nan), np.array([True, False] * 3), 0.1)
-    said = Stated("tea", 0.1, 0.3, 0.3, 6.0)
-    sold = replace(log, stated=({VOUCHER: said},) * 6)
-    then = replace(came(np.ones(6)), complete=np.arange(6) < 4, bought=frozenset({(0, "tea"), (5, "tea")}))
-    selling, staying = trials(sold, then)
-    assert (selling.what, selling.beside, staying.what, staying.beside) == ("bought", False, "stayed", True)
-    assert selling.outcome.tolist() == [1.0, 0.0, 0.0, 0.0]
-    assert selling.customers.tolist() == staying.customers.tolist() == ["c0", "c1", "c2", "c3"]
-    assert staying.stated.tolist() == [0.0] * 4
 
 
 def test_few_outcomes_stay_near_the_prior_and_many_go_to_the_truth() -> None:
@@ -164,9 +152,11 @@ def test_what_came_later_than_the_horizon_does_not_count() -> None:
 
 
 def effect(change: float, positives: int = 500) -> Effect:
-    """An effect that is the same for everybody, and surely so."""
-    sure = ((1e-8, 0.0, 0.0), (0.0, 1e-8, 0.0), (0.0, 0.0, 0.0))
-    return Effect((0.0, change, 0.0), sure, 0.0, None, positives, 2_000, positives >= MATURE, "A")
+    """An effect that surely changes what is as likely as the fake scores have it by so much."""
+    sure = ((1e-8, 0.0, 0.0, 0.0), (0.0, 1e-8, 0.0, 0.0), (0.0,) * 4, (0.0,) * 4)
+    return Effect(
+        (0.0, change / (0.45 * 0.55), 0.0, 0.0), sure, 0.0, 0.0, None, positives, 2_000, positives >= MATURE, "A"
+    )
 
 
 def weighed(effects: Effects) -> tuple[dict[str, Any], str]:
@@ -228,5 +218,7 @@ def test_of_an_offer_that_sells_both_the_purchase_and_staying_are_measured() -> 
     wished, beside = measure_effects(replace(log, stated=(said,) * 6_000), then, 0.5, 7)
     assert [(one.said["what"], one.beside) for one in (wished, beside)] == [("bought", False), ("stayed", True)]
     kept = effects_of([wished, beside])
-    assert kept.wished[VOUCHER].change(rows[:1], np.array([0.1]))[0][0] == pytest.approx(0.1, abs=0.03)
-    assert kept.staying[VOUCHER].change(rows[:1], np.zeros(1))[0][0] == pytest.approx(-0.05, abs=0.03)
+    assert kept.wished[VOUCHER].change(rows[:1], np.array([0.1]), np.array([0.55]))[0][0] == pytest.approx(
+        0.1, abs=0.03
+    )
+    assert kept.staying[VOUCHER].change(rows[:1], np.zeros(1), np.array([0.6]))[0][0] == pytest.approx(-0.05, abs=0.03)

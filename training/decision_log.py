@@ -26,11 +26,13 @@ Flags = npt.NDArray[np.bool_]
 class Stated:
     """What was said of an offer when it was weighed: its item, if it sells one, and the playbook's own priors.
 
-    `change` is by how much the probability of what is wished for is stated to change, `propensity` the stated share of
-    takers and `expected_propensity` that by all that was known, `incentive` what each taker costs, in currency.
+    `untreated` is the probability of what is wished for without it, and `change` by how much that is stated to change;
+    `propensity` is the stated share of takers and `expected_propensity` that by all that was known, `incentive` what
+    each taker costs, in currency.
     """
 
     item: str
+    untreated: float
     change: float
     propensity: float
     expected_propensity: float
@@ -208,6 +210,6 @@ def _known(value: float | None) -> float:
 def _stated(one: Mapping[str, Any]) -> Stated:
     breakdown = one["breakdown"]
     return Stated(
-        one.get("item") or "", breakdown["stated_change"], breakdown["stated_propensity"], breakdown["propensity"],
-        breakdown["incentive"],
+        one.get("item") or "", breakdown["p_untreated"], breakdown["stated_change"], breakdown["stated_propensity"],
+        breakdown["propensity"], breakdown["incentive"],
     )  # fmt: skip
