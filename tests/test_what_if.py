@@ -158,6 +158,8 @@ def test_the_same_playbook_against_itself_changes_nothing(at_home: Path) -> None
     assert told["same"]
     assert (told["moved"], told["silenced"], told["changes"]) == (0, 0, [])
     assert told["profit"]["gain"] == dict.fromkeys(("expected", "low", "high", "sampling", "effects"), 0.0)
+    assert told["load"]["before"] == told["load"]["after"]
+    assert 0.0 < told["load"]["before"]["takers"] < told["load"]["before"]["proposals"]
     assert all(one["gained"] == one["lost"] == 0 and one["before"] == one["after"] for one in told["offers"])
 
 
@@ -179,6 +181,7 @@ def test_a_dearer_incentive_lowers_the_expected_profit_and_fails_its_gate(
     status, told = asked(draft, "--least-gain", "0", "--most-losing", "1")
     assert status == 1
     assert told["profit"]["gain"]["expected"] < 0
+    assert told["load"]["after"]["incentives"] != told["load"]["before"]["incentives"]
     assert told["gate"]["passed"] is False
     assert [(one["check"], one["holds"]) for one in told["gate"]["checks"]] == [
         ("least_gain", False), ("most_losing", True)
