@@ -216,7 +216,7 @@ def logged(
     customers, served = tuple(base.truth.customers), np.array([arms[action] for action in actions.tolist()])
     log = DecisionLog(
         customers, customers, np.arange(count), (RANDOM,) * count, ("",) * count,
-        tuple(actions.tolist()), np.zeros(count, dtype=np.int64), served, (arms,) * count,
+        tuple(actions.tolist()), np.ones(count, dtype=bool), served, (arms,) * count,
         base.rows, stated, base.risk, base.margin,
     )  # fmt: skip
     types = [items[name] for name in IDS]

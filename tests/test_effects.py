@@ -15,12 +15,13 @@ from features.history import History
 from models.effects import Effect, Effects
 from serving.decision import Decider
 from serving.desk import Desk
-from serving.experiment import RANDOM
+from serving.experiment import POLICY, RANDOM
 from serving.requests import Ask, Report
 from tests.desks import BASIS, NOW, FakeScorer, desk_over, shopped
 from training.costs import Costs
 from training.decision_log import SILENCE, DecisionLog, Realised, Stated, Yardstick, decision_log, realised
 from training.effects import Measured, effects_of, measure_effects, takers
+from training.logged_trials import settled
 from training.uplift import MATURE
 
 VOUCHER = "stay_voucher"
@@ -35,7 +36,7 @@ def logged(rows: Any, treated: Any, stated: float, propensity: float = 0.5) -> D
     return DecisionLog(
         ids=tuple(f"d-{number}" for number in range(count)), customers=tuple(f"c{number}" for number in range(count)),
         as_of=np.arange(count), groups=(RANDOM,) * count, salts=("x",) * count,
-        actions=tuple(VOUCHER if one else SILENCE for one in treated), riding=np.zeros(count, dtype=np.int64),
+        actions=tuple(VOUCHER if one else SILENCE for one in treated), alone=np.ones(count, dtype=bool),
         probabilities=np.where(treated, propensity, 1 - propensity), arms=(arms,) * count, rows=rows,
         stated=(said,) * count, risks=np.full(count, 0.4), worths=np.full(count, 90.0),
     )  # fmt: skip
@@ -105,10 +106,27 @@ def test_what_isnt_over_counts_for_nothing() -> None:
     assert found is None or found.said["decisions"] == 0
 
 
-def test_offers_that_rode_along_are_no_trial() -> None:
+def test_where_others_could_ride_along_neither_offers_nor_silences_are_a_trial() -> None:
     rows = np.zeros((400, len(CONTRACT.names)))
-    log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), riding=np.ones(400, dtype=np.int64))
-    assert [one.said["decisions"] for one in measure_effects(log, came(np.ones(400)), 0.5, 7)] == []
+    log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), alone=np.arange(400) < 100)
+    (found,) = measure_effects(log, came(np.ones(400)), 0.5, 7)
+    assert (found.said["decisions"], found.said["treated"]) == (100, 50)
+
+
+def test_a_decision_teaches_by_what_was_asked_and_never_by_what_was_drawn() -> None:
+    """A silence beside which nothing rode teaches no more than the offers beside which others did."""
+    asking = desk_over(History("sqlite://"))
+    for group, offers, teaches in ((RANDOM, 3, True), (POLICY, 3, False), (POLICY, 1, True)):
+        asking.decider = Decider.of(asking.playbook, group)
+        asking.decide(Ask(customer=f"household:{7 if offers == 3 else 8}", channel="phone", offers=offers))
+        assert decision_log(asking.history).alone.tolist()[-1] is teaches
+
+
+def test_unknown_risks_count_as_the_mean_one() -> None:
+    rows = np.zeros((400, len(CONTRACT.names)))
+    log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), risks=np.where(np.arange(400) < 200, np.nan, 0.3))
+    kept, _ = settled(log, came(np.arange(400) % 4 > 0))
+    assert kept.risks.tolist() == [0.25] * 200 + [0.3] * 200
 
 
 def test_the_log_tells_what_was_served_and_what_came_of_it() -> None:

@@ -21,6 +21,8 @@ _LATER = 0.3
 _FEWEST_JUDGED = 100
 # Nobody states what selling does to staying: it is taken to move the odds by a tenth, give or take.
 _BESIDE = 0.1
+# What is stated, a shift that a kind shares and half as much of each offer: together they are as unsure as said.
+_PARTS = (1.0 + 1.0 + 0.25) ** 0.5
 _TINY = 1e-9
 
 Uplifts = Mapping[tuple[str, bool], FittedUplift]
@@ -152,10 +154,10 @@ def _counted(uplift: FittedUplift | None) -> FittedUplift | None:
 
 
 def _arm(trial: Trial, lots: _Lots, uncertainty: float) -> Arm:
-    size = float(np.mean(np.abs(trial.stated)))
-    scale = _BESIDE if trial.beside else uncertainty * size / float(np.mean(movable(trial.anyway)))
-    # The learned uplift is believed as it is said, give or take as much: its scale is its own.
-    surely = uncertainty if size > _TINY else 0.0, 0.0 if lots.uplift is None else 1.0
+    size, each = float(np.mean(np.abs(trial.stated))), uncertainty / _PARTS
+    scale = _BESIDE if trial.beside else each * size / float(np.mean(movable(trial.anyway)))
+    # The learned uplift counts for nothing, give or take as much as it says: its scale is its own.
+    surely = each if size > _TINY else 0.0, 0.0 if lots.uplift is None else 1.0
     told = columns(lots.stated, lots.anyway, _typical(lots), lots.uplift)
     kind = trial.offer if trial.what != STAYED else "sells" if trial.beside else "keeps"
     return Arm(kind, lots.served, lots.probability, told, scale, surely)

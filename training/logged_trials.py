@@ -69,9 +69,16 @@ class Trial:
 
 
 def settled(log: DecisionLog, came: Realised) -> tuple[DecisionLog, Realised]:
-    """Keep the decisions that teach what an offer changes: whose horizon is over, and that made it alone."""
-    kept = came.complete & (log.riding == 0)
-    return log.only(kept), came.only(kept)
+    """Keep the decisions that teach what an offer changes: whose horizon is over, with which nothing could ride along.
+
+    What did ride along hangs on what was drawn: leaving out only that would keep every silence and few of the offers.
+    Who left at an unknown risk counts as having had the mean one.
+    """
+    kept = came.complete & log.alone
+    then, stayed = log.only(kept), came.only(kept)
+    if np.isnan(then.risks).any():
+        then = replace(then, risks=np.where(np.isnan(then.risks), 1.0 - stayed.stayed.mean(), then.risks))
+    return then, stayed
 
 
 def trials_of(log: DecisionLog, came: Realised) -> Iterator[Trial]:
@@ -83,7 +90,7 @@ def trials_of(log: DecisionLog, came: Realised) -> Iterator[Trial]:
         at = np.flatnonzero(drawn & (arms > 0).all(axis=1) & np.array([offer in said for said in log.stated]))
         said = [log.stated[place][offer] for place in at.tolist()]
         bought = np.array([(place, one.item) in came.bought for place, one in zip(at.tolist(), said, strict=True)])
-        sells = any(one.item for one in said)
+        sells = any(said[offer].item for said in log.stated if offer in said)
         trial = Trial(
             offer, BOUGHT if sells else STAYED, False, at, log.rows[at], actions[at] == offer,
             bought.astype(np.float64) if sells else came.stayed[at], arms[at, 0] / arms[at].sum(axis=1),

@@ -73,8 +73,8 @@ def posterior(questions: Sequence[Question]) -> list[list[Believed]]:
     are known, errors of what is expected add noise and no bias (Robinson 1988; Nie and Wager 2021, the R-learner), and
     silence, which all arms are compared with, counts once. Rows count by the inverse of p·(1 − p). Bayesian linear
     regression (Bishop 2006, 3.3) with coefficients that start around what is stated, [1, 0, 0, 0], of which arms of a
-    kind share a part (Lindley and Smith 1972). How far off stated effects are is learned of all questions together, by
-    the evidence (Bishop 2006, 3.5). Where every outcome was the same, nothing is learned.
+    kind share a part (Lindley and Smith 1972). How far off stated effects are is learned of all these questions
+    together, by the evidence (Bishop 2006, 3.5). Where every outcome was the same, nothing is learned.
     """
     told = [_Told(one) for one in questions]
     evidence = np.array([sum(one.evidence(factor) for one in told) for factor in _FACTORS])
