@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from features.archive import completed
 from holdfast.frames import frame_of
@@ -111,11 +112,11 @@ def _show(answer: dict[str, Any], to: Path | None) -> None:
         soft_wrap=True,
     )
     for sentence in answer["reasons"]:
-        out.print(f"  • {sentence}", soft_wrap=True)
+        out.print(f"  • {sentence}", soft_wrap=True, markup=False)
     for sentence in answer["left_out"]:
         out.print(f"Left out: {sentence}.", soft_wrap=True, markup=False)
     for sentence in answer["warnings"]:
-        out.print(f"[yellow]Doubtful:[/] {sentence}", soft_wrap=True)
+        out.print(f"[yellow]Doubtful:[/] {escape(sentence)}", soft_wrap=True)
     if to is not None:
         out.print(f"Each row's uplift and its interval: {near(to)}", soft_wrap=True)
 
