@@ -122,6 +122,18 @@ def test_a_decision_teaches_by_what_was_asked_and_never_by_what_was_drawn() -> N
         assert decision_log(asking.history).alone.tolist()[-1] is teaches
 
 
+def test_decisions_with_a_fair_lot_count_for_more_than_those_with_hardly_any_silence() -> None:
+    random, fair = np.random.default_rng(3), np.arange(4_000) % 2 == 0
+    chance = np.where(fair, 0.5, 0.98)
+    treated = random.random(4_000) < chance
+    log = logged(np.zeros((4_000, len(CONTRACT.names))), treated, 0.0)
+    arms = tuple({VOUCHER: float(one), SILENCE: float(1 - one)} for one in chance)
+    stays = np.where(fair == treated, 0.99, 0.95)
+    (found,) = measure_effects(replace(log, arms=arms), came(random.random(4_000) < stays), 0.5, 7)
+    # By e·(1 − e), .25 of the fair ones against .0196 of the others: .034 and not 0.
+    assert found.said["average"] == pytest.approx(0.034, abs=0.012)
+
+
 def test_unknown_risks_count_as_the_mean_one() -> None:
     rows = np.zeros((400, len(CONTRACT.names)))
     log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), risks=np.where(np.arange(400) < 200, np.nan, 0.3))

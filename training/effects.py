@@ -188,7 +188,8 @@ def _measured(lesson: _Lesson, taught: Effect | None, edge: int) -> Measured:
         return Measured(trial.offer, trial.beside, None, told | {"grade": "stated prior", "why": why})
     grade, why, judged = _judged(trial, taught, edge)
     clusters = numbered(trial.customers, len(trial.treated))
-    average, low, high = lesson.uplift.average if lesson.uplift else mean_effect(trial.pseudo, clusters)
+    pseudo = lesson.uplift.pseudo if lesson.uplift else trial.pseudo
+    average, low, high = mean_effect(pseudo * trial.weights, clusters)
     effect = replace(lesson.effect, grade=grade)
     told |= {
         "positives": trial.positives, "mature": lesson.effect.mature, "average": average, "low": low,
@@ -204,13 +205,13 @@ def _judged(trial: Trial, taught: Effect | None, edge: int) -> tuple[str, str, t
     """Hold what the earlier decisions taught against what came of the later ones, the stated prior beside it.
 
     What came is told by its inverse-propensity pseudo-outcome, whose mean is the effect; the gain is by how much the
-    squared distance to it is less than the stated prior's, as (mean, low, high) at 95 %.
+    squared distance to it is less than the stated prior's, as (mean, low, high) at 95 %, with overlap weights.
     """
     earlier, later = trial.part(trial.at < edge), trial.part(trial.at >= edge)
     if taught is None or min(earlier.fewest, later.fewest) < FEWEST or len(later.treated) < _FEWEST_JUDGED:
         return "B", "too few decisions for the later ones to judge by; it is drawn to the stated prior", None
     expected, _ = taught.change(later.rows, later.stated, later.anyway)
-    gain = (later.pseudo - later.stated) ** 2 - (later.pseudo - expected) ** 2
+    gain = later.weights * ((later.pseudo - later.stated) ** 2 - (later.pseudo - expected) ** 2)
     mean, low, high = mean_effect(gain, numbered(later.customers, len(gain)))
     if low > 0:
         return "A", "surely nearer to what came of later decisions than what was stated", (mean, low, high)

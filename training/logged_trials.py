@@ -59,6 +59,15 @@ class Trial:
         return min(came, len(self.outcome) - came)
 
     @property
+    def weights(self) -> Array:
+        """What each decision counts for: e·(1 − e), the inverse of its pseudo-outcome's noise; 1 on average.
+
+        Where silence is rare, a few silences would decide alone (Li, Morgan and Zaslavsky 2018, overlap weights).
+        """
+        told = self.propensity * (1.0 - self.propensity)
+        return np.asarray(told / told.mean())
+
+    @property
     def pseudo(self) -> Array:
         """Each decision's outcome so weighed that the mean is the effect of the offer.
 
