@@ -134,6 +134,13 @@ def test_decisions_with_a_fair_lot_count_for_more_than_those_with_hardly_any_sil
     assert found.said["average"] == pytest.approx(0.034, abs=0.012)
 
 
+def test_an_offer_beside_which_nobody_was_left_alone_yet_leaves_the_stated_prior() -> None:
+    treated = np.ones(1_000, dtype=bool)
+    log = logged(np.zeros((1_000, len(CONTRACT.names))), treated, 0.1, propensity=0.98)
+    (found,) = measure_effects(log, came(np.arange(1_000) % 2 == 0), 0.5, 7)
+    assert (found.effect, found.said["grade"]) == (None, "stated prior")
+
+
 def test_unknown_risks_count_as_the_mean_one() -> None:
     rows = np.zeros((400, len(CONTRACT.names)))
     log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), risks=np.where(np.arange(400) < 200, np.nan, 0.3))

@@ -74,7 +74,8 @@ class _Lesson:
 
 def _learned(log: DecisionLog, came: Realised, uncertainty: float, seed: int) -> list[_Lesson]:
     trials = list(trials_of(log, came))
-    uplifts = {one.key: _fitted(one, seed) for one in trials if not one.beside and one.positives >= MATURE}
+    told = [one for one in trials if not one.beside and one.fewest >= FEWEST and one.positives >= MATURE]
+    uplifts = {one.key: _fitted(one, seed) for one in told}
     held = [one for one in trials if len(one.treated)]
     found = _alone([one for one in held if one.what != STAYED], uplifts, uncertainty)
     found |= _together(log, came, [one for one in held if one.what == STAYED], uplifts, uncertainty)
