@@ -150,8 +150,8 @@ def _of_log(trial: Trial, uplift: FittedUplift | None, log: DecisionLog) -> _Lot
 
 
 def _counted(uplift: FittedUplift | None) -> FittedUplift | None:
-    """An uplift that may count: enough came, and it isn't one effect for all."""
-    return uplift if uplift and uplift.mature and uplift.model.parts and uplift.centred.std() > _TINY else None
+    """An uplift that may count: it isn't one effect for all."""
+    return uplift if uplift and uplift.model.parts and uplift.centred.std() > _TINY else None
 
 
 def _arm(trial: Trial, lots: _Lots, uncertainty: float) -> Arm:

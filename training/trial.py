@@ -11,7 +11,7 @@ import polars as pl
 from features.errors import InputError, NotEnoughData
 from features.feature import Array
 from training.boosting import Fit, boost
-from training.columns import NO, YES, numbers
+from training.columns import NO, YES, countable, finite, numbers
 from training.grading import telling_features
 from training.metrics import Ranked, area_under_curve
 from training.skewness import NORMAL
@@ -221,9 +221,8 @@ def _coded(told: pl.Series) -> Array:
     """Turn a column into numbers: text by how frequent it is, the most frequent as 0 where there are few texts."""
     if told.dtype.is_temporal():
         return told.to_physical().cast(pl.Float64).to_numpy().astype(np.float64)
-    if told.dtype.is_numeric() or told.dtype == pl.Boolean:
-        numbers = told.cast(pl.Float64).to_numpy().astype(np.float64)
-        return np.where(np.isfinite(numbers), numbers, np.nan)
+    if countable(told):
+        return finite(told)
     text = told.cast(pl.String)
     counts = text.drop_nulls().value_counts(sort=True).sort(["count", text.name], descending=[True, False])
     few = counts.height <= _CATEGORIES
