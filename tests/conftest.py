@@ -10,6 +10,7 @@ from features.clock import after_history
 from features.history import History
 from features.home import ROOT, Home
 from holdfast import ingesting, learning, sample
+from tests.postgres import Server, running
 
 settings.register_profile(
     "holdfast",
@@ -60,14 +61,40 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session.stop()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    yield from running()
+
+
 @pytest.fixture
-def new_history(tmp_path: Path) -> Iterator[Callable[[], History]]:
+def engine() -> str:
+    """The engine that stores are made on; a module whose tests are to pass on both says ENGINES = BOTH."""
+    return "sqlite"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    engines = getattr(metafunc.module, "ENGINES", ())
+    if engines and "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", engines)
+
+
+@pytest.fixture
+def new_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Each call names another store, which isn't there yet."""
+    if engine == "postgresql":
+        server: Server = request.getfixturevalue("postgres")
+        return server.url
+    numbers = count()
+    return lambda: f"sqlite:///{tmp_path / f'{next(numbers)}.db'}"
+
+
+@pytest.fixture
+def new_history(new_url: Callable[[], str]) -> Iterator[Callable[[], History]]:
     """Each call opens another empty store."""
     made: list[History] = []
-    numbers = count()
 
     def make() -> History:
-        made.append(History(f"sqlite:///{tmp_path / f'{next(numbers)}.db'}"))
+        made.append(History(new_url()))
         return made[-1]
 
     yield make

@@ -17,6 +17,9 @@ from serving.desk import Desk, as_text
 from serving.offers import Rule
 from serving.requests import LADDER, Ask, Happening, Report
 from tests.desks import NOW, SCORES, FakeScorer, desk_over, playbook, shopped, stocked
+from tests.postgres import BOTH
+
+ENGINES = BOTH
 
 WORDS = Vocabulary({"offer.last_reason": ("already_has", "not_now")})
 FIRST = "d-00000000-0000-0000-0000-000000000001"

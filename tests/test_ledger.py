@@ -13,6 +13,9 @@ from features.history import History
 from features.home import ROOT
 from tests.callers import CAPS, overshot
 from tests.desks import NOW, stocked
+from tests.postgres import BOTH
+
+ENGINES = BOTH
 
 CUSTOMERS = ["household:7", "household:8"]
 PROCESSES, THREADS = 4, 16
