@@ -13,7 +13,7 @@ from serving.requests import Ask, Happening, Report
 from tests.desks import NOW as TODAY
 from tests.desks import desk_over, ids
 from tests.ingesting import HEADER, KEYED, NOW, lines, shop, taken, written
-from tests.postgres import BOTH
+from tests.making import BOTH
 
 ENGINES = BOTH
 

@@ -17,7 +17,7 @@ from serving.desk import Desk, as_text
 from serving.offers import Rule
 from serving.requests import LADDER, Ask, Happening, Report
 from tests.desks import NOW, SCORES, FakeScorer, desk_over, playbook, shopped, stocked
-from tests.postgres import BOTH
+from tests.making import BOTH
 
 ENGINES = BOTH
 

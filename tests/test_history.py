@@ -9,8 +9,7 @@ from features.history import History, Known
 from features.identity import IdentityLink, Reference, reference
 from features.versions import Written
 from tests.ingesting import rows
-from tests.making import AS_OF, CATALOGUE, happened, log
-from tests.postgres import BOTH
+from tests.making import AS_OF, BOTH, CATALOGUE, happened, log
 
 ENGINES = BOTH
 

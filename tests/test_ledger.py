@@ -13,7 +13,7 @@ from features.history import History
 from features.home import ROOT
 from tests.callers import CAPS, overshot
 from tests.desks import NOW, stocked
-from tests.postgres import BOTH
+from tests.making import BOTH
 
 ENGINES = BOTH
 

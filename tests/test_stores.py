@@ -32,7 +32,7 @@ from holdfast.app import app
 from serving.desk import Desk
 from serving.requests import Ask, Report
 from tests.desks import NOW, FakeScorer, desk_over, ids, playbook
-from tests.postgres import BOTH
+from tests.making import BOTH
 
 ENGINES = BOTH
 AT = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
