@@ -83,6 +83,22 @@ def test_on_postgresql_whoever_decides_about_another_customer_does_not_wait(post
     history.close()
 
 
+@pytest.mark.parametrize("customer", ["a:1", "a:2"])
+def test_an_outcome_waits_for_decisions_that_rest_on_what_it_settles(history: History, customer: str):
+    """On a decision about the same customer, and on one about another whose offers count against the same budget."""
+    propose(history, 1, "a:1", GUARDED)
+    other = History(history.url)
+    with history.decisions.making([customer], GUARDED if customer == "a:2" else WINDOW) as making:
+        waiting = threading.Thread(target=other.append, args=([happened(1)], AS_OF, settled("it", RELEASED, 1)))
+        waiting.start()
+        waiting.join(A_MOMENT)
+        assert waiting.is_alive()
+        making.write("d-2", customer, AS_OF, "{}", [])
+    waiting.join(30)
+    assert history.decisions.everybody(GUARDED).spent == {"us": 0}
+    other.close()
+
+
 def test_a_budget_that_customers_share_is_not_overshot(history: History):
     numbers, others = count(1), [History(history.url) for _ in range(4)]
 
@@ -167,7 +183,6 @@ def test_while_the_server_is_gone_nothing_is_answered_and_what_was_answered_is_t
             stopped.wait(0.01)
         postgres.kill()
         try:
-            before = len(answered)
             for work in (
                 lambda: desk.decide(Ask(customer="household:7", channel="phone")),
                 lambda: desk.outcome(Report(decision_id=answered[0], offer="stay", status="presented")),
@@ -175,6 +190,8 @@ def test_while_the_server_is_gone_nothing_is_answered_and_what_was_answered_is_t
             ):
                 with pytest.raises(StoreError, match="expected the store to "):
                     work()
+            before = len(answered)
+            stopped.wait(A_MOMENT)
             assert len(answered) == before
         finally:
             postgres.start()
