@@ -56,7 +56,6 @@ class Server:
     def stop(self) -> None:
         """End it without writing anything more."""
         self._end(signal.SIGQUIT)
-        self._server.cleanup()
 
     def _end(self, how: signal.Signals) -> None:
         process = psutil.Process(self._server.get_pid())

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from features.errors import StoreError
+from features.errors import InputError, StoreError
 
 POSTGRESQL = "postgresql+psycopg"
 _PATIENCE_SECONDS = 15
@@ -108,9 +108,11 @@ def streaming(connection: sa.Connection) -> Iterator[Any]:
 
 @contextmanager
 def faults(engine: sa.Engine, what: str, remedy: str = "") -> Iterator[None]:
-    """Turn what goes wrong with a store into a StoreError."""
+    """Turn what goes wrong with a store into a StoreError, and what no store can hold into an InputError."""
     try:
         yield
+    except (sa.exc.DataError, engine.dialect.loaded_dbapi.DataError) as error:
+        raise InputError(f"expected what a store can hold; found: {reason(error)}") from error
     except (sa.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
         raise StoreError(f"expected the store to {what}; found: {reason(error)}{remedy}") from error
 

@@ -417,6 +417,8 @@ def test_each_decision_has_an_id_of_its_own(history: History) -> None:
         ),
         ({"kind": "attribute"}, "expected the attribute's name as product, found none"),
         ({"recorded_at": NOW - timedelta(days=9)}, "expected recorded_at not before occurred_at"),
+        ({"customer": "a\0b"}, "expected a customer's id or reference without the character NUL"),
+        ({"product": "a\0b"}, "expected product without the character NUL"),
         ({"customer": "phone:+1 123"}, "expected a phone number that can be dialled"),
     ],
 )

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from benchmarks.postgres import Server
 from features import revisions
 from features.backups import disposed, read_backup, write_backup
 from features.clock import after_history
@@ -64,12 +65,12 @@ def url(history: History) -> str:
 
 
 @pytest.fixture(scope="session")
-def before(tmp_path_factory: pytest.TempPathFactory, small_cut: Path) -> Path:
-    """A store of the version before versions were written down: the purchases of 120 real households, and decisions."""
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the version before versions were written down: the purchases of 20 real households, and decisions."""
     folder = tmp_path_factory.mktemp("before")
     place = Home(folder, ROOT / "playbook", f"sqlite:///{folder / 'now.db'}", "history")
     history = History(place.database_url)
-    ingesting.take(place, history, [small_cut], sample.SOURCE, lambda name, done, total: None)
+    ingesting.take(place, history, [sample.cut(folder / "cut", 20)], sample.SOURCE, lambda name, done, total: None)
     clock = after_history(history.newest)
     busy(Desk(history, FakeScorer(), playbook(), clock, ids()), *history.known_by(AT).events["reference"].unique()[:3])
     history.close()
@@ -80,7 +81,7 @@ def before(tmp_path_factory: pytest.TempPathFactory, small_cut: Path) -> Path:
             columns = ", ".join(f'"{row[1]}"' for row in old.execute(f'PRAGMA table_info("{name}")'))
             old.execute(f'INSERT INTO "{name}" ({columns}) SELECT {columns} FROM now."{name}"')
         old.commit()
-        assert old.execute("SELECT count(*) FROM events").fetchone()[0] > 50_000
+        assert old.execute("SELECT count(*) FROM events").fetchone()[0] > 9_000
     return folder / "before.db"
 
 
@@ -154,6 +155,11 @@ def test_a_server_that_is_not_there_is_told_without_the_password():
     assert "secret" not in said
 
 
+def test_on_postgresql_what_it_cannot_hold_is_told_as_bad_input(postgres: Server):
+    with closing(History(postgres.url())) as history, pytest.raises(InputError, match="expected what a store can hold"):
+        history.decisions.get("d-\0")
+
+
 # -- carrying forwards
 
 
@@ -164,7 +170,7 @@ def test_a_store_of_the_version_before_is_carried_forwards_with_all_that_it_hold
     assert held(old) == expected
     assert carried_forwards(old, tmp_path / "kept", AT) is None
     with closing(History(old)) as history:
-        assert history.counts()["purchase"] > 50_000
+        assert history.counts()["purchase"] > 9_000
         assert len(history.decisions.ids()) == 3
         assert history.decisions.everybody(Window(datetime(1970, 1, 1, tzinfo=UTC), AT)).contacts
 
