@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from benchmarks.postgres import Server
-from features import store
+from features import engines, store
 from features.decisions import CONFIRMED, HELD, RELEASED, Contact, Settlement, Window
 from features.errors import StoreError
 from features.history import History
@@ -152,6 +152,37 @@ def test_decisions_and_outcomes_of_the_same_people_end_well_and_leave_sums_that_
     assert history.decisions.ledger_then(people, GUARDED, now.seq) == now
     for other in others:
         other.close()
+
+
+def test_whoever_waits_too_long_is_told(history: History, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(engines._SETTINGS, "lock_timeout", "200ms")
+    monkeypatch.setitem(engines._PRAGMAS, "busy_timeout", "200")
+    other = History(history.url)
+    with history.decisions.making(["a:1"], WINDOW) as making:
+        with pytest.raises(
+            StoreError, match=r"expected the store to be written; found: (database is locked|canceling)"
+        ):
+            propose(other, 2, "a:1")
+        making.write("d-1", "a:1", AS_OF, "{}", [])
+    assert propose(other, 2, "a:1")
+    other.close()
+
+
+def test_on_postgresql_whoever_hangs_while_others_wait_is_put_out(postgres: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engines, "_IDLE", "300ms")
+    history = History(postgres.url())
+    other = History(history.url)
+
+    def hang() -> None:
+        with history.decisions.making(["a:1"], WINDOW) as making:
+            assert propose(other, 2, "a:1")
+            making.write("d-1", "a:1", AS_OF, "{}", [])
+
+    with pytest.raises(StoreError, match="expected the store to be written; found: "):
+        hang()
+    assert other.decisions.ids() == ["d-2"]
+    for one in (history, other):
+        one.close()
 
 
 # -- killed
