@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from features import store
 from features.clock import DAY, microseconds
-from features.engines import wait_for
+from features.engines import together, wait_for
 from features.responses import Offered, Responses, count, responses_after
 from features.store import Store
 
@@ -87,15 +87,14 @@ class Making:
 
     def write(self, decision_id: str, customer: str, made_at: datetime, body: str, held: Collection[Contact]) -> None:
         """Write the decision down, and the contacts that it holds."""
-        wait_for(self._connection, _tiers({one.tier for one in held} - {*self._tiers}))
         moment = microseconds(made_at)
         row = {"id": decision_id, "customer": customer, "made_at": moment, "body": body}
-        _INSERT_DECISION.run(self._connection, [row])
-        rows = [_row(contact, moment) for contact in held]
-        if rows:
-            _INSERT_CONTACT.run(self._connection, rows)
-        for contact in held:
-            _spend(self._connection, contact, 1)
+        with together(self._connection):
+            wait_for(self._connection, _tiers({one.tier for one in held} - {*self._tiers}))
+            _INSERT_DECISION.run(self._connection, [row])
+            if held:
+                _INSERT_CONTACT.run(self._connection, [_row(contact, moment) for contact in held])
+                _spend(self._connection, held, 1)
 
 
 class Decisions:
@@ -234,7 +233,7 @@ def _settle(connection: sa.Connection, contact: str, state: str, moment: int) ->
         if before.state != state:
             _INSERT_CONTACT.run(connection, [_row(before, moment) | {"state": state}])
             if RELEASED in (before.state, state):
-                _spend(connection, before, -1 if state == RELEASED else 1)
+                _spend(connection, [before], -1 if state == RELEASED else 1)
 
 
 def _contact(connection: sa.Connection, contact: str) -> list[Contact]:
@@ -254,10 +253,9 @@ def _row(contact: Contact, moment: int) -> dict[str, Any]:
     return {name: getattr(contact, name) for name in _CONTACT} | {"recorded_at": moment}
 
 
-def _spend(connection: sa.Connection, contact: Contact, contacts: int) -> None:
-    key = {"owner": contact.owner, "tier": contact.tier, "day": contact.held_at // DAY}
-    if not _ADD_SPENT.run(connection, [{f"its_{name}": key[name] for name in key} | {"more": contacts}]):
-        _INSERT_SPENT.run(connection, [key | {"contacts": contacts}])
+def _spend(connection: sa.Connection, held: Iterable[Contact], contacts: int) -> None:
+    rows = [{"owner": one.owner, "tier": one.tier, "day": one.held_at // DAY, "contacts": contacts} for one in held]
+    store.add_to(connection, store.spending, "contacts", rows)
 
 
 def _ledger(connection: sa.Connection, references: Iterable[str], window: Window) -> Ledger:
@@ -295,15 +293,4 @@ _SPENT = store.Prepared(
     .group_by(store.spending.c.owner)
 )
 _NEWEST = store.Prepared(sa.select(sa.func.max(store.contacts.c.seq)))
-_INSERT_DECISION, _INSERT_CONTACT, _INSERT_SPENT = (
-    store.Prepared(sa.insert(table)) for table in (store.decisions, store.contacts, store.spending)
-)
-_ADD_SPENT = store.Prepared(
-    sa.update(store.spending)
-    .where(
-        (store.spending.c.owner == sa.bindparam("its_owner"))
-        & (store.spending.c.tier == sa.bindparam("its_tier"))
-        & (store.spending.c.day == sa.bindparam("its_day", type_=sa.BigInteger))
-    )
-    .values(contacts=store.spending.c.contacts + sa.bindparam("more", type_=sa.BigInteger))
-)
+_INSERT_DECISION, _INSERT_CONTACT = (store.Prepared(sa.insert(table)) for table in (store.decisions, store.contacts))

@@ -95,8 +95,19 @@ def wait_for(connection: sa.Connection, names: Iterable[str]) -> None:
     """
     keys = [_key(name) for name in names]
     if keys and is_postgresql(connection):
-        with closing(connection.connection.cursor()) as cursor:
+        with together(connection), closing(connection.connection.cursor()) as cursor:
             cursor.execute(_WAITING, (_IDLE, keys))
+
+
+@contextmanager
+def together(connection: sa.Connection) -> Iterator[None]:
+    """Send PostgreSQL all that the block tells it at once, and wait for it once; nothing is read within."""
+    if not is_postgresql(connection):
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    with driver.pipeline():
+        yield
 
 
 @contextmanager

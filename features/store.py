@@ -201,6 +201,18 @@ def _inserting(table: sa.Table, into_postgresql: bool) -> "Prepared":
     return Prepared(insert(table).on_conflict_do_nothing())
 
 
+def add_to(connection: sa.Connection, table: sa.Table, column: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add a column of rows to what the table has under their keys, or to nothing."""
+    _adding(table, column, is_postgresql(connection)).run(connection, rows)
+
+
+@cache
+def _adding(table: sa.Table, column: str, into_postgresql: bool) -> "Prepared":
+    insert = (postgresql.insert if into_postgresql else sqlite.insert)(table)
+    more = {column: table.c[column] + insert.excluded[column]}
+    return Prepared(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=more))
+
+
 def tuples(connection: sa.Connection, query: Query) -> Iterator[list[tuple[Any, ...]]]:
     """Read a query's rows as the driver gives them, many at once."""
     text, names, own = Prepared(query).text(connection, {})
