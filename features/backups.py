@@ -104,7 +104,7 @@ def _copy_postgresql(source: sa.Engine, made: Path) -> None:
         begin_alone(target)
         upgrade(target, revisions.revision_of(connection, metadata))
         found = {table.name: _copy(connection, target, table) for table in tables_of(target)}
-        compare(found, digests(target))
+        compare(found, digests(target), "no backup was written")
         target.commit()
 
 
@@ -157,13 +157,13 @@ def _checked(path: Path, connection: sa.Connection) -> Backup:
 # -- opening
 
 
-def compare(expected: Mapping[str, Digest], found: Mapping[str, Digest]) -> None:
-    """Check that two stores hold the same.
+def compare(expected: Mapping[str, Digest], found: Mapping[str, Digest], then: str) -> None:
+    """Check that two stores hold the same; `then` tells what follows when they don't.
 
     Raises StoreError when they don't.
     """
     if said := difference(expected, found):
-        raise StoreError(f"{said}; nothing was written")
+        raise StoreError(f"{said}; {then}")
 
 
 def file_engine(path: Path, options: str = "mode=rwc") -> sa.Engine:

@@ -42,5 +42,5 @@ def carry_forwards(engine: sa.Engine, to: str = REVISION) -> str:
 def upgrade(connection: sa.Connection, to: str = REVISION) -> None:
     """Carry the store behind a connection forwards within its transaction."""
     config = Config(attributes={"connection": connection, "table": TABLE})
-    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     command.upgrade(config, to)

@@ -16,19 +16,18 @@ from features.migrating import carry_forwards
 from features.store import metadata
 
 
-def restore(path: Path, url: str, replace: bool = False) -> Backup:
+def restore(path: Path, url: str, room: Path, replace: bool = False) -> Backup:
     """Put what a backup holds into a store, all of it or nothing, and check that it is there.
 
-    A backup of an earlier version is carried forwards. Raises InputError when the backup isn't sound, or the store
-    isn't empty and isn't to be replaced; StoreError when the store can't be written.
+    A backup of an earlier version is carried forwards, in a copy in the folder `room`. Raises InputError when the
+    backup isn't sound, or the store isn't empty and isn't to be replaced; StoreError when the store can't be written.
     """
     backup = read_backup(path)
-    with disposed(engine_of(url)) as target, TemporaryDirectory() as folder, faults(target, "be restored"):
+    room.mkdir(parents=True, exist_ok=True)
+    with disposed(engine_of(url)) as target, TemporaryDirectory(dir=room) as folder, faults(target, "be restored"):
         revisions.settle(target, metadata)
-        if not replace:
-            _check_empty(target)
-        with disposed(_ready(path, Path(folder))) as source, source.connect() as held:
-            (_fill_postgresql if is_postgresql(target) else _fill_sqlite)(held, target)
+        with disposed(_ready(path, Path(folder))) as source, source.connect() as held, target.connect() as filling:
+            (_fill_postgresql if is_postgresql(target) else _fill_sqlite)(held, filling, replace)
     return backup
 
 
@@ -56,31 +55,32 @@ def _ready(path: Path, folder: Path) -> sa.Engine:
     return engine
 
 
-def _check_empty(target: sa.Engine) -> None:
-    with target.connect() as connection:
-        for table in tables_of(connection):
-            if connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
-                raise InputError(
-                    f"expected an empty store at {address(target)}, found rows in {table.name}; name another by"
-                    " HOLDFAST_DATABASE_URL, or add --replace, which loses them"
-                )
+def _check_empty(target: sa.Connection, replace: bool) -> None:
+    for table in () if replace else tables_of(target):
+        if target.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
+            raise InputError(
+                f"expected an empty store at {address(target.engine)}, found rows in {table.name}; name another by"
+                " HOLDFAST_DATABASE_URL, or add --replace, which loses them"
+            )
 
 
-def _fill_sqlite(source: sa.Connection, target: sa.Engine) -> None:
+def _fill_sqlite(source: sa.Connection, target: sa.Connection, replace: bool) -> None:
     # The pages become the store's in one transaction of SQLite's own.
-    with target.connect() as connection:
-        driver(source).backup(driver(connection))
-        compare(digests(source), digests(connection))
+    _check_empty(target, replace)
+    driver(source).backup(driver(target))
+    compare(digests(source), digests(target), "restore it once more, to another disk")
 
 
-def _fill_postgresql(source: sa.Connection, target: sa.Engine) -> None:
-    with target.begin() as connection:
-        tables = tables_of(source)
-        quoted = [connection.dialect.identifier_preparer.format_table(table) for table in tables]
-        connection.exec_driver_sql(f"TRUNCATE {', '.join(quoted)}")
-        for table, name in zip(tables, quoted, strict=True):
-            _load(source, connection, table, name)
-        compare(digests(source), digests(connection))
+def _fill_postgresql(source: sa.Connection, target: sa.Connection, replace: bool) -> None:
+    tables = tables_of(source)
+    quoted = [target.dialect.identifier_preparer.format_table(table) for table in tables]
+    target.exec_driver_sql(f"LOCK TABLE {', '.join(quoted)}")
+    _check_empty(target, replace)
+    target.exec_driver_sql(f"TRUNCATE {', '.join(quoted)}")
+    for table, name in zip(tables, quoted, strict=True):
+        _load(source, target, table, name)
+    compare(digests(source), digests(target), "nothing was written")
+    target.commit()
 
 
 def _load(source: sa.Connection, connection: sa.Connection, table: sa.Table, quoted: str) -> None:

@@ -49,8 +49,9 @@ def restore(
     from features.backups import read_backup
     from features.recovering import restore as put_back
 
+    place = home()
     with spinner("Checking" if check else "Restoring"):
-        found = read_backup(file) if check else put_back(file, home().database_url, replace)
+        found = read_backup(file) if check else put_back(file, place.database_url, place.data, replace)
     _show("Sound" if check else "Restored", found, as_json)
 
 

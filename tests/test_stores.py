@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from benchmarks.postgres import Server
-from features import revisions
+from features import recovering, revisions
 from features.backups import disposed, read_backup, write_backup
 from features.clock import after_history
 from features.decisions import Window
-from features.digests import digests
+from features.digests import Digest, digests
 from features.engines import engine_of
 from features.errors import InputError, StoreError
 from features.history import History
@@ -196,7 +196,7 @@ def test_a_backup_is_restored_whole_on_either_engine(url: str, new_url: Callable
     made = write_backup(url, tmp_path / "it.backup", AT)
     assert (made.version, made.made_at, made.tables) == (revisions.REVISION, AT, held(url))
     for target in (new_url(), f"sqlite:///{tmp_path / 'other.db'}"):
-        restore(tmp_path / "it.backup", target)
+        restore(tmp_path / "it.backup", target, tmp_path)
         assert held(target) == held(url)
         with closing(History(target)) as history:
             # What is written next comes after what was there.
@@ -211,7 +211,7 @@ def test_a_backup_of_the_version_before_is_carried_forwards_when_it_is_restored(
     made = write_backup(old, tmp_path / "old.backup", AT)
     assert (made.version, made.tables) == ("0001", held(old))
     target = new_url()
-    restore(tmp_path / "old.backup", target)
+    restore(tmp_path / "old.backup", target, tmp_path)
     assert held(target) == made.tables
     assert schema(target)["contacts"][1][0][0] == "contacts_of_contact"
 
@@ -222,10 +222,25 @@ def test_a_store_that_holds_something_is_replaced_only_when_told(url: str, tmp_p
     with closing(History(url)) as history:
         history.decisions.keep_playbook("another", {}, AT)
     with pytest.raises(InputError, match=r"expected an empty store at .*, found rows in contacts; name another"):
-        restore(tmp_path / "it.backup", url)
+        restore(tmp_path / "it.backup", url, tmp_path)
     assert held(url) != expected
-    restore(tmp_path / "it.backup", url, replace=True)
+    restore(tmp_path / "it.backup", url, tmp_path, replace=True)
     assert held(url) == expected
+
+
+def test_on_postgresql_a_restore_that_breaks_off_leaves_the_store_as_it_was(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with closing(History(postgres.url())) as history:
+        busy(desk_over(history))
+        write_backup(history.url, tmp_path / "it.backup", AT)
+        history.decisions.keep_playbook("another", {}, AT)
+        expected = held(history.url)
+        numbers = count()
+        monkeypatch.setattr(recovering, "digests", lambda connection: {"links": Digest(next(numbers), "")})
+        with pytest.raises(StoreError, match="expected 0 rows in links, found 1; nothing was written"):
+            restore(tmp_path / "it.backup", history.url, tmp_path, replace=True)
+        assert held(history.url) == expected
 
 
 def test_a_backup_is_not_written_over_another_unless_told(url: str, tmp_path: Path):
@@ -258,7 +273,7 @@ def test_a_backup_that_is_not_what_was_written_is_refused(url: str, tmp_path: Pa
     expected = held(url)
     changed(tmp_path / "it.backup", statement)
     with pytest.raises(InputError, match=message):
-        restore(tmp_path / "it.backup", url, replace=True)
+        restore(tmp_path / "it.backup", url, tmp_path, replace=True)
     assert held(url) == expected
 
 
