@@ -28,6 +28,7 @@ _AT = datetime(2024, 1, 1, tzinfo=UTC)
 _WINDOW = Window(_AT - timedelta(days=30), _AT)
 # As long as a decision is in the shipped playbook.
 _BODY = "{" + " " * 24_000 + "}"
+_TIERS = ("top", "high", "base")
 _HELD_AT = microseconds(_AT)
 _SPAWN = get_context("spawn")
 _PATIENCE_SECONDS = 120.0

@@ -228,7 +228,7 @@ class Prepared:
     A list given for an expanding parameter is part of the text, so there is a text for each length.
     """
 
-    def __init__(self, statement: sa.sql.expression.UpdateBase | Query) -> None:
+    def __init__(self, statement: sa.Insert | Query) -> None:
         # Inline: nobody asks for the number that a row gets.
         self._statement = statement.inline() if isinstance(statement, sa.Insert) else statement
         self._texts: dict[tuple[Any, ...], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
@@ -241,7 +241,7 @@ class Prepared:
         return rows
 
     def run(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Run the statement for each row, and return how many rows it changed."""
+        """Insert rows, all of the same columns, and return how many it were."""
         cursor = self._run(connection, rows)
         changed: int = cursor.rowcount
         cursor.close()
@@ -252,16 +252,14 @@ class Prepared:
         cursor = connection.connection.cursor()
         if len(rows) == 1:
             cursor.execute(text, _values(names, own, rows[0]))
-        elif own:
-            cursor.executemany(text, [_values(names, own, row) for row in rows])
         else:
-            # As they are: a third of a bulk load went into preparing each row.
+            # Rows as they are: a third of a bulk load went into preparing each.
             cursor.executemany(text, [tuple(map(row.__getitem__, names)) for row in rows])
         return cursor
 
     def text(self, connection: sa.Connection, given: Mapping[str, Any]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         """Compile for lists of some lengths: the text, its parameters in order, and those that are the text's own."""
-        columns = None if isinstance(self._statement, sa.Select) else tuple(given)
+        columns = tuple(given) if isinstance(self._statement, sa.Insert) else None
         lengths = tuple(len(value) for value in given.values() if isinstance(value, list))
         key = (connection.dialect.name, columns, lengths)
         found = self._texts.get(key)
