@@ -35,13 +35,14 @@ from training import labels
 from training.boosting import Fit, boost
 from training.decision_log import SILENCE, DecisionLog, Realised, Stated
 from training.effects import effects_of, measure_effects
-from world.operator import IDS, TYPES
+from world.operator import IDS, OFFERS, TYPES
 from world.response import Responses, expected_profit, respond, terms
 from world.settings import END, Settings
 from world.truth import Truth
 from world.writing import write_world
 
 SPAN = timedelta(days=28)
+SOLD = tuple(sorted({offer.item for offer in OFFERS if offer.item}))
 _HELD_BACK = 0.25
 
 
@@ -49,18 +50,19 @@ _HELD_BACK = 0.25
 class Base:
     """People with a contract, as the history shows them, and their truth.
 
-    `rows` are features, `risk` and `margin` what is predicted; `anyway` is how often each type of item is bought.
+    `rows` are features, `risk` and `margin` what is predicted; `anyway` is how likely each sold type is bought.
     """
 
     rows: Array
     risk: Array
     margin: Array
-    anyway: Mapping[str, float]
+    anyway: Mapping[str, Array]
     truth: Truth
 
     def part(self, which: npt.NDArray[np.bool_]) -> "Base":
         """Keep some people."""
-        return Base(self.rows[which], self.risk[which], self.margin[which], self.anyway, self.truth.keep(which))
+        anyway = {item: chance[which] for item, chance in self.anyway.items()}
+        return Base(self.rows[which], self.risk[which], self.margin[which], anyway, self.truth.keep(which))
 
 
 def rows(seeds: int, decisions: int = 50_000, workers: int = 2) -> list[Row]:
@@ -68,7 +70,13 @@ def rows(seeds: int, decisions: int = 50_000, workers: int = 2) -> list[Row]:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(profits, range(1, seeds + 1), [decisions] * seeds))
     ours = np.array([one["ours"] for one in found])
-    told = [_beside("the best possible policy", ours, np.array([one["best"] for one in found]), 0.9, decisions)]
+    told = [
+        _beside(said, ours, np.array([one[name] for one in found]), 0.9, decisions)
+        for name, said in (
+            ("best", "the best possible policy"),
+            ("told", "the best that features tell of known effects"),
+        )
+    ]
     for name in ("best single offer", "highest propensity", "churn risk × value", "random", "stated priors"):
         told.append(_beside(name, ours, np.array([one[name] for one in found]), 1.0, decisions))
     return told
@@ -126,11 +134,20 @@ def choices(
     keeper = keeping[int(np.argmax(_means(pilot, actions, did, playbook)[1:][keeping]))] + 1
     return {
         "ours": _best(ours), "stated priors": _best(stated), "best": true.argmax(axis=1),
+        "told": _best(_told(pilot, others, playbook)),
         "best single offer": np.full(count, single),
         "highest propensity": np.full(count, 1 + int(np.argmax([takers[offer] for offer in IDS]))),
         "churn risk × value": np.where(prone >= np.quantile(prone, 0.8), keeper, 0),
         "random": random.integers(0, len(IDS) + 1, count),
     }  # fmt: skip
+
+
+def _told(pilot: Base, others: Base, playbook: Playbook) -> Array:
+    """What every offer brings everybody, as far as features tell it to who knows what it truly brings the piloted."""
+    true = expected_profit(pilot.truth, IDS, terms(IDS, playbook.glossary.assumptions.retention_horizons))
+    gains = (true[:, place + 1] - true[:, 0] for place in range(len(IDS)))
+    fits = (boost({"objective": "regression"}, pilot.rows, gain, CONTRACT.names, Fit(7)) for gain in gains)
+    return np.column_stack([fit.scores(others.rows) for fit in fits])
 
 
 def _best(profit: Array) -> npt.NDArray[np.int64]:
@@ -161,11 +178,12 @@ def expected(base: Base, effects: Effects, takers: Mapping[str, float], playbook
     for place, name in enumerate(IDS):
         offer, stated = offer_of(playbook, name), stated_change(base, offer_of(playbook, name))
         effect, beside = effects.wished.get(name), effects.staying.get(name)
-        change = stated if effect is None else effect.change(base.rows, stated)[0]
+        change = stated if effect is None else effect.change(base.rows, stated, untreated(base, offer))[0]
         value = np.full(len(stated), offer.margin) if offer.kind == "product" else base.margin * horizons
         found[:, place] = change * value - takers[name] * offer.incentive_cost
         if beside is not None:
-            found[:, place] += beside.change(base.rows, np.zeros(len(stated)))[0] * base.margin * horizons
+            changed, _ = beside.change(base.rows, np.zeros(len(stated)), 1.0 - base.risk)
+            found[:, place] += changed * base.margin * horizons
     return found
 
 
@@ -173,8 +191,13 @@ def stated_change(base: Base, offer: Offer) -> Array:
     """What the playbook states that an offer changes, for everybody."""
     if offer.kind != "product":
         return offer.prior.accept * offer.prior.keep * base.risk * offer.prior.churn_reduction
-    anyway = np.full(len(base.risk), base.anyway.get(offer.item, 0.01))
+    anyway = base.anyway[offer.item]
     return np.asarray((offered(anyway, offer.prior.odds_ratio) - anyway) * offer.prior.keep)
+
+
+def untreated(base: Base, offer: Offer) -> Array:
+    """How likely what is wished for is without the offer, for everybody."""
+    return 1.0 - base.risk if offer.kind != "product" else base.anyway[offer.item] * offer.prior.keep
 
 
 def logged(
@@ -184,14 +207,16 @@ def logged(
     count, nothing = len(actions), np.zeros(len(actions))
     changes = {name: stated_change(base, offer_of(playbook, name)) for name in IDS}
     items = {name: offer_of(playbook, name).item for name in IDS}
+    before = {name: untreated(base, offer_of(playbook, name)) for name in IDS}
     stated = tuple(
-        {name: Stated(items[name], float(changes[name][row]), 0.0, 0.0, 0.0) for name in IDS} for row in range(count)
+        {name: Stated(items[name], float(before[name][row]), float(changes[name][row]), 0.0, 0.0, 0.0) for name in IDS}
+        for row in range(count)
     )
     arms = dict(zip((*IDS, SILENCE), by_lot(range(len(IDS))).values(), strict=True))
     customers, served = tuple(base.truth.customers), np.array([arms[action] for action in actions.tolist()])
     log = DecisionLog(
         customers, customers, np.arange(count), (RANDOM,) * count, ("",) * count,
-        tuple(actions.tolist()), np.zeros(count, dtype=np.int64), served, (arms,) * count,
+        tuple(actions.tolist()), np.ones(count, dtype=bool), served, (arms,) * count,
         base.rows, stated, base.risk, base.margin,
     )  # fmt: skip
     types = [items[name] for name in IDS]
@@ -225,7 +250,10 @@ def made(seed: int, people: int, glossary: Glossary) -> Base:
     return Base(rows, risk, margin, anyway, truth)
 
 
-def _seen(known: Known, glossary: Glossary) -> tuple[pl.DataFrame, tuple[Array, Array, Array, pl.DataFrame]]:
+Before = tuple[Array, Array, Array, Array]
+
+
+def _seen(known: Known, glossary: Glossary) -> tuple[pl.DataFrame, Before]:
     """The rows of a part's people now, and those of a period before with who left, what came, and what was bought."""
     now = rows_of(known)
     table = pl.DataFrame(now.values, schema=list(CONTRACT.names)).with_columns(customer=pl.Series(now.customers))
@@ -236,18 +264,21 @@ def _seen(known: Known, glossary: Glossary) -> tuple[pl.DataFrame, tuple[Array, 
     kinds = ("inquiry", "complaint", "contact", "visit", "campaign")
     costs = labels.cost(known, names, cutoff, SPAN, kinds, glossary.assumptions.cost_to_serve)
     came = labels.value(known, names, cutoff, SPAN, "margin") - costs
-    bought = pl.DataFrame(sorted(labels.bought(known, cutoff, SPAN, "type")), schema=["customer", "item"], orient="row")
+    pairs = labels.bought(known, cutoff, SPAN, "type")
+    bought = np.array([[(name, item) in pairs for item in SOLD] for name in names], dtype=np.float64)
     return table, (then.values[~gone], labels.ended(known, names, cutoff, SPAN), came, bought)
 
 
-def _predicted(
-    before: list[tuple[Array, Array, Array, pl.DataFrame]], rows: Array, seed: int
-) -> tuple[Array, Array, dict[str, float]]:  # fmt: skip
-    """Predict risk and margin by what came in the last period, and how often each type is bought."""
-    then, left, came = (np.concatenate([one[place] for one in before]) for place in range(3))
+def _predicted(before: list[Before], rows: Array, seed: int) -> tuple[Array, Array, dict[str, Array]]:
+    """Predict risk, margin and what is bought by what came in the last period."""
+    then, left, came, bought = (np.concatenate([one[place] for one in before]) for place in range(4))
     fit = Fit(seed)
-    risk = boost({"objective": "binary"}, then, left, CONTRACT.names, fit)
+
+    def chance(outcome: Array) -> Array:
+        return np.asarray(
+            1 / (1 + np.exp(-boost({"objective": "binary"}, then, outcome, CONTRACT.names, fit).scores(rows)))
+        )
+
     margin = boost({"objective": "regression"}, then, came, CONTRACT.names, fit)
-    counts = pl.concat([one[3] for one in before]).group_by("item").len()
-    anyway = {item: count / len(then) for item, count in counts.iter_rows()}
-    return 1 / (1 + np.exp(-risk.scores(rows))), np.maximum(margin.scores(rows), 0.0), anyway
+    anyway = {item: chance(bought[:, place]) for place, item in enumerate(SOLD)}
+    return chance(left), np.maximum(margin.scores(rows), 0.0), anyway

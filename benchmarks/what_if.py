@@ -3,6 +3,7 @@
 It decides with the champion of the home, so train one before (`make demo`): `python -m benchmarks.what_if [--json]`.
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -11,7 +12,7 @@ from time import process_time
 from benchmarks.deciding import champion, many
 from benchmarks.made import AS_OF, EVENTS_A_CUSTOMER, known, made
 from benchmarks.report import Row, options, say
-from benchmarks.timing import against, within
+from benchmarks.timing import against, peak, within
 from features.decisions import Ledger
 from features.definitions import NAMES
 from features.expressions import compile_rule
@@ -21,6 +22,7 @@ from features.responses import Responses
 from features.wordings import wordings_of
 from models.effects import Effects
 from serving.audience import Audience
+from serving.comparing import AT_ONCE
 from serving.crowd import crowd_of
 from serving.encounters import Record, reasons_frame
 from serving.learned import Learned
@@ -34,19 +36,46 @@ from serving.what_if import Tally, compare
 from serving.whole_base import WholeBase
 
 _PROCESSES, _OFFERS, _PART, _ONE_BY_ONE = 2, 50, 20_000, 1_000
-_MOST_SECONDS = 300.0
+_MOST_SECONDS, _MOST_GIGABYTES = 300.0, 8.0
 _QUESTION = Question(AS_OF, "phone")
+_DECIDING = "rules, contacts, money and counting"
+
+
+class Stages:
+    """Seconds of processor, added up by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._begun = 0.0
+
+    def begin(self) -> None:
+        """Start counting."""
+        self._begun = process_time()
+
+    def end(self, stage: str) -> None:
+        """Count what passed since the last stage's end."""
+        now = process_time()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._begun
+        self._begun = now
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds of processor that a process took for its customers, stage by stage, and what it counted."""
+    """What a process took for its customers: seconds of processor by stage, and the most memory, in bytes.
+
+    `one_by_one` is the seconds that one customer takes alone; `tally` what was counted.
+    """
 
     customers: int
-    scoring: float
-    deciding: float
+    stages: Mapping[str, float]
+    memory: int
     one_by_one: float
     tally: Tally
+
+    @property
+    def whole(self) -> float:
+        """All stages together."""
+        return sum(self.stages.values())
 
 
 def rows(seeds: int, customers: int = 1_000_000) -> list[Row]:
@@ -56,19 +85,22 @@ def rows(seeds: int, customers: int = 1_000_000) -> list[Row]:
     timed is making the customers and starting the processes. `seeds` is how many bases are made.
     """
     found = [_base(customers, seed) for seed in range(1, seeds + 1)]
-    deciding = [max(one.deciding for one in each) for each in found]
-    whole = [max(one.scoring + one.deciding for one in each) for each in found]
-    each = [one.deciding / one.customers * 1e6 for one in found[0]]
+    slower = [max(each, key=lambda one: one.whole) for each in found]
+    whole = [one.whole for one in slower]
+    said = f"what-if, {customers:,} simulated customers of {EVENTS_A_CUSTOMER} events"
+    road = f"{said}, {_OFFERS} offers, two playbooks, {_PROCESSES} processes, s of processor{_range(whole)}"
+    memory = max(sum(one.memory for one in each) for each in found) / 1e9
+    stages = [
+        against(f"what-if, of these: {name}, s", seconds, slower[0].whole, None)
+        for name, seconds in slower[0].stages.items()
+    ]
     alone = [one.one_by_one * 1e6 for one in found[0]]
-    said = f"what-if, {customers:,} simulated customers, {_OFFERS} offers, two playbooks, {_PROCESSES} processes, s of"
-    some, whole_road = (
-        "processor from scores and features on",
-        f"processor, features of {EVENTS_A_CUSTOMER} events each",
-    )
-    beside = "what-if, a customer under both playbooks, µs of a core, beside one by one"
+    each = [one.stages[_DECIDING] / one.customers * 1e6 for one in found[0]]
+    beside = "what-if, a customer decided under both playbooks, µs of a core, beside one by one"
     return [
-        within(f"{said} {some}{_range(deciding)}", max(deciding), _MOST_SECONDS),
-        within(f"{said} {whole_road} and all scores included{_range(whole)}", max(whole), _MOST_SECONDS),
+        within(road, max(whole), _MOST_SECONDS),
+        *stages,
+        within("what-if, memory of both processes, the making of customers included, GB", memory, _MOST_GIGABYTES),
         against(beside, max(each), min(alone), None),
     ]
 
@@ -89,25 +121,28 @@ def _decided(customers: int, first: int, seed: int) -> Taken:
     old = many(load_playbook(home().playbook, NAMES), _OFFERS, scorer)
     new = changed(old)
     bases = [WholeBase(one, _learned(one), {}) for one in (old, new)]
-    scoring, deciding, tally, alone = 0.0, 0.0, Tally(), 0.0
+    clock, tally, alone = Stages(), Tally(), 0.0
     for start in range(0, customers, _PART):
         count = min(_PART, customers - start)
         base = known(made(count * EVENTS_A_CUSTOMER, first + start, seed))
-        begun = process_time()
-        chunks = list(scorer.chunks(base))
-        scored = process_time()
-        tally.update(_compared(base, chunks, scorer, bases))
-        scoring, deciding = scoring + scored - begun, deciding + process_time() - scored
-        alone = alone or one_by_one(base, chunks[0], scorer, (old, new))
-    return Taken(int(tally["customers",]), scoring, deciding, alone, tally)
+        clock.begin()
+        tally.update(_compared(base, scorer, bases, clock))
+        alone = alone or one_by_one(base, next(scorer.chunks(base)), scorer, (old, new))
+    return Taken(int(tally["customers",]), clock.seconds, peak(), alone, tally)
 
 
-def _compared(base: Known, chunks: list[Chunk], scorer: Scorer, bases: list[WholeBase]) -> Tally:
+def _compared(base: Known, scorer: Scorer, bases: list[WholeBase], clock: Stages) -> Tally:
+    """Do what `Comparer.part` does, with the clock read after each stage."""
     wordings, record, tally = wordings_of(base), Record.of(base, reasons_frame(()), ()), Tally()
-    for chunk in chunks:
-        crowd = crowd_of(chunk, scorer.default, wordings)
+    offers = [offer for one in bases for offer in one.playbook.offers]
+    clock.end(_DECIDING)
+    for chunk in scorer.chunks(base, AT_ONCE):
+        clock.end("features, risks and values")
+        crowd = crowd_of(chunk, scorer.default, wordings, offers)
+        clock.end("next purchases")
         counted, _ = compare(bases[0], bases[1], crowd, record.encounters(crowd.customers), _QUESTION, wordings)
         tally.update(counted)
+        clock.end(_DECIDING)
     return tally
 
 

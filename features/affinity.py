@@ -3,8 +3,9 @@
 The population's side comes from an `ItemTable` made at one moment.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,23 @@ from features.items import ITEM_DEFINITION, ItemTable, Whole, bought, item_table
 from features.packed import CustomerEvents
 from features.pairs import PAIR_FEATURES
 
-__all__ = ["PAIR_DEFINITION", "PAIR_FEATURES", "ItemTable", "Pairs", "item_table", "pairs_of", "pairs_of_customer"]
+__all__ = [
+    "PAIR_DEFINITION",
+    "PAIR_FEATURES",
+    "ItemTable",
+    "Pairs",
+    "PlacedPairs",
+    "Purchases",
+    "item_table",
+    "pairs_of",
+    "pairs_of_customer",
+]
 
 # The first number counts changes of what the features mean.
 PAIR_DEFINITION = (4, PAIR_FEATURES, CANDIDATE_DEFINITION, ITEM_DEFINITION)
+_PAIRED = ("owner", "item", "values")
 _PURCHASE = list(KINDS).index("purchase")
-_CUSTOMERS_AT_ONCE = 250  # bounds the memory of a chunk's customers by all items
+CUSTOMERS_AT_ONCE = 250  # bounds the memory of a chunk's customers by all items
 
 
 @dataclass(frozen=True)
@@ -36,17 +48,82 @@ class Pairs:
     values: Array
 
 
+@dataclass(frozen=True)
+class PlacedPairs:
+    """Candidate items of some customers, by the customer's place and the item's among all that were bought.
+
+    In the order of both; `values` has shape (pairs, `PAIR_FEATURES`).
+    """
+
+    owner: Whole
+    item: Whole
+    values: Array
+
+    def of(self, which: npt.NDArray[np.bool_]) -> "PlacedPairs":
+        """Keep some pairs."""
+        return PlacedPairs(self.owner[which], self.item[which], self.values[which])
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """The purchase lines of some customers at one moment, laid out once, to list candidates of a few at a time.
+
+    `items` are the names of the table's items and then of those that it lacks. `buyers` are the places of those of the
+    customers who bought an item, in order; a line's `owner` is a place among the buyers.
+    """
+
+    table: ItemTable
+    as_of: int
+    items: npt.NDArray[np.object_]
+    buyers: Whole
+    owner: Whole
+    item: Whole
+    day: Whole
+    amount: Whole
+
+    @classmethod
+    def of(cls, known: Known, table: ItemTable, customers: Sequence[str]) -> "Purchases":
+        """Lay out the lines of some customers, who are all different."""
+        mine = pl.DataFrame({"customer": customers}, schema={"customer": pl.String}).with_row_index("mine")
+        rows = bought(known, table.level).join(mine, on="customer")
+        items = [*table.items, *_strange(rows["item"].unique().to_list(), table)]
+        places = pl.DataFrame({"item": items}, schema={"item": pl.String}).with_row_index("place")
+        lines = rows.join(places, on="item").sort("mine")
+        whole = (lines[name].to_numpy().astype(np.int64) for name in ("mine", "place", "day", "amount"))
+        owner, *rest = whole
+        buyers, owner = np.unique(owner, return_inverse=True)
+        names = places["item"].to_numpy()
+        return cls(table, microseconds(known.as_of), names, buyers, owner, *rest)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each item stands."""
+        return {item: place for place, item in enumerate(self.items.tolist())}
+
+    @cached_property
+    def order(self) -> Whole:
+        """Where each item would stand by its name."""
+        return np.argsort(np.argsort(self.items.astype(str)))
+
+    def pairs(self, start: int, end: int) -> PlacedPairs:
+        """List and measure the candidates of the customers from one place to before another; only buyers have any."""
+        first, last = np.searchsorted(self.buyers, [start, end]).tolist()
+        part = slice(*np.searchsorted(self.owner, [first, last]).tolist())
+        owner, size = self.owner[part] - first, last - first
+        lines = Lines(owner, self.item[part], self.day[part], self.amount[part], size, len(self.items))
+        mine, item, values = candidates(lines, self.table, self.as_of)
+        return PlacedPairs(self.buyers[mine + first], item, values)
+
+
 def pairs_of(known: Known, table: ItemTable, customers: Sequence[str] | None = None) -> Pairs:
     """List and measure candidates in batch, of everyone who bought an item or of some of them."""
-    mine = pl.lit(True) if customers is None else pl.col("customer").is_in(list(customers))
-    rows = bought(known, table.level).filter(mine)
-    items = [*table.items, *_strange(rows["item"].unique().to_list(), table)]
-    places = pl.DataFrame({"item": items}, schema={"item": pl.String}).with_row_index("place")
-    placed = rows.join(places, on="item").with_columns(owner=pl.col("customer").rank("dense") - 1).sort("owner")
-    names = placed["customer"].unique().sort().to_numpy()
-    owners, found, values = zip(*_chunks(placed, len(names), table, len(items), microseconds(known.as_of)), strict=True)
-    chosen = np.array(items, dtype=object)[np.concatenate(found)]
-    return Pairs(names[np.concatenate(owners)], chosen, np.concatenate(values))
+    everyone = bought(known, table.level)["customer"].to_list() if customers is None else customers
+    names = pl.Series(sorted(set(everyone)), dtype=pl.String).to_numpy()
+    purchases = Purchases.of(known, table, names.tolist())
+    starts = range(0, max(len(names), 1), CUSTOMERS_AT_ONCE)
+    parts = [purchases.pairs(start, start + CUSTOMERS_AT_ONCE) for start in starts]
+    owner, item, values = (np.concatenate([getattr(part, name) for part in parts]) for name in _PAIRED)
+    return Pairs(names[owner], purchases.items[item], values)
 
 
 def pairs_of_customer(events: CustomerEvents, table: ItemTable, as_of: int) -> tuple[list[str], Array]:
@@ -73,17 +150,3 @@ def pairs_of_customer(events: CustomerEvents, table: ItemTable, as_of: int) -> t
 def _strange(items: Sequence[str], table: ItemTable) -> list[str]:
     """The items that a table lacks, such as those sold first after it was made, by name."""
     return sorted({item for item in items if item not in table.places})
-
-
-def _chunks(
-    placed: pl.DataFrame, customers: int, table: ItemTable, items: int, as_of: int
-) -> Iterator[tuple[Whole, Whole, Array]]:
-    owner, place, day, amount = (
-        placed[name].to_numpy().astype(np.int64) for name in ("owner", "place", "day", "amount")
-    )
-    for start in range(0, max(customers, 1), _CUSTOMERS_AT_ONCE):
-        end = min(start + _CUSTOMERS_AT_ONCE, customers)
-        part = slice(*np.searchsorted(owner, [start, end]))
-        lines = Lines(owner[part] - start, place[part], day[part], amount[part], end - start, items)
-        mine, chosen, values = candidates(lines, table, as_of)
-        yield mine + start, chosen, values

@@ -46,6 +46,15 @@ class _Days:
 
 
 @dataclass(frozen=True)
+class _Visits:
+    """Each customer's days of purchase once, in order, numbered customer × span + day − start."""
+
+    keys: Whole
+    span: int
+    start: int
+
+
+@dataclass(frozen=True)
 class _Own:
     """A customer's items, by customer and item, with the first and last day; `sums` has shape (own items, 6).
 
@@ -85,8 +94,9 @@ def candidates(lines: Lines, table: ItemTable, as_of: int) -> tuple[Whole, Whole
     items or goes with the last of them, among items not listed yet.
     """
     days = _days(lines)
-    own = _own(days, lines.items, as_of)
-    customers = _customers(days, own, lines.customers, table, as_of)
+    visits = _visits(days)
+    own = _own(days, visits, lines.items, as_of)
+    customers = _customers(days, visits, own, lines.customers, table, as_of)
     owner, item = _chosen(own, customers, lines.items, table)
     return owner, item, _values(owner, item, own, customers, lines, table, as_of)
 
@@ -102,14 +112,13 @@ def _days(lines: Lines) -> _Days:
     return _Days(lines.owner[one], lines.item[one], lines.day[one], spend, np.diff(begins, append=len(order)))
 
 
-def _visits(days: _Days) -> tuple[Whole, int, int]:
-    """Number each customer's days of purchase once, in order: customer × span + day − start."""
+def _visits(days: _Days) -> _Visits:
     start = int(days.day.min(initial=0))
     span = int(days.day.max(initial=0)) - start + 2
-    return np.unique(days.owner * span + days.day - start), span, start
+    return _Visits(np.unique(days.owner * span + days.day - start), span, start)
 
 
-def _own(days: _Days, items: int, as_of: int) -> _Own:
+def _own(days: _Days, visits: _Visits, items: int, as_of: int) -> _Own:
     begins = np.flatnonzero(np.diff(days.owner * items + days.item, prepend=-1))
     ends = np.append(begins[1:], len(days.day))[: len(begins)] - 1
     age = (as_of - days.day * DAY) / DAY
@@ -118,18 +127,19 @@ def _own(days: _Days, items: int, as_of: int) -> _Own:
     parts = [recent, np.ones(len(age)), *decayed, days.spend * recent, days.lines * recent]
     sums = np.add.reduceat(np.column_stack(parts), begins, axis=0)
     owner, first, last = days.owner[begins], days.day[begins], days.day[ends]
-    visits, span, start = _visits(days)
-    newest = np.searchsorted(visits, (owner + 1) * span)
-    since = newest - np.searchsorted(visits, owner * span + last - start, side="right")
-    baskets = newest - np.searchsorted(visits, owner * span + first - start)
+    keys, begin = visits.keys, owner * visits.span - visits.start
+    newest = np.searchsorted(keys, (owner + 1) * visits.span)
+    since = newest - np.searchsorted(keys, begin + last, side="right")
+    baskets = newest - np.searchsorted(keys, begin + first)
     return _Own(owner, days.item[begins], first, last, since.astype(np.float64), baskets.astype(np.float64), sums)
 
 
-def _customers(days: _Days, own: _Own, size: int, table: ItemTable, as_of: int) -> _Customers:
-    visits, span, start = _visits(days)
-    visitor, day = visits // span, visits % span + start
+def _customers(
+    days: _Days, visits: _Visits, own: _Own, size: int, table: ItemTable, as_of: int
+) -> _Customers:  # fmt: skip
+    visitor, day = visits.keys // visits.span, visits.keys % visits.span + visits.start
     age = (as_of - day * DAY) / DAY
-    newest = np.full(size, start)
+    newest = np.full(size, visits.start)
     np.maximum.at(newest, visitor, day)
     last = np.flatnonzero(days.day == newest[days.owner])
     days_28, days_91 = (_sums(visitor, (age <= span).astype(np.float64), size) for span in (28, 91))
@@ -152,12 +162,14 @@ def _linked(links: Links, owner: Whole, item: Whole, weight: Array, size: int) -
     Shape (customers, linked items + 1): the last column is that of every item without links.
     """
     total, width = _sums(owner, weight, size), len(links.places)
+    columns = width + 1
     kept = np.flatnonzero((item < width) & (weight > 0))
     owner, item, weight = owner[kept], item[kept], weight[kept]
-    cells = owner[:, None] * width + links.places[item]
+    cells = owner[:, None] * columns + links.places[item]
     flows = (weight / total[owner])[:, None] * links.weights[item]
-    scores = _sums(cells.ravel(), flows.ravel(), size * width).reshape(size, width)
-    return np.where((total > 0)[:, None], np.append(scores, np.zeros((size, 1)), axis=1), np.nan)
+    scores = _sums(cells.ravel(), flows.ravel(), size * columns).reshape(size, columns)
+    scores[total <= 0] = np.nan
+    return scores
 
 
 def _chosen(own: _Own, customers: _Customers, items: int, table: ItemTable) -> tuple[Whole, Whole]:
@@ -168,17 +180,19 @@ def _chosen(own: _Own, customers: _Customers, items: int, table: ItemTable) -> t
     chosen[:, : min(POPULAR, len(table.items))] = True
     chosen[:, table.trending] = True
     for scores, most in ((customers.similar, SIMILAR), (customers.together, TOGETHER)):
-        linked = np.nan_to_num(scores[:, :-1])
+        linked = scores[:, :-1]
         _choose(chosen[:, : linked.shape[1]], linked, most)
     owner, item = np.nonzero(chosen)
     return owner, item
 
 
 def _choose(chosen: npt.NDArray[np.bool_], scores: Array, most: int) -> None:
-    left = np.where(chosen, 0.0, scores)
-    best = np.argsort(-left, axis=1, kind="stable")[:, :most]
-    owner, rank = np.nonzero(np.take_along_axis(left, best, axis=1))
-    chosen[owner, best[owner, rank]] = True
+    """Choose the highest scores above 0 of what isn't chosen yet; of equal ones the first."""
+    left = np.where(chosen | ~(scores > 0), 0.0, scores)
+    some = np.flatnonzero(left.any(axis=1))
+    best = np.argsort(-left[some], axis=1, kind="stable")[:, :most]
+    owner, rank = np.nonzero(np.take_along_axis(left[some], best, axis=1))
+    chosen[some[owner], best[owner, rank]] = True
 
 
 def _values(

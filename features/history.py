@@ -96,6 +96,11 @@ class Known:
             records = _with_customer(records, links)
         return replace(self, as_of=earlier, records=records, links=links)
 
+    def only(self, customers: Iterable[str]) -> "Known":
+        """Keep some customers."""
+        some = pl.Series(list(customers), dtype=pl.String).implode()
+        return replace(self, records=self.records.filter(pl.col("customer").is_in(some)))
+
 
 class History:
     """Everything that is known of every customer, and when it became known."""

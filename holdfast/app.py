@@ -4,6 +4,7 @@ import os
 import sys
 
 import typer
+from rich.markup import escape
 
 from features.errors import HoldfastError
 from features.home import home
@@ -47,7 +48,7 @@ def main() -> None:
     try:
         place = home()
     except HoldfastError as error:
-        err.print(f"[red]holdfast:[/] {error}", soft_wrap=True)
+        err.print(f"[red]holdfast:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     # What libraries would keep in the user's own folder stays with the installation.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -57,7 +58,7 @@ def main() -> None:
     try:
         app()
     except HoldfastError as error:
-        err.print(f"[red]holdfast:[/] {error}", soft_wrap=True)
+        err.print(f"[red]holdfast:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("Stopped.")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from features.errors import InputError
 from features.history import History
@@ -42,6 +43,7 @@ def lift(  # noqa: PLR0913, PLR0917 - an option each
     """
     with spinner("Comparing groups"):
         if file is None:
+            _check_of_log(outcome, before, person, at, shares)
             people, planned = _of_log()
         else:
             people = _of_file(file, group, outcome or [], before or [], person, at)
@@ -51,6 +53,14 @@ def lift(  # noqa: PLR0913, PLR0917 - an option each
         say_json(answer)
     else:
         _show(answer, found, control)
+
+
+def _check_of_log(*asked: object) -> None:
+    if any(asked):
+        raise InputError(
+            "expected --file with --outcome, --before, --person, --at or --shares, found none; of the log all of that"
+            " is known: leave them out"
+        )
 
 
 def came_of(place: Home, history: History, now: Any) -> "tuple[DecisionLog, Realised, int]":
@@ -112,6 +122,7 @@ def _answer(
     ratio = sample_ratio(people.counted, planned)
     told = {
         "people": len(set(people.names)),
+        "left_out": people.left_out,
         "control": control,
         "once": once,
         "sample_ratio": ratio.as_dict() | {"said": ratio.said()},
@@ -127,7 +138,9 @@ def _show(answer: dict[str, Any], found: "list[Compared]", control: str) -> None
         )
         return
     ratio = answer["sample_ratio"]
-    out.print(f"{'[red]' if ratio['mismatch'] else ''}Sample ratio: {ratio['said']}.", soft_wrap=True)
+    out.print(f"{'[red]' if ratio['mismatch'] else ''}Sample ratio: {escape(ratio['said'])}.", soft_wrap=True)
+    if answer["left_out"]:
+        out.print(f"Left out: {answer['left_out']:,} rows without a group, a person or an outcome.", soft_wrap=True)
     rows = [_row(one) for one in found if one.lift]
     span = "95 %, at this look" if answer["once"] else "95 %, at every look"
     columns = ("", "people", control, "difference", span, "relative", "narrowed", "")
@@ -135,7 +148,7 @@ def _show(answer: dict[str, Any], found: "list[Compared]", control: str) -> None
         out.print(table(f"Lift over {control}, per person", columns, rows))
     for one in found:
         if one.why:
-            out.print(f"{one.group}, {one.metric}: {one.why}.", soft_wrap=True)
+            out.print(f"{one.group}, {one.metric}: {one.why}.", soft_wrap=True, markup=False)
 
 
 def _row(one: "Compared") -> tuple[str, ...]:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from features.archive import completed
 from holdfast.frames import frame_of
-from holdfast.screen import AsJson, near, out, say_json, spinner, table
+from holdfast.screen import AsJson, bars, near, out, say_json, spinner, table
 
 if TYPE_CHECKING:
     from training.trial import TrialFile
@@ -45,12 +46,12 @@ def uplift(  # noqa: PLR0913, PLR0917 - an option each
     chosen = tuple(name.strip() for name in features.split(",")) if features else None
     columns = Columns(treatment, outcome, _number(propensity), cluster, chosen, control)
     told = read_trial(frame_of(file), columns)
-    with spinner("Learning uplift"):
+    with spinner("Whether it was by lot"):
         warnings, trial = list(doubts(told, seed)), told.trial
-        fitted = fit_uplift(
-            trial.rows, trial.names, trial.treated, trial.outcome, trial.propensity, clusters=told.clusters, seed=seed
-        )
-        judged = judge(fitted, trial.treated, trial.outcome, trial.propensity, seed)
+    with bars() as tick:
+        arms = trial.treated, trial.outcome, trial.propensity
+        fitted = fit_uplift(trial.rows, trial.names, *arms, clusters=told.clusters, seed=seed, on_progress=tick)
+        judged = judge(fitted, *arms, seed, tick)
     if to is not None:
         _write(to, told, fitted)
     answer = _answer(told, fitted, judged, warnings)
@@ -78,9 +79,9 @@ def _answer(told: "TrialFile", fitted: "FittedUplift", judged: "Judged", warning
         "left_out": list(told.left_out),
         "warnings": warnings,
         "average": {"value": estimate, "low": low, "high": high},
-        "qini": asdict(judged.qini),
-        "area_under_uplift_curve": asdict(judged.area),
-        "calibration_error": asdict(judged.calibration_error),
+        "qini": asdict(judged.figures.qini),
+        "area_under_uplift_curve": asdict(judged.figures.area),
+        "calibration_error": asdict(judged.figures.calibration_error),
         "calibration_slope": {"value": slope, "standard_error": error},
         "deciles": [{**asdict(one), "within": one.within} for one in judged.deciles],
         "learners": dict(fitted.shares),
@@ -111,11 +112,11 @@ def _show(answer: dict[str, Any], to: Path | None) -> None:
         soft_wrap=True,
     )
     for sentence in answer["reasons"]:
-        out.print(f"  • {sentence}", soft_wrap=True)
+        out.print(f"  • {sentence}", soft_wrap=True, markup=False)
     for sentence in answer["left_out"]:
         out.print(f"Left out: {sentence}.", soft_wrap=True, markup=False)
     for sentence in answer["warnings"]:
-        out.print(f"[yellow]Doubtful:[/] {sentence}", soft_wrap=True)
+        out.print(f"[yellow]Doubtful:[/] {escape(sentence)}", soft_wrap=True)
     if to is not None:
         out.print(f"Each row's uplift and its interval: {near(to)}", soft_wrap=True)
 

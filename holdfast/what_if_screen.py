@@ -5,7 +5,7 @@ from typing import Any
 
 from holdfast.screen import out, table
 
-_SHOWN = 12
+_SHOWN, _SIDES = 12, ("before", "after")
 
 
 def show(answer: Mapping[str, Any]) -> None:
@@ -40,11 +40,10 @@ def _offers(answer: Mapping[str, Any]) -> None:
     columns = ("offer", "before", "after", "gain", "lose", "profit", "new profit")
     out.print(table(f"Who is offered what: {answer['moved']:,} customers are offered something else", columns, rows))
     for one in answer["offers"]:
-        for sort in ("gained", "lost"):
+        for sort, said in (("gained", "gain it; before"), ("lost", "lose it; now")):
             for why in one[f"{sort}_because"][:3]:
-                said = "no longer stopped by" if sort == "gained" else "now"
                 reason = f"{why['layer']}, {why['rule']}"
-                out.print(f"{one['offer']}: {why['customers']:,} {sort}, {said} {reason}", soft_wrap=True, markup=False)
+                out.print(f"{one['offer']}: {why['customers']:,} {said}: {reason}", soft_wrap=True, markup=False)
 
 
 def _profit(answer: Mapping[str, Any]) -> None:
@@ -61,52 +60,61 @@ def _pressure(answer: Mapping[str, Any]) -> None:
     felt = [one for one in answer["contact"] if one["before"] or one["after"]]
     if felt:
         rows = [(one["rule"], f"{one['before']:,}", f"{one['after']:,}") for one in felt]
-        out.print(table("Customers from whom the contact policy keeps something", ("", "before", "after"), rows))
+        out.print(table("Customers from whom something is kept", ("by the contact policy", "before", "after"), rows))
     else:
         out.print("The contact policy keeps nothing from anybody, before or after.")
-    budgets = [
-        (
-            f"{one['owner']}, {one['playbook']}",
-            f"{one['budget']:,}",
-            f"{one['used']:,}",
-            f"{one['asked']:,}",
-            "–" if one["share"] is None else f"{one['share']:.0%}",
-        )
-        for one in answer["attention"]
+    if answer["attention"]:
+        columns = ("owner", "budget", "used", "asked before", "asked after", "share after")
+        out.print(table("Budgets of attention, were everybody in the fence asked once", columns, _budgets(answer)))
+    _load(answer["load"])
+
+
+def _budgets(answer: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Put each owner's budget before and after into one row; the budget is the new one, where there is one."""
+    sides = {(one["owner"], one["playbook"]): one for one in answer["attention"]}
+    rows = []
+    for owner in dict.fromkeys(owner for owner, _ in sides):
+        before, after = sides.get((owner, "before")), sides.get((owner, "after"))
+        newest = after or before or {}
+        asked = ["–" if side is None else f"{side['asked']:,}" for side in (before, after)]
+        share = "–" if after is None or after["share"] is None else f"{after['share']:.0%}"
+        rows.append((owner, f"{newest['budget']:,}", f"{newest['used']:,}", *asked, share))
+    return rows
+
+
+def _load(load: Mapping[str, Any]) -> None:
+    rows = [
+        (f"proposals over {load['channel']}", *(f"{load[side]['proposals']:,}" for side in _SIDES)),
+        ("of them by the field alone", *(f"{load[side]['field']:,}" for side in _SIDES)),
+        ("expected to be taken up", *(f"{load[side]['takers']:,.1f}" for side in _SIDES)),
+        ("incentives expected to be paid", *(f"{load[side]['incentives']:,.2f}" for side in _SIDES)),
     ]
-    if budgets:
-        columns = ("owner", "budget", "used", "asked, everybody once", "share")
-        out.print(table("Budgets of attention", columns, budgets))
-    load = answer["load"]
-    sides = [
-        f"{side} {load[side]['proposals']:,} ({load[side]['field']:,} by the field)" for side in ("before", "after")
-    ]
-    said = f"Proposals over {load['channel']}: {', '.join(sides)}. The playbook says of no offer how long it takes."
-    out.print(said, soft_wrap=True)
+    out.print(table("Load of agents and field; no playbook says how long an offer takes", ("", *_SIDES), rows))
 
 
 def _groups(answer: Mapping[str, Any]) -> None:
-    told = sorted((one for one in answer["groups"] if one["ratio"] is not None), key=lambda one: one["ratio"])
-    pairs = {(one["attribute"], one["level"]): one for one in told if one["playbook"] == "before"}
+    sides = {(one["attribute"], one["level"], one["playbook"]): one for one in answer["groups"]}
+    told = [one for one in answer["groups"] if one["playbook"] == "after" and one["ratio"] is not None]
     rows = []
-    for one in [one for one in told if one["playbook"] == "after"][:_SHOWN]:
-        before = pairs.get((one["attribute"], one["level"]))
+    for one in sorted(told, key=lambda one: (one["ratio"], one["profit_ratio"] or 0.0))[:_SHOWN]:
+        before = sides[one["attribute"], one["level"], "before"]
         rows.append(
             (
-                f"{one['attribute']}: {one['level']}", f"{one['customers']:,}", f"{one['share']:.0%}", _ratio(before),
-                _ratio(one), "–" if one["profit_ratio"] is None else f"{one['profit_ratio']:.2f}",
-                "below 0.8" if one["below"] else "",
+                f"{one['attribute']}: {one['level']}", f"{one['customers']:,}", f"{before['share']:.0%}",
+                f"{one['share']:.0%}", f"{one['ratio']:.2f}", _ratio(before["profit_ratio"]),
+                _ratio(one["profit_ratio"]), "below 0.8" if one["below"] else "",
             )
         )  # fmt: skip
     if rows:
-        columns = ("group", "customers", "offered", "ratio before", "ratio after", "profit ratio", "")
-        out.print(table("Offered something, by group, the least favoured first", columns, rows))
+        columns = ("group", "customers", "offered", "after", "ratio", "profit", "after", "")
+        out.print(table("Groups beside all others, the least favoured first", columns, rows))
+        out.print("Ratios are to the others: of the shares offered something, and of the profit a customer.")
     else:
         out.print("No attribute is shared by 30 customers or more, so no groups are compared.")
 
 
-def _ratio(one: Mapping[str, Any] | None) -> str:
-    return "–" if one is None else f"{one['ratio']:.2f} ({one['low']:.2f}–{one['high']:.2f})"
+def _ratio(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f}"
 
 
 def _gate(answer: Mapping[str, Any]) -> None:

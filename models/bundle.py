@@ -29,6 +29,7 @@ from features.segments import Segments
 from models.additive import Additive, Part
 from models.basis import Basis
 from models.calibration import Calibration
+from models.contrast import TREATED, Contrast, RegressionContrast
 from models.effects import Effect, Effects
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
@@ -40,11 +41,12 @@ from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
 
-FORMAT = 5
+FORMAT = 6
 _INTERVAL = ("typical", "knots", "below", "above")
 _EFFECTS = ("wished", "staying")
-_EFFECT = ("mean", "covariance", "centre", "positives", "decisions", "mature", "grade")
+_EFFECT = ("mean", "covariance", "typical", "centre", "positives", "decisions", "mature", "grade")
 _LINEAR = ("names", "means", "spreads", "weights")
+_PLAIN = {Lifetime: "lifetime", Regression: "regression", RegressionContrast: "regression_contrast", Linear: "linear"}
 _FLAVOUR = f"""\
 flavors:
   lightgbm:
@@ -168,12 +170,10 @@ class _Writer:
             return {"trees": self.trees(name, part)}
         if isinstance(part, Hurdle):
             return {"hurdle": [self.trees(f"{name}-comes", part.comes), self.trees(f"{name}-amount", part.amount)]}
-        if isinstance(part, Lifetime):
-            return {"lifetime": asdict(part)}
-        if isinstance(part, Regression):
-            return {"regression": asdict(part)}
-        assert isinstance(part, Linear)
-        return {"linear": asdict(part)}
+        if isinstance(part, Contrast):
+            return {"contrast": {"trees": self.trees(name, part.trees), "link": part.link}}
+        assert isinstance(part, (Lifetime, Regression, RegressionContrast, Linear))
+        return {_PLAIN[type(part)]: asdict(part)}
 
 
 def _ranks(ranks: Ranks) -> dict[str, Any]:
@@ -263,12 +263,21 @@ class _Reader:
             return self.trees(value, CONTRACT.names)
         if kind == "hurdle":
             return Hurdle(*(self.trees(name, CONTRACT.names) for name in value))
-        if kind == "lifetime":
-            typical = tuple(value["typical"])
-            return Lifetime(Process(**value["process"]), value["days"], value["says"], typical)
-        if kind == "regression":
-            return Regression(**{name: tuple(numbers) for name, numbers in value.items()})
-        return _linear(value)
+        if kind == "contrast":
+            return Contrast(self.trees(value["trees"], (*CONTRACT.names, TREATED)), value["link"])
+        return _plain(kind, value)
+
+
+def _plain(kind: str, value: Mapping[str, Any]) -> Part:
+    """Read a part that holds numbers alone."""
+    if kind == "lifetime":
+        return Lifetime(Process(**value["process"]), value["days"], value["says"], tuple(value["typical"]))
+    if kind == "regression":
+        return _regression(value)
+    if kind == "regression_contrast":
+        arms = _regression(value["treated"]), _regression(value["control"])
+        return RegressionContrast(value["link"], *arms, tuple(value["intercepts"]))
+    return _linear(value)
 
 
 def _told(interval: Interval) -> dict[str, Any]:
@@ -278,6 +287,10 @@ def _told(interval: Interval) -> dict[str, Any]:
 def _interval(told: Mapping[str, Any], start: QuantileTrees | Simulation | None) -> Interval:
     typical, knots, below, above = (told[name] for name in _INTERVAL)
     return Interval(typical, tuple(knots), tuple(below), tuple(above), start)
+
+
+def _regression(told: Mapping[str, Any]) -> Regression:
+    return Regression(**{name: tuple(numbers) for name, numbers in told.items()})
 
 
 def _linear(told: Mapping[str, Any]) -> Linear:

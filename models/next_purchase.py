@@ -35,6 +35,12 @@ class NextPurchaseModel:
         return self.trees.scores(pairs)
 
     def probabilities(self, pairs: Array, scores: Array) -> Array:
-        """Turn the scores of pairs into probabilities, shape (n,); none is above that of coming at all."""
-        comes = inverse("logit", self.visits.scores(pairs[:, VISIT_COLUMNS]))
+        """Turn the scores of pairs into probabilities, shape (n,); none is above that of coming at all.
+
+        Whether somebody comes is worked out once for pairs that stand together and have the same days.
+        """
+        days = pairs[:, VISIT_COLUMNS]
+        begins = np.ones(len(days), dtype=bool)
+        begins[1:] = (days[1:] != days[:-1]).any(axis=1)
+        comes: Array = inverse("logit", self.visits.scores(days[begins]))[np.cumsum(begins) - 1]
         return np.minimum(self.calibration.apply(comes * inverse("logit", scores)), comes)

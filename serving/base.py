@@ -57,7 +57,7 @@ def scored_tables(scorer: Scorer, glossary: Glossary, known: Known) -> Iterator[
     for chunk in scorer.chunks(known):
         members = audience.of_chunk(chunk, wordings)
         terms = [[term.name for term in glossary.terms if member.known[term.name]] for member in members]
-        told = chunk.scored.with_columns(
+        told = chunk.listed.with_columns(
             terms=pl.Series(terms, dtype=pl.List(pl.String)), glossary=pl.lit(glossary.hash)
         )
         yield as_table(told, scorer.bundle.basis)

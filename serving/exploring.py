@@ -85,10 +85,13 @@ def _best_of(
     """Find in each draw of what the offers might bring the best of them, or `SILENCE` where none pays."""
     column = weighed.column
     expected = column("propensity"), column("p_treated") - column("p_untreated")
-    stated, row = column("stated_change"), situation.row
-    propensity, change, stays = learned.drawn(weighed.places, expected, stated, row, random, DRAWS)
+    stated, anyway, risk = column("stated_change"), column("p_untreated"), situation.scores.churn_risk
+    stays = 0.0 if risk is None else 1.0 - risk
+    propensity, change, staying = learned.drawn(
+        weighed.places, expected, stated, anyway, stays, situation.row, random, DRAWS
+    )
     each = column("incentive") + column("credit_loss") / np.maximum(column("propensity"), 1e-12)
-    gain = change * column("value") + stays * column("stay_value")
+    gain = change * column("value") + staying * column("stay_value")
     profit = gain - propensity * each - column("attention_price")
     rows: Places = np.array(free)
     priority = prioritised(profit, column("context_weight") * column("lever"))[:, rows]

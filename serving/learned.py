@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from features.feature import Array
 from features.responses import Responses
-from models.effects import Effect, Effects
+from models.effects import COEFFICIENTS, Effect, Effects
 from serving.experiment import Experiment
 from serving.offers import Offer
 
@@ -39,25 +39,28 @@ class Learned:
         ]
 
     def at(
-        self, places: Places, stated: Array, stated_change: Array, row: Array
+        self, places: Places, stated: Array, stated_change: Array, anyway: Array, row: Array
     ) -> tuple[Array, Array, Array]:  # fmt: skip
         """Tell of the offers at some places the share of takers, what they change, and how unsure that is.
 
-        `stated` and `stated_change` are what the playbook says of them, each of shape (places,), `row` the customer's
-        features; the last returned is a standard deviation.
+        `stated` and `stated_change` are what the playbook says of them, `anyway` the probability of what is wished for
+        without them, each of shape (places,), `row` the customer's features; the last returned is a standard deviation.
         """
         propensity, change, spread = self._moved(places, stated, stated_change)
         for at, effect in _found(self._effects, places):
-            means, deviations = effect.change(row[None, :], stated_change[at : at + 1])
+            one = slice(at, at + 1)
+            means, deviations = effect.change(row[None, :], stated_change[one], anyway[one])
             change[at], spread[at] = means[0], deviations[0]
         return propensity, change, spread
 
-    def many(self, place: int, stated: Array, stated_change: Array, rows: Array) -> tuple[Array, Array, Array]:
+    def many(
+        self, place: int, stated: Array, stated_change: Array, anyway: Array, rows: Array
+    ) -> tuple[Array, Array, Array]:  # fmt: skip
         """Tell of one offer what `at` tells, for many customers; `rows` has shape (customers, features)."""
         propensity, change, spread = self._moved(place, stated, stated_change)
         effect = self._effects[place]
         if effect is not None:
-            change, spread = effect.change(rows, stated_change)
+            change, spread = effect.change(rows, stated_change, anyway)
         return propensity, change, spread
 
     def _moved(self, at: Places | int, stated: Array, stated_change: Array) -> tuple[Array, Array, Array]:
@@ -66,37 +69,42 @@ class Learned:
         spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[at]))
         return np.minimum(stated * factor, 1.0), change, spread
 
-    def staying(self, places: Places, row: Array) -> tuple[Array, Array]:
-        """Tell by how much more likely whoever is offered an item stays, and how unsure that is; 0 until measured."""
+    def staying(self, places: Places, stays: float, row: Array) -> tuple[Array, Array]:
+        """Tell by how much more likely whoever is offered an item stays, and how unsure that is; 0 until measured.
+
+        `stays` is how likely the customer stays when nothing is offered.
+        """
         change, spread = np.zeros(len(places)), np.zeros(len(places))
         for at, effect in _found(self._staying, places):
-            means, deviations = effect.change(row[None, :], np.zeros(1))
+            means, deviations = effect.change(row[None, :], np.zeros(1), np.array([stays]))
             change[at], spread[at] = means[0], deviations[0]
         return change, spread
 
-    def staying_of_many(self, place: int, rows: Array) -> tuple[Array, Array]:
+    def staying_of_many(self, place: int, stays: Array, rows: Array) -> tuple[Array, Array]:
         """Tell of one offer what `staying` tells, for many customers; `rows` has shape (customers, features)."""
         effect, nothing = self._staying[place], np.zeros(len(rows))
-        return (nothing, nothing) if effect is None else effect.change(rows, nothing)
+        return (nothing, nothing) if effect is None else effect.change(rows, nothing, stays)
 
     def drawn(
-        self, places: Places, expected: tuple[Array, Array], stated_change: Array, row: Array,
-        random: np.random.Generator, draws: int,
+        self, places: Places, expected: tuple[Array, Array], stated_change: Array, anyway: Array, stays: float,
+        row: Array, random: np.random.Generator, draws: int,
     ) -> tuple[Array, Array, Array]:  # fmt: skip
         """Draw shares of takers, changes and those of staying as they might truly be; each of shape (draws, places).
 
-        `expected` are the first two as `at` tells them.
+        `expected` are the first two as `at` tells them, `anyway` and `stays` what it and `staying` are told.
         """
         propensity, change = expected
         shape, size = self._shape[places], (draws, len(places))
-        factor, normals = random.gamma(shape, 1.0 / shape, size), random.standard_normal((*size, 3))
+        factor, normals = random.gamma(shape, 1.0 / shape, size), random.standard_normal((*size, COEFFICIENTS))
         changes = change * factor * (1.0 + self._uncertainty * normals[:, :, 0])
         for at, effect in _found(self._effects, places):
-            changes[:, at] = effect.draws(row[None, :], stated_change[at : at + 1], normals[:, at, :])[:, 0]
-        stays = np.zeros(size)
+            one = slice(at, at + 1)
+            changes[:, at] = effect.draws(row[None, :], stated_change[one], anyway[one], normals[:, at, :])[:, 0]
+        staying = np.zeros(size)
         for at, effect in _found(self._staying, places):
-            stays[:, at] = effect.draws(row[None, :], np.zeros(1), random.standard_normal((draws, 3)))[:, 0]
-        return np.minimum(propensity * factor, 1.0), changes, stays
+            beliefs = random.standard_normal((draws, COEFFICIENTS))
+            staying[:, at] = effect.draws(row[None, :], np.zeros(1), np.array([stays]), beliefs)[:, 0]
+        return np.minimum(propensity * factor, 1.0), changes, staying
 
     def said(self, places: Places) -> tuple[str, ...]:
         """Say of the offers at some places where their effects are from."""

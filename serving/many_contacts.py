@@ -56,9 +56,9 @@ class Contacts:
             places = np.flatnonzero(refused)
             _mark(stops, places, self._approach.where("purpose", purpose.name), numbered(LAYER, _purpose(purpose.name)))
         for rule in self._approach.policy.suppressions:
-            number = numbered(LAYER, f"suppression of {rule.of}")
+            number, since = numbered(LAYER, f"suppression of {rule.of}"), self._now - rule.days * DAY
             for place, past in self._encounters.pasts:
-                if self._suppresses(rule, past):
+                if past.occurred_at > since and _suppresses(rule, past):
                     _mark(stops, np.array([place]), self._approach.scope(rule, past), number)
 
     def full(self, place: int, customers: Codes, numbered: Numbered) -> Stops:
@@ -88,10 +88,6 @@ class Contacts:
                 self._extra[anew, at] += 1
         self._taken[anew, self._owner[place]] += 1
 
-    def _suppresses(self, rule: Suppression, past: Past) -> bool:
-        in_time = past.occurred_at + rule.days * DAY > self._now
-        return past.status in rule.after and in_time and (not rule.reasons or past.reason in rule.reasons)
-
     def _counted(self, size: int) -> list[Counts]:
         """Count the contacts that each cap counts: a column an offer where each is counted by itself, else one."""
         counts = [np.zeros((size, len(self._offers) if cap.each_offer else 1), dtype=np.int64) for cap in self.caps]
@@ -112,6 +108,10 @@ class Contacts:
             if place is not None and one.state == HELD and here and one.held_at > oldest:
                 shared[customer, place] = True
         return shared
+
+
+def _suppresses(rule: Suppression, past: Past) -> bool:
+    return past.status in rule.after and (not rule.reasons or past.reason in rule.reasons)
 
 
 def _purpose(name: str) -> str:

@@ -19,12 +19,14 @@ from serving.question import Question
 class Weighed:
     """Of one offer and every customer: the expected incremental profit, its priority, and how unsure the profit is.
 
-    All in currency; `spread` is a standard deviation, of what the offer changes times what that is worth.
+    All in currency; `spread` is a standard deviation, of what the offer changes times what that is worth. `takers` is
+    how likely each takes it up.
     """
 
     profit: Array
     priority: Array
     spread: Array
+    takers: Array
 
 
 @dataclass(frozen=True)
@@ -49,27 +51,21 @@ class ManyPrices:
             stated = np.full(len(risk), offer.prior.accept)
             stated_change = offer.prior.accept * keep * risk * offer.prior.churn_reduction
             untreated, value = stays, margin * self.assumptions.retention_horizons
-        propensity, change, spread = self.learned.many(place, stated, stated_change, self.crowd.rows)
+        propensity, change, spread = self.learned.many(place, stated, stated_change, untreated, self.crowd.rows)
         treated = np.clip(untreated + change, 0.0, 1.0)
         credit = propensity * offer.credit * self._loss_rate
         attention = self.assumptions.attention_price[self.question.channel]
-        stay_change, stay_spread = self.learned.staying_of_many(place, self.crowd.rows)
+        stay_change, stay_spread = self.learned.staying_of_many(place, stays, self.crowd.rows)
         stay_value = margin * self.assumptions.retention_horizons if product else np.zeros(len(risk))
         gain = (treated - untreated) * value + stay_change * stay_value
         profit = gain - propensity * offer.incentive_cost - credit - attention
         lever = offer.lever.at(self.question.as_of.date())
         unsure = np.hypot(spread * value, stay_spread * stay_value)
-        return Weighed(profit, prioritised(profit, weights * lever), unsure)
+        return Weighed(profit, prioritised(profit, weights * lever), unsure, propensity)
 
     def _anyway(self, item: str) -> Array:
-        """Tell how likely an item is bought anyway; two playbooks look it up once."""
-        if item == NEXT:
-            return self.crowd.likeliest_chance
-        key = ("chances", item)
-        if key not in self.crowd.told:
-            self.crowd.told[key] = self.crowd.chances(item)
-        found: Array = self.crowd.told[key]
-        return found
+        """Tell how likely an item is bought anyway."""
+        return self.crowd.next_purchase[1] if item == NEXT else self.crowd.chances[item]
 
     @cached_property
     def _customer(self) -> tuple[Array, Array, Array]:

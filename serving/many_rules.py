@@ -36,8 +36,10 @@ class Told:
         if word not in self._columns:
             if word in self._terms:
                 term = self._terms[word]
-                answers = self._once(("term", term.hash), self._glossary.plain(term.when), self.column)
-                self._columns[word] = _yes_no(answers)
+                # Of itself a rule only compares; written without the terms that it rests on, it calculates.
+                nested = any(other in self._terms for other in term.when.words)
+                when = self._glossary.plain(term.when) if nested else term.when
+                self._columns[word] = _yes_no(self._once(("term", term.hash), when, self.column))
             else:
                 self._columns[word] = self._of_base(word)
         return self._columns[word]

@@ -104,14 +104,14 @@ class Prices:
         stated_change = np.where(
             product, (bought - anyway) * keep, self._accept[places] * keep * risk * self._reduction[places]
         )
-        propensity, change, spread = learned.at(places, stated, stated_change, situation.row)
         untreated = np.where(product, anyway * keep, stays)
+        propensity, change, spread = learned.at(places, stated, stated_change, untreated, situation.row)
         treated = np.clip(untreated + change, 0.0, 1.0)
         value = np.where(product, self._margin[places], margin * assumptions.retention_horizons)
         incentive = self._incentive[places]
         credit = propensity * self._credit[places] * loss_rate(situation, assumptions)[0]
         attention = np.full(len(places), assumptions.attention_price[situation.channel])
-        stay_change, _ = learned.staying(places, situation.row)
+        stay_change, _ = learned.staying(places, stays, situation.row)
         stay_value = np.where(product, margin * assumptions.retention_horizons, 0.0)
         gain = (treated - untreated) * value + stay_change * stay_value
         profit = gain - propensity * incentive - credit - attention

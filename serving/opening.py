@@ -1,7 +1,9 @@
 """Open a desk: the store, the playbook, the bundle and the clock of one home."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID, uuid4
 
 from features.clock import chosen
 from features.definitions import NAMES
@@ -11,8 +13,12 @@ from serving.desk import Desk
 from serving.playbook import files_of, load_playbook
 
 
-def open_desk(home: Home, bundle: Path, version: str = "unregistered") -> Desk:
+def open_desk(
+    home: Home, bundle: Path, version: str = "unregistered", new_id: Callable[[], UUID] = uuid4
+) -> Desk:  # fmt: skip
     """Open the desk of a home with the bundle in a folder.
+
+    `new_id` names each decision, and what is left to chance is drawn by that name.
 
     Raises PlaybookError, RegistryError, ContractError or StoreError when something isn't fit to serve.
     """
@@ -23,4 +29,4 @@ def open_desk(home: Home, bundle: Path, version: str = "unregistered") -> Desk:
     history = History(home.database_url)
     clock = chosen(home.clock, history.newest)
     history.decisions.keep_playbook(playbook.hash, files_of(home.playbook), clock())
-    return Desk(history, scorer, playbook, clock)
+    return Desk(history, scorer, playbook, clock, new_id)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,12 @@ from models.bundle import Bundle, Models
 from models.population import Active
 from models.ranks import Ranks, costs, risks, worths
 from serving.ranking import Ranked, Ranker
+from serving.rankings import Rankings, rankings
 from serving.scores import COSTS, NextPurchase, Reason, Scores, Worth
 from serving.tiers import Tiers, record_of, records_of
 
 REASONS = 3
+_AT_ONCE = 5_000
 _RECENCY = CONTRACT.names.index("days_since_purchase")
 _PURCHASES = pl.List(pl.Struct({"item": pl.String, "probability": pl.Float64}))
 _NEWCOMER = "nothing bought yet: the average of customers who have just begun stands in"
@@ -29,11 +33,27 @@ _NEWCOMER = "nothing bought yet: the average of customers who have just begun st
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some customers of the base: their rows, their scores as a frame, and their ranked next purchases by name."""
+    """Some customers of the base: their rows, their scores as a frame, and what they may buy next, if it is ranked."""
 
     rows: FeatureMatrix
     scored: pl.DataFrame
-    ranked: Mapping[str, Ranked]
+    rankings: Rankings | None
+
+    @cached_property
+    def ranked(self) -> list[Ranked]:
+        """Each customer's ranked next purchases; empty where none are ranked."""
+        return list(self.rankings.each()) if self.rankings else []
+
+    @property
+    def listed(self) -> pl.DataFrame:
+        """The scores with the likeliest next purchases beside them, and those of items not bought before."""
+        columns = {
+            "next_purchases": [_listed(one.likely) for one in self.ranked],
+            "new_purchases": [_listed(one.new) for one in self.ranked],
+        }
+        none: list[Any] = [[]] * len(self.scored)
+        added = [pl.Series(name, lists or none, dtype=_PURCHASES) for name, lists in columns.items()]
+        return self.scored.with_columns(added)
 
 
 class Scorer:
@@ -115,34 +135,32 @@ class Scorer:
 
     def score_base(self, known: Known) -> Iterator[pl.DataFrame]:
         """Score every customer with a history, a few thousand at a time; the same numbers as one by one."""
-        return (chunk.scored for chunk in self.chunks(known))
+        return (chunk.listed for chunk in self.chunks(known))
 
-    def chunks(self, known: Known) -> Iterator[Chunk]:
-        """Score every customer as `score_base` does, and keep the rows and the rankings beside the scores."""
-        rows, records = rows_of(known), records_of(known)
-        for start in range(0, len(rows.customers), 5_000):
+    def chunks(self, known: Known, at_once: int = _AT_ONCE) -> Iterator[Chunk]:
+        """Score every customer as `score_base` does, so many at a time, and keep rows and candidates beside."""
+        rows, records, model = rows_of(known), records_of(known), self._models.next_purchase
+        ranked = rankings(model, known, rows.customers, at_once) if model else repeat(None)
+        for start in range(0, len(rows.customers), at_once):
             chosen = np.zeros(len(rows.customers), dtype=bool)
-            chosen[start : start + 5_000] = True
+            chosen[start : start + at_once] = True
             chunk = rows.keep(chosen)
-            ranked = self._ranker.base(known, chunk.customers) if self._ranker else {}
-            yield Chunk(chunk, self._score_rows(chunk, records, ranked), ranked)
+            yield Chunk(chunk, self._score_rows(chunk, records), next(ranked))
 
     def scores_of(self, chunk: Chunk) -> Iterator[Scores]:
         """Give each customer's scores of a chunk, without reasons; the same as one by one."""
         bought = ~np.isnan(chunk.rows.values[:, _RECENCY])
-        for had, told in zip(bought.tolist(), chunk.scored.iter_rows(named=True), strict=True):
+        ranked = chunk.ranked or repeat(None)
+        for had, told, listed in zip(bought.tolist(), chunk.scored.iter_rows(named=True), ranked, strict=False):
             scores = self.default
             if had:
                 spent = {name: told[name] for name in COSTS if told[name] is not None}
                 names = ("churn_risk", "churn_rank", "expected_value", "value_low", "value_high", "value_rank", "tier")
                 worth = self._worth(told["expected_value"], spent)
                 scores = replace(scores, **{name: told[name] for name in names}, worth=worth, note=None)
-            ranked = chunk.ranked.get(told["customer"])
-            yield replace(scores, **_told_of(ranked)) if ranked else scores
+            yield replace(scores, **_told_of(listed)) if listed else scores
 
-    def _score_rows(
-        self, rows: FeatureMatrix, records: Mapping[str, str], ranked: Mapping[str, Ranked]
-    ) -> pl.DataFrame:
+    def _score_rows(self, rows: FeatureMatrix, records: Mapping[str, str]) -> pl.DataFrame:
         bought = ~np.isnan(rows.values[:, _RECENCY])
         active = self._active.holds(rows.values)
         risk, risk_rank = (np.where(active, part, np.nan) for part in risks(self._models.churn, rows.values))
@@ -172,11 +190,8 @@ class Scorer:
                 "brought": sum(spent.values(), expected),
                 **{name: spent.get(name, np.full(len(expected), np.nan)) for name in COSTS},
                 "tier": [self.tiers.of(*each) for each in zip(standing.tolist(), kept, strict=True)],
-                "next_purchases": [_listed(ranked[one].likely if ranked else ()) for one in rows.customers],
-                "new_purchases": [_listed(ranked[one].new if ranked else ()) for one in rows.customers],
                 "bundle": [self.bundle_hash] * len(rows.customers),
-            },
-            schema_overrides={"next_purchases": _PURCHASES, "new_purchases": _PURCHASES},
+            }
         ).with_columns(pl.col(pl.Float64).fill_nan(None))
 
     def _newcomer(self) -> Scores:

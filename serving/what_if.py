@@ -93,8 +93,8 @@ def _of_side(name: str, side: Side, crowd: Crowd) -> Tally:
     for place, offer in enumerate(decided.offers):
         made = side.made[offer.id]
         tally["made", offer.id, name] = int(made.sum())
-        tally["profit", offer.id, name] = float(decided.profit[made, place].sum())  # type: ignore[assignment]
-        tally["spread", offer.id, name] = float(decided.spread[made, place].sum())  # type: ignore[assignment]
+        for sort in ("profit", "spread", "takers"):
+            tally[sort, offer.id, name] = float(getattr(decided, sort)[made, place].sum())  # type: ignore[assignment]
     for number, (layer, rule) in enumerate(decided.names):
         if layer == "contact":
             tally["stopped", rule, name] = int((decided.stops == number).any(axis=1).sum())

@@ -100,17 +100,21 @@ def budgets(
 
 
 def load(tally: Tally, playbooks: Mapping[str, Playbook], channel: str, scale: float) -> dict[str, Any]:
-    """Tell how many proposals the channel would carry, and those that only the field can make.
+    """Tell how many proposals the channel would carry, and those that only the field can make; what would come of them.
 
-    No minutes: a playbook says how long a visit takes, and of no offer that it takes one.
+    `takers` are expected to take an offer up, which costs `incentives`, in currency. No minutes: a playbook says how
+    long a visit takes, and of no offer that it takes one.
     """
     rows: dict[str, Any] = {"channel": channel, "minutes": None}
     for name, playbook in playbooks.items():
         made = {offer.id: tally["made", offer.id, name] for offer in playbook.offers}
+        takers = {offer.id: float(tally["takers", offer.id, name]) for offer in playbook.offers}
         field = [offer.id for offer in playbook.offers if channel == "field" or offer.channels == ("field",)]
         rows[name] = {
             "proposals": round(scale * sum(made.values())),
             "field": round(scale * sum(made[offer] for offer in field)),
+            "takers": scale * sum(takers.values()),
+            "incentives": scale * sum(takers[offer.id] * offer.incentive_cost for offer in playbook.offers),
         }
     return rows
 

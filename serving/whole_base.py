@@ -23,6 +23,7 @@ from serving.policy import ARBITRATION, PROFIT, Policy
 from serving.question import Question
 
 Places = npt.NDArray[np.int16]
+_WEIGHED = ("profit", "priority", "spread", "takers")
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Decisions:
     """What a playbook decides for a crowd: arrays of shape (customers, offers), but `chosen` (customers, wanted).
 
     `chosen` holds places of offers, best first, -1 where none is. `stops` numbers what stops an offer, by `names`
-    (layer and rule); an offer without a stop is chosen or runs up. `profit`, `priority` and `spread` are currency, NaN
-    of what was stopped before it was weighed.
+    (layer and rule); an offer without a stop is chosen or runs up. `profit`, `priority` and `spread` are currency, and
+    `takers` how likely an offer is taken up; NaN of what was stopped before it was weighed.
     """
 
     offers: tuple[Offer, ...]
@@ -41,6 +42,7 @@ class Decisions:
     profit: Array
     priority: Array
     spread: Array
+    takers: Array
 
 
 class WholeBase:
@@ -59,15 +61,16 @@ class WholeBase:
         contacts = Contacts(self._policy.approach, crowd, encounters, question, self._spent)
         prices = ManyPrices(crowd, self.playbook.glossary.assumptions, question, self._learned)
         stops = self._stopped(told, contacts, prices, question)
-        profit, priority, spread = (np.full(stops.shape, np.nan) for _ in range(3))
+        tables = {name: np.full(stops.shape, np.nan) for name in _WEIGHED}
         for place, offer in enumerate(self.offers):
             if (stops[:, place] == NONE).any():
                 weighed = prices.weigh(offer, place, told.weights(offer))
                 left = stops[:, place] == NONE
-                for table, column in ((profit, weighed.profit), (priority, weighed.priority), (spread, weighed.spread)):
-                    table[left, place] = column[left]
-        chosen = _Ranking(self, crowd, contacts, stops, profit, priority).chosen(question.offers)
-        return Decisions(self.offers, tuple(self._names), chosen, stops, profit, priority, spread)
+                for name, table in tables.items():
+                    table[left, place] = getattr(weighed, name)[left]
+        ranking = _Ranking(self, crowd, contacts, stops, tables["profit"], tables["priority"])
+        chosen = ranking.chosen(question.offers)
+        return Decisions(self.offers, tuple(self._names), chosen, stops, **tables)
 
     def numbered(self, layer: str, rule: str) -> int:
         """Number a stop by its layer and rule."""
@@ -90,10 +93,10 @@ class WholeBase:
 
     def _uncountable(self, offer: Offer, prices: ManyPrices, customers: Codes) -> Stops:
         """Number why what an offer would bring of some customers can't be counted, NONE where it can."""
-        stops, likeliest = np.zeros(len(customers), dtype=np.int16), prices.crowd.likeliest
+        stops = np.zeros(len(customers), dtype=np.int16)
         if offer.kind != "product" and not offer.owed:
             stops[~prices.known[customers]] = self.numbered(ARBITRATION, PROFIT)
-        if offer.item == NEXT and "" in likeliest.values:
+        if offer.item == NEXT and "" in (likeliest := prices.crowd.next_purchase[0]).values:
             nothing = likeliest.codes[customers] == likeliest.values.index("")
             stops[nothing] = self.numbered("applicability", "next_purchases")
         return stops
@@ -161,12 +164,14 @@ class _Ranking:
 def _items(offers: tuple[Offer, ...], crowd: Crowd) -> Codes:
     """Number the item that each offer is about for each customer; 0 for none."""
     numbers = {"": 0}
-    for item in (*(offer.item for offer in offers if offer.item != NEXT), *crowd.likeliest.values):
-        numbers.setdefault(item, len(numbers))
-    named: Codes = np.array([numbers[item] for item in crowd.likeliest.values], dtype=np.int64)
-    likeliest, items = named[crowd.likeliest.codes], np.zeros((len(crowd), len(offers)), dtype=np.int64)
+    items = np.zeros((len(crowd), len(offers)), dtype=np.int64)
     for place, offer in enumerate(offers):
-        items[:, place] = likeliest if offer.item == NEXT else numbers[offer.item]
+        if offer.item == NEXT:
+            likeliest = crowd.next_purchase[0]
+            named = [numbers.setdefault(item, len(numbers)) for item in likeliest.values]
+            items[:, place] = np.array(named, dtype=np.int64)[likeliest.codes]
+        else:
+            items[:, place] = numbers.setdefault(offer.item, len(numbers))
     return items
 
 

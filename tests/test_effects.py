@@ -15,12 +15,13 @@ from features.history import History
 from models.effects import Effect, Effects
 from serving.decision import Decider
 from serving.desk import Desk
-from serving.experiment import RANDOM
+from serving.experiment import POLICY, RANDOM
 from serving.requests import Ask, Report
 from tests.desks import BASIS, NOW, FakeScorer, desk_over, shopped
 from training.costs import Costs
 from training.decision_log import SILENCE, DecisionLog, Realised, Stated, Yardstick, decision_log, realised
 from training.effects import Measured, effects_of, measure_effects, takers
+from training.logged_trials import settled
 from training.uplift import MATURE
 
 VOUCHER = "stay_voucher"
@@ -31,11 +32,11 @@ BY = Yardstick(28, "silence", "product", "amount", 0.25, Costs())
 def logged(rows: Any, treated: Any, stated: float, propensity: float = 0.5) -> DecisionLog:
     count = len(rows)
     arms = {VOUCHER: propensity, SILENCE: 1.0 - propensity}
-    said = {VOUCHER: Stated("", stated, 0.3, 0.3, 6.0)}
+    said = {VOUCHER: Stated("", 0.55, stated, 0.3, 0.3, 6.0)}
     return DecisionLog(
         ids=tuple(f"d-{number}" for number in range(count)), customers=tuple(f"c{number}" for number in range(count)),
         as_of=np.arange(count), groups=(RANDOM,) * count, salts=("x",) * count,
-        actions=tuple(VOUCHER if one else SILENCE for one in treated), riding=np.zeros(count, dtype=np.int64),
+        actions=tuple(VOUCHER if one else SILENCE for one in treated), alone=np.ones(count, dtype=bool),
         probabilities=np.where(treated, propensity, 1 - propensity), arms=(arms,) * count, rows=rows,
         stated=(said,) * count, risks=np.full(count, 0.4), worths=np.full(count, 90.0),
     )  # fmt: skip
@@ -65,7 +66,7 @@ def changes(found: Measured, stated: float, ages: list[float]) -> Any:
     assert found.effect is not None
     rows = np.full((len(ages), len(CONTRACT.names)), np.nan)
     rows[:, AGE] = ages
-    return found.effect.change(rows, np.full(len(ages), stated))
+    return found.effect.change(rows, np.full(len(ages), stated), np.full(len(ages), 0.55))
 
 
 def test_too_few_decisions_leave_the_stated_prior() -> None:
@@ -105,10 +106,39 @@ def test_what_isnt_over_counts_for_nothing() -> None:
     assert found is None or found.said["decisions"] == 0
 
 
-def test_offers_that_rode_along_are_no_trial() -> None:
+def test_where_others_could_ride_along_neither_offers_nor_silences_are_a_trial() -> None:
     rows = np.zeros((400, len(CONTRACT.names)))
-    log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), riding=np.ones(400, dtype=np.int64))
-    assert [one.said["decisions"] for one in measure_effects(log, came(np.ones(400)), 0.5, 7)] == []
+    log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), alone=np.arange(400) < 100)
+    (found,) = measure_effects(log, came(np.ones(400)), 0.5, 7)
+    assert (found.said["decisions"], found.said["treated"]) == (100, 50)
+
+
+def test_a_decision_teaches_by_what_was_asked_and_never_by_what_was_drawn() -> None:
+    """A silence beside which nothing rode teaches no more than the offers beside which others did."""
+    asking = desk_over(History("sqlite://"))
+    for group, offers, teaches in ((RANDOM, 3, True), (POLICY, 3, False), (POLICY, 1, True)):
+        asking.decider = Decider.of(asking.playbook, group)
+        asking.decide(Ask(customer=f"household:{7 if offers == 3 else 8}", channel="phone", offers=offers))
+        assert decision_log(asking.history).alone.tolist()[-1] is teaches
+
+
+def test_decisions_with_a_fair_lot_count_for_more_than_those_with_hardly_any_silence() -> None:
+    random, fair = np.random.default_rng(3), np.arange(4_000) % 2 == 0
+    chance = np.where(fair, 0.5, 0.98)
+    treated = random.random(4_000) < chance
+    log = logged(np.zeros((4_000, len(CONTRACT.names))), treated, 0.0)
+    arms = tuple({VOUCHER: float(one), SILENCE: float(1 - one)} for one in chance)
+    stays = np.where(fair == treated, 0.99, 0.95)
+    (found,) = measure_effects(replace(log, arms=arms), came(random.random(4_000) < stays), 0.5, 7)
+    # By e·(1 − e), .25 of the fair ones against .0196 of the others: .034 and not 0.
+    assert found.said["average"] == pytest.approx(0.034, abs=0.012)
+
+
+def test_unknown_risks_count_as_the_mean_one() -> None:
+    rows = np.zeros((400, len(CONTRACT.names)))
+    log = replace(logged(rows, np.arange(400) % 2 == 0, 0.1), risks=np.where(np.arange(400) < 200, np.nan, 0.3))
+    kept, _ = settled(log, came(np.arange(400) % 4 > 0))
+    assert kept.risks.tolist() == [0.25] * 200 + [0.3] * 200
 
 
 def test_the_log_tells_what_was_served_and_what_came_of_it() -> None:
@@ -152,9 +182,11 @@ def test_what_came_later_than_the_horizon_does_not_count() -> None:
 
 
 def effect(change: float, positives: int = 500) -> Effect:
-    """An effect that is the same for everybody, and surely so."""
-    sure = ((1e-8, 0.0, 0.0), (0.0, 1e-8, 0.0), (0.0, 0.0, 0.0))
-    return Effect((0.0, change, 0.0), sure, 0.0, None, positives, 2_000, positives >= MATURE, "A")
+    """An effect that surely changes what is as likely as the fake scores have it by so much."""
+    sure = ((1e-8, 0.0, 0.0, 0.0), (0.0, 1e-8, 0.0, 0.0), (0.0,) * 4, (0.0,) * 4)
+    return Effect(
+        (0.0, change / (0.45 * 0.55), 0.0, 0.0), sure, 0.0, 0.0, None, positives, 2_000, positives >= MATURE, "A"
+    )
 
 
 def weighed(effects: Effects) -> tuple[dict[str, Any], str]:
@@ -216,5 +248,7 @@ def test_of_an_offer_that_sells_both_the_purchase_and_staying_are_measured() -> 
     wished, beside = measure_effects(replace(log, stated=(said,) * 6_000), then, 0.5, 7)
     assert [(one.said["what"], one.beside) for one in (wished, beside)] == [("bought", False), ("stayed", True)]
     kept = effects_of([wished, beside])
-    assert kept.wished[VOUCHER].change(rows[:1], np.array([0.1]))[0][0] == pytest.approx(0.1, abs=0.03)
-    assert kept.staying[VOUCHER].change(rows[:1], np.zeros(1))[0][0] == pytest.approx(-0.05, abs=0.03)
+    assert kept.wished[VOUCHER].change(rows[:1], np.array([0.1]), np.array([0.55]))[0][0] == pytest.approx(
+        0.1, abs=0.03
+    )
+    assert kept.staying[VOUCHER].change(rows[:1], np.zeros(1), np.array([0.6]))[0][0] == pytest.approx(-0.05, abs=0.03)

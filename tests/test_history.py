@@ -135,6 +135,12 @@ def test_what_was_never_corrected_is_read_as_it_is(history: History):
     assert plain.events.select(known.events.columns).equals(known.events)
 
 
+def test_some_customers_are_kept_with_all_that_is_known_of_them(history: History):
+    history.append([happened(1), happened(2), happened(3, reference=Reference("customer", "b"))], None)
+    kept = history.known_by(AS_OF).only(["customer:a", "customer:nobody"])
+    assert kept.events["customer"].to_list() == ["customer:a"] * 2
+
+
 def test_a_store_that_an_earlier_version_made_is_refused(tmp_path):
     with sqlite3.connect(tmp_path / "old.db") as old:
         old.execute("CREATE TABLE events (seq INTEGER PRIMARY KEY, id TEXT, recorded_at BIGINT)")

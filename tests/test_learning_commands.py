@@ -3,9 +3,11 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -106,6 +108,14 @@ def test_a_bundle_that_has_seen_the_decisions_is_said_to_be_flattered(ran: Any) 
     assert told.exit_code == 0, told.output
     (doubt,) = json.loads(told.stdout)["doubts"]
     assert doubt.endswith("so from decisions that it is judged by here: it is flattered")
+
+
+def test_a_desk_that_is_given_ids_names_its_decisions_by_them(trained: Trained, tmp_path: Path) -> None:
+    home = replace(trained[0], database_url=f"sqlite:///{tmp_path / 'history.db'}")
+    desk = open_desk(home, *fetch(home), new_id=lambda: UUID(int=7))
+    made = desk.decide(Ask(customer="household:1", channel="phone"))
+    desk.history.close()
+    assert made["decision_id"] == "d-00000000-0000-0000-0000-000000000007"
 
 
 def test_nothing_to_judge_is_refused(ran: Any) -> None:

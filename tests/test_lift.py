@@ -200,9 +200,16 @@ def test_a_file_that_nobody_here_has_seen_is_compared(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"group": "arms"}, "expected the columns arms, found arm, spent, before, day"),
-        ({"outcomes": ["arm"]}, "expected numbers in arm, found 'none'"),
-        ({"at": "arm"}, "expected dates or whole numbers in arm, found 'none'"),
+        ({"group": "arms"}, "expected the columns arms, found arm, spent, before, day; name others"),
+        (
+            {"outcomes": ["arm"]},
+            "expected numbers, or yes and no, in --outcome arm, found String such as “none”; name another column",
+        ),
+        (
+            {"at": "arm"},
+            "expected a date or a whole number in --at arm of every row, found 'none' (3,000 such rows); leave these"
+            " rows out",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_why(changed: dict[str, object], message: str, tmp_path: Path) -> None:
@@ -211,6 +218,35 @@ def test_a_file_that_cannot_be_read_is_told_why(changed: dict[str, object], mess
     with pytest.raises(InputError) as found:
         from_file(frame, **asked)  # type: ignore[arg-type]
     assert str(found.value) == message
+
+
+def test_what_is_unknown_or_endless_is_left_out_and_said_so(tmp_path: Path) -> None:
+    frame = pl.read_csv(trial_file(tmp_path)).with_row_index("row").with_columns(
+        spent=pl.when(pl.col("row") < 7).then(float("inf")).when(pl.col("row") > 11).then("spent"),
+        before=pl.when(pl.col("row") == 20).then(float("nan")).otherwise(pl.col("before")),
+        yes=pl.when(pl.col("spent") > 0).then(pl.lit("yes")).otherwise(pl.lit("no")),
+    )  # fmt: skip
+    people = from_file(frame, "arm", ["spent", "yes"], ["before"], None, None)
+    assert people.left_out == 12
+    assert np.isfinite(people.before).all()
+    assert set(people.metrics["yes"].tolist()) == {0.0, 1.0}
+    frame.write_csv(tmp_path / "odd.csv")
+    asked = ["lift", "--file", str(tmp_path / "odd.csv"), "--group", "arm", "--outcome", "spent", "--control", "none"]
+    assert "Left out: 12 rows without a group, a person or an outcome." in CliRunner().invoke(app, asked).stdout
+
+
+def test_names_with_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
+    frame = pl.read_csv(trial_file(tmp_path)).with_columns(arm=pl.col("arm").replace("mail", "[/red]mail"))
+    frame.write_csv(tmp_path / "odd.csv")
+    asked = ["lift", "--file", str(tmp_path / "odd.csv"), "--group", "arm", "--outcome", "spent", "--control", "none"]
+    shown = CliRunner().invoke(app, asked, catch_exceptions=False).stdout
+    assert "[/red]mail 1,144 (planned 50.0%)" in shown
+    assert shown.count("[/red]") >= 2
+
+
+def test_what_only_a_file_has_is_not_asked_of_the_log() -> None:
+    with pytest.raises(InputError, match=r"expected --file with --outcome, --before, --person, --at or --shares"):
+        CliRunner().invoke(app, ["lift", "--outcome", "bought"], catch_exceptions=False)
 
 
 def test_what_is_too_early_to_tell_is_listed_with_the_reason(tmp_path: Path) -> None:

@@ -24,12 +24,12 @@ from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
 from tests.making import AS_OF, filled, happened
-from tests.properties.test_model_laws import TRUE, booster, parts, rows_at_random
+from tests.properties.test_model_laws import TRUE, booster, contrast, parts, rows_at_random
 from training.boosting import Fit, boost
 
 MANIFEST = {"contract": CONTRACT.as_dict(), "as_of": AS_OF.isoformat()}
 ROWS = rows_at_random(11, 80)
-EVERY = Additive("logit", tuple(parts().values()), tuple(1 / 7 + place / 70 for place in range(8)), 0.1)
+EVERY = Additive("logit", tuple(parts().values()), tuple(1 / 7 + place / 70 for place in range(len(parts()))), 0.1)
 LOGS = Additive("log", (parts()["spend"], parts()["hurdle"]), (0.7, 0.3), 1 / 3)
 SHARES = ((1 / 3, 2.0, 5.0), (-1 / 7, -0.3, -0.2), (0.1, 0.9, 4.0))
 
@@ -203,31 +203,36 @@ def test_mlflows_lightgbm_flavour_loads_every_booster_and_predicts_the_same(
     binary, gamma, leaf = booster("binary"), booster("gamma"), booster("binary", leaves=1)
     ours = {
         "churn-1": binary, "churn-2": leaf, "churn-6-comes": binary, "churn-6-amount": gamma, "churn-7-comes": leaf,
-        "churn-7-amount": booster("gamma", leaves=1), "value-2-comes": binary, "value-2-amount": gamma,
-        "value-low": gamma, "value-high": booster("gamma", seed=2),
+        "churn-7-amount": booster("gamma", leaves=1),
+        **{f"churn-{place}": contrast(link).trees for place, link in enumerate(("identity", "logit", "log"), 8)},
+        "value-2-comes": binary, "value-2-amount": gamma, "value-low": gamma, "value-high": booster("gamma", seed=2),
         "next-purchase-trees": ranker.trees, "next-purchase-visits": ranker.visits,
     }  # fmt: skip
     folders = {path.name: path for path in (tmp_path / "trees").iterdir()}
     assert set(folders) == set(ours)
     for name, folder in folders.items():
+        treated = np.column_stack([ROWS, np.ones(len(ROWS))])
         read = {"next-purchase-trees": pairs, "next-purchase-visits": pairs[:, VISIT_COLUMNS]}
+        read |= dict.fromkeys(("churn-8", "churn-9", "churn-10"), treated)
         rows = read.get(name, ROWS)
         loaded = mlflow_lightgbm.load_model(str(folder))
         assert np.array_equal(loaded.predict(rows, raw_score=True, num_threads=1), ours[name].scores(rows)), name
 
 
 def test_effects_are_kept_with_what_was_learned(tmp_path: Path) -> None:
-    covariance = ((0.1, 0.02, 0.0), (0.02, 1 / 3, 0.0), (0.0, 0.0, 0.5))
-    learned = Additive("identity", (parts()["trees"], regression()), (0.7, -1 / 7), 0.01)
-    mature = Effect((0.9, -1 / 3, 0.5), covariance, 0.05, learned, 900, 4_000, True, "A")
-    poor = Effect((1.0, 0.0, 0.0), covariance, 0.0, None, 20, 300, False, "B")
+    covariance = ((0.1, 0.02, 0.0, 0.0), (0.02, 1 / 3, 0.0, 0.0), (0.0, 0.0, 0.5, 0.0), (0.0, 0.0, 0.0, 0.7))
+    learned = Additive("identity", (parts()["trees"], regression(), contrast()), (0.7, -1 / 7, 0.4), 0.01)
+    mature = Effect((0.9, -1 / 3, 0.5, 0.8), covariance, 1 / 7, 0.05, learned, 900, 4_000, True, "A")
+    poor = Effect((1.0, 0.0, 0.0, 0.0), covariance, 0.5, 0.0, None, 20, 300, False, "B")
     write(tmp_path, Models(EVERY, value("shares"), None, Effects({"voucher": mature}, {"call": poor})), MANIFEST)
     loaded = load(tmp_path).effects
-    stated, normals = np.full(len(ROWS), 0.1), np.random.default_rng(2).normal(size=(4, 3))
+    stated, normals = np.full(len(ROWS), 0.1), np.random.default_rng(2).normal(size=(4, 4))
+    anyway = np.linspace(0.0, 1.0, len(ROWS))
     for kept, one in ((loaded.wished["voucher"], mature), (loaded.staying["call"], poor)):
-        for told, then in zip(kept.change(ROWS, stated), one.change(ROWS, stated), strict=True):
+        for told, then in zip(kept.change(ROWS, stated, anyway), one.change(ROWS, stated, anyway), strict=True):
             np.testing.assert_array_equal(told, then)
-        np.testing.assert_array_equal(kept.draws(ROWS, stated, normals), one.draws(ROWS, stated, normals))
+        drawn = (of.draws(ROWS, stated, anyway, normals) for of in (kept, one))
+        np.testing.assert_array_equal(*drawn)
 
 
 def regression() -> Regression:

@@ -13,6 +13,7 @@ from features.segments import Segments
 from models.calibration import Calibration
 from models.next_purchase import VISIT_COLUMNS, VISIT_FEATURES, NextPurchaseModel
 from serving.ranking import KEPT, NEW_PURCHASES, Ranker
+from serving.rankings import rankings
 from tests.making import AS_OF, filled, happened
 from training.boosting import Fit, boost
 from training.next_purchase import spaced
@@ -100,10 +101,25 @@ def test_a_newcomer_gets_what_is_popular_among_people_alike_and_a_stranger_what_
 
 def test_the_base_is_ranked_as_each_customer_is(shop: History, ranker: Ranker):
     customers = ("customer:a", "customer:b", "customer:crowd3", "customer:nobody")
-    base = ranker.base(shop.known_by(AS_OF), customers)
-    assert list(base) == list(customers)
-    for customer in customers:
-        assert base[customer] == ranked(shop, ranker, customer.removeprefix("customer:"), AS_OF)
+    parts = list(rankings(ranker._model, shop.known_by(AS_OF), customers, at_once=3))
+    base = [one for part in parts for one in part.each()]
+    assert base == [ranked(shop, ranker, customer.removeprefix("customer:"), AS_OF) for customer in customers]
+
+
+def test_what_is_asked_of_the_base_is_what_ranking_everything_says(shop: History, ranker: Ranker):
+    customers = ("customer:nobody", "customer:a", "customer:b", "customer:crowd3")
+    asked, items = next(rankings(ranker._model, shop.known_by(AS_OF), customers, at_once=4)), ["p0", "p5", "not sold"]
+    every = [ranked(shop, ranker, customer.removeprefix("customer:"), AS_OF) for customer in customers]
+    some, all_of_them = asked.chances(items, first=False), asked.chances(items, first=True)
+    assert some.likeliest is None
+    assert all_of_them.likeliest is not None
+    for item in items:
+        told = [one.chances.get(item, np.nan) for one in every]
+        np.testing.assert_array_equal(some.of[item], told)
+        np.testing.assert_array_equal(all_of_them.of[item], told)
+    names, chances = all_of_them.likeliest
+    assert names == [one.likely[0].item for one in every]
+    np.testing.assert_array_equal(chances, [one.likely[0].probability if one.chances else np.nan for one in every])
 
 
 def test_cutoffs_to_rank_from_lie_a_horizon_apart_and_the_newest_is_among_them():

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,25 @@ import pytest
 from typer.testing import CliRunner
 
 from features.clock import after_history
+from features.decisions import Ledger
 from features.definitions import NAMES
 from features.expressions import compile_rule
 from features.history import History
 from features.home import ROOT, Home
+from features.responses import Responses
+from features.wordings import wordings_of
 from holdfast import what_if
 from holdfast.app import app
 from holdfast.places import scorer_of
+from models.effects import Effects
+from serving.audience import Audience
+from serving.comparing import first_offers
 from serving.crowd import Coded, Column
 from serving.encounters import Encounters, Record, reasons_frame
+from serving.learned import Learned
 from serving.playbook import Playbook, load_playbook
 from serving.playbook_changes import changes
+from serving.policy import Policy
 from serving.question import Question
 from serving.scorer import Chunk, Scorer
 from serving.telling import steps, tell, value_at
@@ -57,6 +66,23 @@ def test_a_whole_base_is_decided_as_one_by_one(
     assert some.contacts
     assert differing(scorer, known, chunk, playbook, question, some, spent) == []
     assert differing(scorer, known, chunk, playbook, question, Encounters(), {}) == []
+
+
+def test_what_everybody_is_offered_first_is_what_each_is_offered_alone(based: Based) -> None:
+    scorer, known, chunk = based
+    playbook, question = load_playbook(ROOT / "playbook", NAMES), Question(known.as_of, "phone")
+    found = first_offers(scorer, playbook, known, reasons_frame([]), question)
+    record = Record.of(known, reasons_frame([]), ())
+    policy = Policy(playbook.offers, playbook.glossary, playbook.contact)
+    learned = Learned(policy.offers, playbook.experiment, Effects(), Responses())
+    assert len(found) == known.events["customer"].n_unique()
+    assert len(set(found.values())) > 2
+    for member in islice(Audience(scorer, playbook.glossary).of_chunk(chunk, wordings_of(known)), 60):
+        met = record.encounters((member.customer,))
+        asked = member.asked(known.as_of, "phone", {}, playbook.glossary)
+        asked = replace(asked, past=tuple(one for _, one in met.pasts), wishes=tuple(one for _, one in met.wishes))
+        chosen = policy.arbitrate(asked, Ledger(), 1, learned).chosen
+        assert found[member.customer] == (chosen[0].offer.id if chosen else "")
 
 
 def test_a_rule_is_told_by_cells_as_it_is_one_by_one() -> None:
@@ -132,6 +158,8 @@ def test_the_same_playbook_against_itself_changes_nothing(at_home: Path) -> None
     assert told["same"]
     assert (told["moved"], told["silenced"], told["changes"]) == (0, 0, [])
     assert told["profit"]["gain"] == dict.fromkeys(("expected", "low", "high", "sampling", "effects"), 0.0)
+    assert told["load"]["before"] == told["load"]["after"]
+    assert 0.0 < told["load"]["before"]["takers"] < told["load"]["before"]["proposals"]
     assert all(one["gained"] == one["lost"] == 0 and one["before"] == one["after"] for one in told["offers"])
 
 
@@ -153,6 +181,7 @@ def test_a_dearer_incentive_lowers_the_expected_profit_and_fails_its_gate(
     status, told = asked(draft, "--least-gain", "0", "--most-losing", "1")
     assert status == 1
     assert told["profit"]["gain"]["expected"] < 0
+    assert told["load"]["after"]["incentives"] != told["load"]["before"]["incentives"]
     assert told["gate"]["passed"] is False
     assert [(one["check"], one["holds"]) for one in told["gate"]["checks"]] == [
         ("least_gain", False), ("most_losing", True)

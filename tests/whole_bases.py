@@ -56,7 +56,7 @@ def differing(
     """Decide a chunk both ways and list every difference: what is chosen, runs up, is stopped by what, and worth."""
     policy = Policy(playbook.offers, playbook.glossary, playbook.contact)
     learned = learned or Learned(policy.offers, playbook.experiment, Effects(), Responses())
-    crowd = crowd_of(chunk, scorer.default, wordings_of(known))
+    crowd = crowd_of(chunk, scorer.default, wordings_of(known), playbook.offers)
     many = WholeBase(playbook, learned, spent).decide(crowd, encounters, question)
     found = []
     members = Audience(scorer, playbook.glossary).of_chunk(chunk, wordings_of(known))

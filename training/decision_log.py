@@ -17,7 +17,7 @@ from features.history import History, Known
 from training import labels
 from training.costs import Costs
 
-SILENCE = ""
+SILENCE, BY_LOT = "", "random"
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -26,11 +26,13 @@ Flags = npt.NDArray[np.bool_]
 class Stated:
     """What was said of an offer when it was weighed: its item, if it sells one, and the playbook's own priors.
 
-    `change` is by how much the probability of what is wished for is stated to change, `propensity` the stated share of
-    takers and `expected_propensity` that by all that was known, `incentive` what each taker costs, in currency.
+    `untreated` is the probability of what is wished for without it, and `change` by how much that is stated to change;
+    `propensity` is the stated share of takers and `expected_propensity` that by all that was known, `incentive` what
+    each taker costs, in currency.
     """
 
     item: str
+    untreated: float
     change: float
     propensity: float
     expected_propensity: float
@@ -42,8 +44,8 @@ class DecisionLog:
     """Logged decisions as columns, oldest first; arrays are of shape (decisions,).
 
     `customers` are canonical references, which groups are drawn by; `as_of` is in microseconds. An action is the offer
-    served first of those that aren't owed, or `SILENCE`; `riding` counts the offers beside it that aren't owed,
-    `probabilities` is how likely it was, `arms` each action that could have been served with its probability.
+    served first of those that aren't owed, or `SILENCE`; `alone` tells that nothing could ride along with whatever was
+    drawn, `probabilities` is how likely it was, `arms` each action that could have been served with its probability.
     `rows` are the features, (decisions, features), NaN where unknown; `stated` is what was said of every offer that was
     weighed, `risks` the risk of leaving and `worths` the expected value, NaN where unknown.
     """
@@ -54,7 +56,7 @@ class DecisionLog:
     groups: tuple[str, ...]
     salts: tuple[str, ...]
     actions: tuple[str, ...]
-    riding: Whole
+    alone: Flags
     probabilities: Array
     arms: tuple[Mapping[str, float], ...]
     rows: Array
@@ -116,8 +118,8 @@ def decision_log(history: History, until: datetime | None = None) -> DecisionLog
     told = dict(zip(_FIELDS, columns, strict=True))
     numbers = {name: np.array(told[name], dtype=np.float64) for name in ("probabilities", "risks", "worths")}
     rows = np.array(told["rows"], dtype=np.float64).reshape(len(read), len(CONTRACT.names))
-    wholes = {name: np.array(told[name], dtype=np.int64) for name in ("as_of", "riding")}
-    whole: dict[str, Any] = {**told, **numbers, **wholes, "rows": rows}
+    as_of, alone = np.array(told["as_of"], dtype=np.int64), np.array(told["alone"], dtype=bool)
+    whole: dict[str, Any] = {**told, **numbers, "as_of": as_of, "alone": alone, "rows": rows}
     return DecisionLog(**whole)
 
 
@@ -182,7 +184,7 @@ def _usable(body: Mapping[str, Any]) -> bool:
 
 
 _FIELDS = (
-    "ids", "customers", "as_of", "groups", "salts", "actions", "riding", "probabilities", "arms", "rows",
+    "ids", "customers", "as_of", "groups", "salts", "actions", "alone", "probabilities", "arms", "rows",
     "stated", "risks", "worths",
 )  # fmt: skip
 
@@ -193,7 +195,7 @@ def _read(body: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
         body["decision_id"], body["customer"], microseconds(datetime.fromisoformat(body["as_of"])),
         body["experiment"]["group"], body["experiment"]["salt"], served[0] if served else SILENCE,
-        max(len(served) - 1, 0), body["chosen_probability"],
+        body["experiment"]["group"] == BY_LOT or body["requested_offers"] == 1, body["chosen_probability"],
         {one["offer"] or SILENCE: one["probability"] for one in body["arms"]},
         [_known(value) for value in body["row"]["values"]],
         {one["offer"]: _stated(one) for one in told_in(body) if one["breakdown"]},
@@ -208,6 +210,6 @@ def _known(value: float | None) -> float:
 def _stated(one: Mapping[str, Any]) -> Stated:
     breakdown = one["breakdown"]
     return Stated(
-        one.get("item") or "", breakdown["stated_change"], breakdown["stated_propensity"], breakdown["propensity"],
-        breakdown["incentive"],
+        one.get("item") or "", breakdown["p_untreated"], breakdown["stated_change"], breakdown["stated_propensity"],
+        breakdown["propensity"], breakdown["incentive"],
     )  # fmt: skip

@@ -12,6 +12,7 @@ from features.clock import DAY
 from features.errors import InputError, NotEnoughData
 from features.feature import Array
 from models.linear import signed_logs
+from training.columns import numbers
 from training.decision_log import DecisionLog, Realised
 from training.lift import Lift, People, by_person, enough, lift, lift_once, needed
 
@@ -22,7 +23,8 @@ MONEY = ("margin", "profit net of incentives")
 class Groups:
     """People by row, each in a group: arrays of shape (rows,), and for every metric its values.
 
-    `before` is (rows, covariates); `day` the day from which on what a row tells is known.
+    `before` is (rows, covariates); `day` the day from which on what a row tells is known. `left_out` counts the rows of
+    a file that don't tell enough.
     """
 
     names: tuple[str, ...]
@@ -30,6 +32,7 @@ class Groups:
     day: npt.NDArray[np.int64]
     before: Array
     metrics: Mapping[str, Array]
+    left_out: int = 0
 
     @property
     def counted(self) -> Mapping[str, int]:
@@ -109,8 +112,7 @@ def _covariates(log: DecisionLog, came: Realised, places: npt.NDArray[np.int64])
 
     What isn't known counts as the mean of those of whom it is.
     """
-    told = [came.before[places], log.risks[places], log.worths[places]]
-    filled = [np.where(np.isnan(one), np.nanmean(one) if (~np.isnan(one)).any() else 0.0, one) for one in told]
+    filled = [_filled(one[places]) for one in (came.before, log.risks, log.worths)]
     return np.stack([*filled, signed_logs(filled[0]), signed_logs(filled[2])], axis=1)
 
 
@@ -132,30 +134,30 @@ def from_file(
     Raises InputError where a column isn't there or isn't of numbers.
     """
     _check_names(frame, [group, *outcomes, *before, *(name for name in (person, at) if name)])
-    wanted = [group, *outcomes, *([person] if person else [])]
-    known = frame.with_row_index("\0row").filter(pl.all_horizontal(pl.col(name).is_not_null() for name in wanted))
-    if known.is_empty():
-        raise InputError(f"expected rows with {', '.join(wanted)}, found none")
-    covariates = [_numbers(known, name).fill_null(strategy="mean").fill_null(0.0).to_numpy() for name in before]
-    metrics = {name: _numbers(known, name).to_numpy() for name in outcomes}
+    told = {name: numbers(frame[name], "--outcome") for name in outcomes}
+    wanted = pl.all_horizontal(pl.col(name).is_not_null() for name in (group, *([person] if person else [])))
+    usable = frame.select(wanted).to_series().to_numpy() & np.all([np.isfinite(one) for one in told.values()], axis=0)
+    if not usable.any():
+        raise InputError(f"expected rows with {', '.join([group, *outcomes])}, found none; name other columns")
+    known = frame.with_row_index("\0row").filter(pl.Series(usable))
+    covariates = [_filled(numbers(known[name], "--before")) for name in before]
     return Groups(
         tuple(known[person or "\0row"].cast(pl.String)), tuple(known[group].cast(pl.String)), _days(known, at),
-        np.stack(covariates, axis=1) if covariates else np.zeros((known.height, 0)), metrics,
+        np.stack(covariates, axis=1) if covariates else np.zeros((known.height, 0)),
+        {name: one[usable] for name, one in told.items()}, int((~usable).sum()),
     )  # fmt: skip
+
+
+def _filled(told: Array) -> Array:
+    """Let what isn't known count as the mean of what is."""
+    known = np.isfinite(told)
+    return np.where(known, told, told[known].mean() if known.any() else 0.0)
 
 
 def _check_names(frame: pl.DataFrame, names: Sequence[str]) -> None:
     missing = [name for name in names if name not in frame.columns]
     if missing:
-        raise InputError(f"expected the columns {', '.join(missing)}, found {', '.join(frame.columns)}")
-
-
-def _numbers(frame: pl.DataFrame, name: str) -> pl.Series:
-    column = frame[name]
-    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        found = next(value for value in column if value is not None)
-        raise InputError(f"expected numbers in {name}, found {found!r}")
-    return column.cast(pl.Float64)
+        raise InputError(f"expected the columns {', '.join(missing)}, found {', '.join(frame.columns)}; name others")
 
 
 def _days(frame: pl.DataFrame, at: str | None) -> npt.NDArray[np.int64]:
@@ -165,8 +167,12 @@ def _days(frame: pl.DataFrame, at: str | None) -> npt.NDArray[np.int64]:
     column = frame[at]
     if column.dtype == pl.String:
         column = column.str.to_datetime(strict=False, time_zone="UTC")
-    if column.dtype.is_numeric():
-        return column.fill_null(0).cast(pl.Int64).to_numpy()
     if column.null_count():
-        raise InputError(f"expected dates or whole numbers in {at}, found {frame[at].filter(column.is_null())[0]!r}")
+        found = frame[at].filter(column.is_null())[0]
+        raise InputError(
+            f"expected a date or a whole number in --at {at} of every row, found {found!r} ({column.null_count():,}"
+            " such rows); leave these rows out"
+        )
+    if column.dtype.is_numeric():
+        return column.cast(pl.Int64).to_numpy()
     return column.dt.epoch("d").cast(pl.Int64).to_numpy()

@@ -25,8 +25,10 @@ class SampleRatio:
 
     def said(self) -> str:
         """Say what was found, and what to do."""
+        whole, every = sum(self.planned.values()), sorted({*self.planned, *self.counted})
         sizes = ", ".join(
-            f"{name} {self.counted.get(name, 0):,} (planned {share:.1%})" for name, share in self.planned.items()
+            f"{name} {self.counted.get(name, 0):,} (planned {self.planned.get(name, 0.0) / whole:.1%})"
+            for name in every
         )
         if not self.mismatch:
             return f"sizes as planned: {sizes}; p {self.p_value:.2g}"

@@ -11,6 +11,7 @@ import polars as pl
 from features.errors import InputError, NotEnoughData
 from features.feature import Array
 from training.boosting import Fit, boost
+from training.columns import NO, YES, numbers
 from training.grading import telling_features
 from training.metrics import Ranked, area_under_curve
 from training.skewness import NORMAL
@@ -20,8 +21,6 @@ from training.uplift_metrics import Measured, measured, redrawn
 from training.uplift_moments import numbered
 
 _LEAST_ARM, _LEAST_CLUSTERS = 20, 20
-_CONTROLS = {"0", "0.0", "false", "no", "n", "control", "none", "placebo", "holdout", "hold_out", "no treatment"}
-_TREATED = {"1", "1.0", "true", "yes", "y"}
 _ID = re.compile(r"(^|_)(id|uuid|key|number|index)$|Id$|ID$")
 _CATEGORIES, _ALL_DIFFER = 20, 0.5
 _TELLING, _DRAWS, _TREES = 0.95, 100, 60
@@ -66,7 +65,7 @@ def read_trial(frame: pl.DataFrame, columns: Columns) -> TrialFile:
         pl.all_horizontal(pl.col(name).is_not_null() for name in columns.named)
     )  # fmt: skip
     treated = _treated(known[columns.treatment], columns)
-    outcome = _numbers(known[columns.outcome], "--outcome")
+    outcome = numbers(known[columns.outcome], "--outcome")
     kept = np.isfinite(outcome)
     known, treated, outcome = known.filter(pl.Series(kept)), treated[kept], outcome[kept]
     _check_sizes(treated, outcome, columns)
@@ -162,8 +161,8 @@ def _treated(told: pl.Series, columns: Columns) -> npt.NDArray[np.bool_]:
             f"expected two values in --treatment {columns.treatment}, found {len(values)} ({shown}); keep the rows of"
             " one treatment and of the control"
         )
-    controls = [value for value in values if value.lower() in _CONTROLS]
-    if not controls and (positive := [value for value in values if value.lower() in _TREATED]):
+    controls = [value for value in values if value.lower() in NO]
+    if not controls and (positive := [value for value in values if value.lower() in YES]):
         controls = [value for value in values if value not in positive]
     control = columns.control if columns.control is not None else controls[0] if len(controls) == 1 else None
     if control not in values:
@@ -174,23 +173,11 @@ def _treated(told: pl.Series, columns: Columns) -> npt.NDArray[np.bool_]:
     return np.asarray((said != control).to_numpy(), dtype=np.bool_)
 
 
-def _numbers(told: pl.Series, option: str) -> Array:
-    if told.dtype.is_numeric() or told.dtype == pl.Boolean:
-        return told.cast(pl.Float64).to_numpy().astype(np.float64)
-    low = told.cast(pl.String).str.strip_chars().str.to_lowercase()
-    if set(low.unique()) <= _TREATED | _CONTROLS:
-        return low.is_in(sorted(_TREATED)).cast(pl.Float64).to_numpy().astype(np.float64)
-    raise InputError(
-        f"expected numbers, or yes and no, in {option} {told.name}, found {told.dtype} such as “{told[0]}”;"
-        " name another column"
-    )
-
-
 def _propensity(frame: pl.DataFrame, columns: Columns, treated: npt.NDArray[np.bool_]) -> Array:
     if columns.propensity is None:
         return np.full(len(treated), treated.mean())
     if isinstance(columns.propensity, str):
-        told = _numbers(frame[columns.propensity], "--propensity")
+        told = numbers(frame[columns.propensity], "--propensity")
     else:
         told = np.full(len(treated), columns.propensity)
     bad = ~((told > 0) & (told < 1))

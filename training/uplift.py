@@ -1,22 +1,22 @@
 """Uplift of each row from randomised outcomes: cross-fitted learners, stacked, and drawn towards the mean effect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
 from features.errors import NotEnoughData
 from features.feature import Array
 from models.additive import Additive
 from training.boosting import Fit
-from training.uplift_learners import Arms, Flags, Learners, Trial, fit_arms
+from training.uplift_learners import BELIEVED, Flags, Trial, fit_arms, learners
 from training.uplift_moments import Line, line, mean_effect, numbered
+from training.uplift_stacking import Told, stack
 
 FOLDS, MATURE = 5, 200
-_CHANCE = 2.0  # what a stack gains where there is nothing to gain, in units of noise (as in Akaike 1974)
+Progress = Callable[[str, int, int | None], None]
 _NEGLIGIBLE = 0.05
 _BOUNDS = (0.005, 0.995)
 
@@ -29,20 +29,47 @@ class FittedUplift:
     pseudo-outcome, `average` the mean effect with its 95 % interval. `calibration` is the best linear predictor of
     the effect: the coefficients of [1, held-out uplift − its mean], 1 for the latter where it is as large as it says
     (Chernozhukov, Demirer, Duflo and Fernández-Val 2018). `positives` are outcomes other than the commonest, in both
-    arms; `precision` is what each pseudo-outcome counts for, and `shares` each learner's weight in the stack.
+    arms, and `weights` those of the learners by `names`, as told by all rows.
     """
 
-    model: Additive
+    trial: Trial
     held_out: Array
     pseudo: Array
-    precision: Array
     folds: npt.NDArray[np.int64]
     clusters: npt.NDArray[np.int64]
     average: tuple[float, float, float]
     calibration: Line
-    shares: Mapping[str, float]
-    positives: int
-    largest: float
+    names: tuple[str, ...]
+    weights: Array
+    fit: Fit
+
+    @property
+    def positives(self) -> int:
+        """Count the outcomes that tell anything."""
+        return self.trial.informative
+
+    @property
+    def precision(self) -> Array:
+        """What each pseudo-outcome counts for, shape (n,)."""
+        return self.trial.precision
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """Each learner's weight."""
+        return dict(zip(self.names, self.weights.tolist(), strict=True))
+
+    @cached_property
+    def model(self) -> Additive:
+        """The learners that count, fitted on every row when first asked for, and added up around the mean effect."""
+        if not self.weights.any():
+            return Additive("identity", (), (), self.average[0])
+        trial, shares, fitted = self.trial, self.shares, learners(self.trial, self.pseudo, self.fit)
+        moves = {name: share * fitted[name].scores(trial.rows).std() for name, share in shares.items()}
+        kept = [name for name in self.names if moves[name] > _NEGLIGIBLE * sum(moves.values())]
+        parts = [(part, shares[name] * own) for name in kept
+                 for part, own in zip(fitted[name].parts, fitted[name].weights, strict=True)]  # fmt: skip
+        bare = Additive("identity", tuple(part for part, _ in parts), tuple(float(weight) for _, weight in parts))
+        return bare.adjusted(1.0, self.average[0] - float(bare.scores(trial.rows).mean()))
 
     @property
     def mature(self) -> bool:
@@ -60,19 +87,6 @@ class FittedUplift:
         return low, high
 
 
-@dataclass(frozen=True)
-class Stack:
-    """Learners' weights, and the effect around which their sum is drawn: that of the average row."""
-
-    weights: Array
-    centres: Array
-    level: float
-
-    def apply(self, scores: Array) -> Array:
-        """Stack scores of shape (n, learners); shape (n,)."""
-        return np.asarray(self.level + (scores - self.centres) @ self.weights)
-
-
 def fit_uplift(
     rows: Array,
     names: Sequence[str],
@@ -82,38 +96,38 @@ def fit_uplift(
     *,
     clusters: npt.NDArray[np.generic] | None = None,
     seed: int = 7,
+    on_progress: Progress = lambda *_: None,
 ) -> FittedUplift:
     """Learn what treatment changes, from rows (n, columns) with NaN for unknown, each arm and outcome of shape (n,).
 
     `propensity` is the known probability with which each row was treated. Rows of one of `clusters` are never split.
-    Raises NotEnoughData where an arm is empty.
+    `on_progress` is told what is being done, how much of it is done, and of how much. Raises NotEnoughData where an arm
+    is empty.
     """
     trial = _checked(rows, names, treated, outcome, propensity)
     groups = numbered(clusters, len(rows))
     folds, fit = deal(groups, seed), Fit(seed)
-    arms = [fit_arms(trial.take(folds != fold), fit) for fold in range(FOLDS)]
-    pseudo = _pseudo(trial, arms, folds)
-    scores, learners = _held_out(trial, arms, pseudo, folds, fit)
-    level = float(pseudo.mean())
-    final = stack(scores, pseudo, trial.precision, groups, level)
-    held_out = np.full(len(rows), level)
+    pseudo = _pseudo(trial, folds, fit, on_progress)
+    scores, found = _held_out(trial, pseudo, folds, fit, on_progress)
+    told = Told(scores, pseudo, trial.precision, groups)
+    believed = np.array([BELIEVED[name] for name in found]) / sum(BELIEVED.values())
+    # Around each fold's own mean: what its learners say of its level hangs on what came in the others.
+    held_out = np.full(len(rows), pseudo.mean())
     for fold in range(FOLDS):
         here = folds == fold
-        others = stack(scores[~here], pseudo[~here], trial.precision[~here], groups[~here], level)
-        held_out[here] = others.apply(scores[here])
+        held_out[here] += (scores[here] - scores[here].mean(axis=0)) @ stack(told.take(~here), believed)
     columns = np.column_stack([np.ones(len(rows)), held_out - held_out.mean()])
     return FittedUplift(
-        model=_whole(trial, pseudo, fit, learners, final),
+        trial=trial,
         held_out=held_out,
         pseudo=pseudo,
-        precision=trial.precision,
         folds=folds,
         clusters=groups,
         average=mean_effect(pseudo, groups),
         calibration=line(columns, pseudo, groups),
-        shares=dict(zip(learners, final.weights.tolist(), strict=True)),
-        positives=trial.informative,
-        largest=float(np.abs(trial.outcome - np.median(trial.outcome)).max()),
+        names=found,
+        weights=stack(told, believed),
+        fit=fit,
     )
 
 
@@ -122,37 +136,6 @@ def deal(clusters: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
     count = int(clusters.max()) + 1
     dealt = np.random.default_rng(seed).permutation(count) % FOLDS
     return np.asarray(dealt[clusters])
-
-
-def stack(
-    scores: Array, pseudo: Array, precision: Array, clusters: npt.NDArray[np.int64], level: float
-) -> Stack:  # fmt: skip
-    """Weigh learners by how well their held-out scores, (n, learners), fit pseudo-outcomes of shape (n,).
-
-    Weights aren't negative (Breiman 1996, "Stacked regressions"), and are drawn towards none by how much of what
-    they gain could be noise, so that without heterogeneity the mean effect is left.
-    """
-    centres = scores.mean(axis=0) if len(scores) else np.zeros(scores.shape[1])
-    spreads = scores.std(axis=0)
-    if not (spreads > 1e-12).any():
-        return Stack(np.zeros(scores.shape[1]), centres, level)
-    root = np.sqrt(precision / precision.mean())
-    usable = np.where(spreads > 1e-12, spreads, 1.0)
-    columns = root[:, None] * (scores - np.average(scores, axis=0, weights=precision)) / usable
-    target = root * (pseudo - np.average(pseudo, weights=precision))
-    # A whiff of ridge, so that learners which say the same share their weight.
-    ridge = 1e-3 * np.sqrt(len(target)) * np.eye(len(centres))
-    found, _ = nnls(np.vstack([columns, ridge]), np.append(target, np.zeros(len(centres))))
-    return Stack(_shrunk(found, columns @ found, target, clusters) / usable, centres, level)
-
-
-def _shrunk(weights: Array, stacked: Array, target: Array, clusters: npt.NDArray[np.int64]) -> Array:
-    """Draw weights towards 0 by what the stack gains, in units of noise, over what chance may (James and Stein)."""
-    if not stacked.any():
-        return weights
-    found = line(stacked[:, None], target, clusters)
-    gain = float(found.coefficients[0] ** 2 / found.covariance[0, 0])
-    return np.asarray(weights * max(0.0, 1.0 - _CHANCE / gain) if gain > 0 else weights * 0.0)
 
 
 def _checked(rows: Array, names: Sequence[str], treated: Flags, outcome: Array, propensity: Array) -> Trial:
@@ -167,16 +150,17 @@ def _checked(rows: Array, names: Sequence[str], treated: Flags, outcome: Array, 
     return Trial(values, tuple(names), flags, np.asarray(outcome, dtype=np.float64), chance)
 
 
-def _pseudo(trial: Trial, arms: Sequence[Arms], folds: npt.NDArray[np.int64]) -> Array:
+def _pseudo(trial: Trial, folds: npt.NDArray[np.int64], fit: Fit, on_progress: Progress) -> Array:
     made = np.empty(len(folds))
-    for fold, one in enumerate(arms):
-        if (here := folds == fold).any():
-            made[here] = one.pseudo(trial.take(here))
+    for fold in range(FOLDS):
+        here = folds == fold
+        made[here] = fit_arms(trial.take(~here), fit).pseudo(trial.take(here))
+        on_progress("What is expected in each arm", fold + 1, FOLDS)
     return made
 
 
 def _held_out(
-    trial: Trial, arms: Sequence[Arms], pseudo: Array, folds: npt.NDArray[np.int64], fit: Fit
+    trial: Trial, pseudo: Array, folds: npt.NDArray[np.int64], fit: Fit, on_progress: Progress
 ) -> tuple[Array, tuple[str, ...]]:
     """Score every row by learners fitted on the other folds: shape (n, learners), and the learners' names.
 
@@ -184,27 +168,14 @@ def _held_out(
     say, that tells nothing of those folds' outcomes.
     """
     found: list[tuple[Flags, Mapping[str, Array]]] = []
-    for fold, one in enumerate(arms):
+    for fold in range(FOLDS):
         here = folds == fold
-        fitted = Learners(trial.take(~here), one, pseudo[~here], fit).all()
+        fitted = learners(trial.take(~here), pseudo[~here], fit)
         found.append((here, {name: model.scores(trial.rows[here]) for name, model in fitted.items()}))
+        on_progress("Uplift", fold + 1, FOLDS)
     names = tuple(name for name in found[0][1] if all(name in scores for _, scores in found))
     scores = np.empty((len(folds), len(names)))
     for here, told in found:
         for place, name in enumerate(names):
             scores[here, place] = told[name]
     return scores, names
-
-
-def _whole(trial: Trial, pseudo: Array, fit: Fit, names: Sequence[str], weighed: Stack) -> Additive:
-    """Fit the learners that count on every row, and add them up around the mean effect."""
-    if not weighed.weights.any():
-        return Additive("identity", (), (), weighed.level)
-    fitted = Learners(trial, fit_arms(trial, fit), pseudo, fit).all()
-    told = {name: fitted[name].scores(trial.rows) for name in names}
-    moves = {name: weight * told[name].std() for name, weight in zip(names, weighed.weights, strict=True)}
-    kept = [name for name in names if moves[name] > _NEGLIGIBLE * sum(moves.values())]
-    parts = [(part, weight * own) for name, weight in zip(names, weighed.weights, strict=True) if name in kept
-             for part, own in zip(fitted[name].parts, fitted[name].weights, strict=True)]  # fmt: skip
-    bare = Additive("identity", tuple(part for part, _ in parts), tuple(float(weight) for _, weight in parts))
-    return bare.adjusted(1.0, weighed.level - float(bare.scores(trial.rows).mean()))

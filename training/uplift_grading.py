@@ -7,18 +7,16 @@ import numpy as np
 
 from features.feature import Array
 from training.grading import Verdict
-from training.uplift import MATURE, FittedUplift
+from training.uplift import MATURE, FittedUplift, Progress
 from training.uplift_learners import Flags
 from training.uplift_metrics import (
     Decile,
+    Figures,
     GainsCurve,
     Measured,
-    area,
-    calibration_error,
     deciles,
+    figures,
     off,
-    qini,
-    redrawn,
 )
 
 _TOO_GOOD = 0.7
@@ -28,26 +26,28 @@ _TOO_GOOD = 0.7
 class Judged:
     """What a learned uplift came to on rows that it hadn't seen."""
 
-    qini: Measured
-    area: Measured
-    calibration_error: Measured
+    figures: Figures
     deciles: tuple[Decile, ...]
     verdict: Verdict
 
 
-def judge(fitted: FittedUplift, treated: Flags, outcome: Array, propensity: Array, seed: int = 7) -> Judged:
+def judge(
+    fitted: FittedUplift,
+    treated: Flags,
+    outcome: Array,
+    propensity: Array,
+    seed: int = 7,
+    on_progress: Progress = lambda *_: None,
+) -> Judged:
     """Measure the held-out uplift, and grade it; all arrays have shape (n,), as `fitted` was given them.
 
     A: its order is surely better than saying the same of everyone. B: it isn't surely better. C: too little came to be
     told from, or it is too good to be true. Refused: the order is surely worse than none, or tenths miss by more than
     noise does.
     """
-    curve = GainsCurve(fitted.held_out, treated, outcome, propensity)
-    counts = redrawn(fitted.clusters, seed)
-    order, told = qini(curve, counts), deciles(fitted)
-    alarm = too_good(fitted, outcome, order)
-    verdict = grade(fitted, order, told, alarm)
-    return Judged(order, area(curve, counts), calibration_error(fitted, counts), told, verdict)
+    found = figures(fitted, GainsCurve(fitted.held_out, treated, outcome, propensity), seed, on_progress)
+    told = deciles(fitted)
+    return Judged(found, told, grade(fitted, found.qini, told, too_good(fitted, outcome, found.qini)))
 
 
 def grade(fitted: FittedUplift, order: Measured, told: tuple[Decile, ...], alarm: str | None) -> Verdict:

@@ -1,28 +1,37 @@
 """Learners of who is changed by a treatment, each a weighted sum of parts on the outcome's own scale.
 
-All rest on what is expected in each arm (`Arms`) and on doubly robust pseudo-outcomes, whose mean given a row is the
-row's effect whatever the arms' models miss, as the propensity is known (Kennedy 2023, "Towards optimal doubly robust
+They are judged by doubly robust pseudo-outcomes, and some rest on these. Their mean given a row is the row's effect
+whatever is expected in each arm (`Arms`), as the propensity is known (Kennedy 2023, "Towards optimal doubly robust
 estimation of heterogeneous causal effects"). Rows count by e·(1 − e), the inverse of their pseudo-outcome's noise.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features.feature import Array
 from models.additive import Additive
-from models.regression import Regression
+from models.contrast import TREATED, Contrast
+from models.trees import Trees
 from training.boosting import Fit, boost
+from training.uplift_regression import interactions, ridge
 
 Flags = npt.NDArray[np.bool_]
 _LEAST_ARM, _LEAST_INFORMATIVE = 60, 12
-_SQUARES = {"objective": "l2"}
-_TAILS = (0.005, 0.995)
-_PENALTIES = 10.0 ** np.arange(-3.0, 3.5, 0.5)
-_TREES, _LEAF_SHARE, _LEAF_LEAST = 120, 80, 20
+_FLOOR_SHARE = 0.1
+_SQUARES = {"objective": "l2", "learning_rate": 0.06}
+_EVERY_COLUMN = {"feature_fraction": 1.0}
+_TREES, _LEAF_SHARE, _LEAF_LEAST = 60, 80, 20
+# What an S-learner's trees are fitted to on each link's scale, and how fast; fewer and faster ones order worse.
+_OUTCOMES = {"logit": ("binary", 0.03), "log": ("tweedie", 0.03), "identity": ("l2", 0.05)}
+_MANY = 240
+_STUMPS, _FEW, _STUMP_SHARE = {"num_leaves": 2, "learning_rate": 0.05}, 40, 40
+# What each counts for before any is judged: on simulated trials, what stumps alone find is the noisiest.
+BELIEVED = {"regression": 1.0, "S-learner": 1.0, "stumps": 0.3}
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,27 @@ class Trial:
         """Whether there is too little to fit anything but means."""
         arm = min(int(self.treated.sum()), int((~self.treated).sum()))
         return arm < _LEAST_ARM or self.informative < _LEAST_INFORMATIVE
+
+    @cached_property
+    def link(self) -> str:
+        """The scale on which treatment is taken to act alike on everybody.
+
+        Log-odds where two things can come, logs where many bring the least, as of money, else the outcome's own.
+        """
+        least, most = float(self.outcome.min()), float(self.outcome.max())
+        floor = self.outcome == least
+        if most > least and (floor | (self.outcome == most)).all():
+            return "logit"
+        return "log" if most > least and floor.mean() >= _FLOOR_SHARE else "identity"
+
+    @cached_property
+    def scaled(self) -> tuple[Array, float]:
+        """The outcome as its link takes it, from 0 on, shape (n,), and the unit that it is told in."""
+        if self.link == "identity":
+            return self.outcome, 1.0
+        above = self.outcome - self.outcome.min()
+        unit = float(above.max() if self.link == "logit" else above.mean())
+        return above / unit, unit
 
     @property
     def precision(self) -> Array:
@@ -95,61 +125,52 @@ def _thin_arm(trial: Trial, arm: Flags) -> Additive:
     return _constant(float((trial.outcome[arm] - trial.outcome.mean()).mean()) if arm.any() else 0.0)
 
 
-class Learners:
-    """What can be learned of uplift from a trial, its arms, and its rows' pseudo-outcomes of shape (n,)."""
+def learners(trial: Trial, pseudo: Array, fit: Fit) -> Mapping[str, Additive]:
+    """Fit what can be learned of uplift, by name, of a trial and its rows' pseudo-outcomes, shape (n,).
 
-    def __init__(self, trial: Trial, arms: Arms, pseudo: Array, fit: Fit) -> None:
-        self._trial, self._arms, self._pseudo, self._fit = trial, arms, pseudo, fit
-
-    def all(self) -> Mapping[str, Additive]:
-        """Fit every learner, by name; none where the trial is thin, since then only the mean can be told."""
-        ladder: Mapping[str, Callable[[], Additive]] = {
-            "with the expected outcome": lambda: self._arms.alike,
-            "against the expected outcome": lambda: self._arms.alike.adjusted(-1.0, 0.0),
-            "regression": lambda: self._regression,
-            "T-learner": lambda: _difference(self._arms),
-            "X-learner": lambda: self._x_learner,
-            "DR-learner": lambda: self._dr_learner,
-        }
-        return {} if self._trial.thin else {name: made() for name, made in ladder.items()}
-
-    @cached_property
-    def _regression(self) -> Additive:
-        """Ridge regression of pseudo-outcomes, of the penalty with the least generalised cross-validation."""
-        start = _standardised(self._trial.rows)
-        weights = _ridge(start.standard(self._trial.rows), self._pseudo, self._trial.precision)
-        fitted = Regression(
-            start.places, start.lows, start.highs, start.means, start.spreads, tuple(weights.tolist())
-        )  # fmt: skip
-        return Additive("identity", (fitted,), (1.0,))
-
-    @cached_property
-    def _x_learner(self) -> Additive:
-        """Trees on what each row came to, less what the other arm would have brought (Künzel et al. 2019)."""
-        trial = self._trial
-        treated, control = self._arms.expect(trial.rows)
-        imputed = np.where(trial.treated, trial.outcome - control, treated - trial.outcome)
-        counted = np.where(trial.treated, 1 - trial.propensity, trial.propensity)
-        return _trees(trial.rows, imputed, trial.names, self._fit, counted)
-
-    @cached_property
-    def _dr_learner(self) -> Additive:
-        """Trees on pseudo-outcomes."""
-        trial = self._trial
-        return _trees(trial.rows, self._pseudo, trial.names, self._fit, trial.precision)
+    None where the trial is thin, since then only the mean effect can be told.
+    """
+    if trial.thin:
+        return {}
+    return {"regression": _regression(trial, pseudo), "S-learner": _s_learner(trial, fit),
+            "stumps": _stumps(trial, pseudo, fit)}  # fmt: skip
 
 
-def _difference(arms: Arms) -> Additive:
-    parts, (more, less) = (*arms.treated.parts, *arms.control.parts), (arms.treated.weights, arms.control.weights)
-    return Additive("identity", parts, (*more, *(-weight for weight in less)))
+def _regression(trial: Trial, pseudo: Array) -> Additive:
+    """Let the treatment and every column interact on the link's scale, or regress pseudo-outcomes on the outcome's."""
+    if trial.link == "identity":
+        return ridge(trial.rows, pseudo, trial.precision)
+    outcome, unit = trial.scaled
+    return interactions(trial.rows, trial.treated.astype(np.float64), outcome, trial.link).adjusted(unit, 0.0)
 
 
-def _trees(rows: Array, target: Array, names: Sequence[str], fit: Fit, weights: Array | None = None) -> Additive:
+def _s_learner(trial: Trial, fit: Fit) -> Additive:
+    """Boost trees on the outcome that may split by treatment, scored with it and without."""
+    objective, rate = _OUTCOMES[trial.link]
+    outcome, unit = trial.scaled
+    rows = np.column_stack([trial.rows, trial.treated])
+    shape = {"objective": objective, "learning_rate": rate, **_EVERY_COLUMN}
+    trees = _boosted(rows, outcome, (*trial.names, TREATED), fit, shape, _MANY)
+    return Additive("identity", (Contrast(trees, trial.link),), (unit,))
+
+
+def _stumps(trial: Trial, pseudo: Array, fit: Fit) -> Additive:
+    """Boost trees of one split on pseudo-outcomes, which hold a step as a step, each counting by its precision."""
+    shape = {**_SQUARES, **_EVERY_COLUMN, **_STUMPS, "min_data_in_leaf": max(_LEAF_LEAST, len(pseudo) // _STUMP_SHARE)}
+    counted = trial.precision / trial.precision.mean()
+    return Additive("identity", (_boosted(trial.rows, pseudo, trial.names, fit, shape, _FEW, counted),), (1.0,))
+
+
+def _trees(rows: Array, target: Array, names: Sequence[str], fit: Fit) -> Additive:
+    return Additive("identity", (_boosted(rows, target, names, fit, _SQUARES, _TREES),), (1.0,))
+
+
+def _boosted(rows: Array, target: Array, names: Sequence[str], fit: Fit, shape: Mapping[str, Any], count: int,
+             weights: Array | None = None) -> Trees:  # fmt: skip
     leaf = max(_LEAF_LEAST, len(target) // _LEAF_SHARE)
-    small = Fit(fit.seed, fit.threads, _TREES, {"min_data_in_leaf": leaf, **fit.parameters})
-    counted = None if weights is None else weights / weights.mean()
+    settled = Fit(fit.seed, fit.threads, count, {"min_data_in_leaf": leaf, **fit.parameters})
     safe = [f"column_{place}" for place in range(len(names))] if _odd(names) else names
-    return Additive("identity", (boost(_SQUARES, rows, target, safe, small, weights=counted),), (1.0,))
+    return boost(shape, rows, target, safe, settled, weights=weights)
 
 
 def _odd(names: Sequence[str]) -> bool:
@@ -159,36 +180,3 @@ def _odd(names: Sequence[str]) -> bool:
 
 def _constant(value: float) -> Additive:
     return Additive("identity", (), (), value)
-
-
-def _standardised(rows: Array) -> Regression:
-    """Learn how columns are held and scaled; what hardly differs or is never known is left out."""
-    known = np.flatnonzero(~np.isnan(rows).all(axis=0))
-    lows, highs = np.nanquantile(rows[:, known], _TAILS, axis=0)
-    held = np.clip(rows[:, known], lows, highs)
-    means, spreads = np.nanmean(held, axis=0), np.nanstd(held, axis=0)
-    kept = spreads > 1e-9 * (1 + np.abs(means))
-    told = (known[kept], lows[kept], highs[kept], means[kept], spreads[kept], np.zeros(int(kept.sum())))
-    places, lows_, highs_, means_, spreads_, weights = (tuple(one.tolist()) for one in told)
-    return Regression(places, lows_, highs_, means_, spreads_, weights)
-
-
-def _ridge(columns: Array, target: Array, weights: Array) -> Array:
-    """Fit ridge regression without its intercept, of the penalty with the least generalised cross-validation.
-
-    Golub, Heath and Wahba (1979).
-    """
-    root = np.sqrt(weights / weights.mean())[:, None]
-    centred = root * (columns - np.average(columns, axis=0, weights=weights))
-    aim = root[:, 0] * (target - np.average(target, weights=weights))
-    values, axes = np.linalg.eigh(centred.T @ centred)
-    along, size = axes.T @ (centred.T @ aim), float(aim @ aim)
-    values = np.maximum(values, 0.0)
-
-    def loss(penalty: float) -> float:
-        kept = values + penalty * len(aim)
-        left = size - 2 * float(along @ (along / kept)) + float((along / kept) ** 2 @ values)
-        return left / max(1 - float((values / kept).sum()) / len(aim), 1e-3) ** 2
-
-    best = min(_PENALTIES.tolist(), key=loss)
-    return np.asarray(axes @ (along / (values + best * len(aim))))

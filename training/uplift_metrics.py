@@ -7,6 +7,7 @@ number treated. The Qini coefficient is the area between the curve and the strai
 unit a row; 0 is what any constant uplift has. Rows of equal score make one step. Clusters are drawn again whole.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.stats import chi2
 
 from features.feature import Array
 from training.skewness import NORMAL
-from training.uplift import FittedUplift
+from training.uplift import FittedUplift, Progress
 from training.uplift_learners import Flags
 from training.uplift_moments import mean_effect
 
@@ -69,15 +70,18 @@ class GainsCurve:
         share = rows / rows[-1]
         return share, share * (self._mean(mine * self._treated) - self._mean(mine * self._control))
 
-    def area(self, counts: Array | None = None) -> float:
-        """Measure the area under the curve: the gain a row, averaged over all shares."""
+    def areas(self, counts: Array | None = None) -> tuple[float, float]:
+        """Measure the area between the curve and the line of no order, which is the Qini, and the whole area under it.
+
+        The latter is the gain a row, averaged over all shares.
+        """
         share, gain = self.points(counts)
-        return float(np.trapezoid(gain, share))
+        whole = float(np.trapezoid(gain, share))
+        return whole - float(gain[-1]) / 2, whole
 
     def qini(self, counts: Array | None = None) -> float:
         """Measure the area between the curve and the line of no order."""
-        share, gain = self.points(counts)
-        return float(np.trapezoid(gain, share) - gain[-1] / 2)
+        return self.areas(counts)[0]
 
     def _mean(self, weights: Array) -> Array:
         total = self._steps(weights)
@@ -87,11 +91,13 @@ class GainsCurve:
         return np.concatenate([[0.0], np.cumsum(np.add.reduceat(values, self._starts))])
 
 
-def redrawn(clusters: npt.NDArray[np.int64], seed: int, draws: int = DRAWS) -> Array:
-    """Count how often each row is drawn when clusters, numbered from 0, are drawn again: shape (draws, n)."""
+def redrawn(clusters: npt.NDArray[np.int64], seed: int, draws: int = DRAWS) -> Iterator[Array]:
+    """Count how often each row is drawn when clusters, numbered from 0, are drawn again: `draws` times shape (n,)."""
     number = int(clusters.max()) + 1
     rng = np.random.default_rng(seed)
-    return rng.multinomial(number, np.full(number, 1 / number), draws).astype(np.float64)[:, clusters]
+    for _ in range(draws):
+        drawn = rng.integers(0, number, number)
+        yield np.bincount(drawn, minlength=number).astype(np.float64)[clusters]
 
 
 def measured(value: float, drawn: Array) -> Measured:
@@ -100,26 +106,27 @@ def measured(value: float, drawn: Array) -> Measured:
     return Measured(value, float(low), float(high))
 
 
-def qini(curve: GainsCurve, counts: Array) -> Measured:
-    """Measure the Qini coefficient, with counts of rows drawn again of shape (draws, n)."""
-    return measured(curve.qini(), np.array([curve.qini(one) for one in counts]))
+def tenths(scores: Array, folds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Cut rows into tenths of their fold, 0 with the highest scores; shape (n,).
 
-
-def area(curve: GainsCurve, counts: Array) -> Measured:
-    """Measure the area under the uplift curve, with counts of rows drawn again of shape (draws, n)."""
-    return measured(curve.area(), np.array([curve.area(one) for one in counts]))
-
-
-def tenths(scores: Array) -> npt.NDArray[np.int64]:
-    """Cut rows into tenths, 0 with the highest scores; equal scores are never parted, so that there may be fewer."""
-    below = np.searchsorted(np.sort(-scores), -scores, side="left")
-    cut = np.asarray(below * _GROUPS // max(len(scores), 1), dtype=np.int64)
+    Equal scores are never parted, so that there may be fewer. Over all folds together a fold's high outcomes raise the
+    other folds' scores above its own, so that the highest tenth would seem to miss.
+    """
+    cut = np.zeros(len(folds), dtype=np.int64)
+    for fold in np.unique(folds):
+        here = folds == fold
+        cut[here] = _cut(scores[here])
     return np.asarray(np.unique(cut, return_inverse=True)[1], dtype=np.int64).reshape(-1)
+
+
+def _cut(scores: Array) -> npt.NDArray[np.int64]:
+    below = np.searchsorted(np.sort(-scores), -scores, side="left")
+    return np.asarray(below * _GROUPS // max(len(scores), 1), dtype=np.int64)
 
 
 def deciles(fitted: FittedUplift) -> tuple[Decile, ...]:
     """Set each tenth's mean held-out uplift beside its mean pseudo-outcome, with a cluster-robust 95 % interval."""
-    groups = tenths(fitted.held_out)
+    groups = tenths(fitted.held_out, fitted.folds)
     return tuple(_decile(fitted, groups == number) for number in range(int(groups.max()) + 1))
 
 
@@ -129,18 +136,33 @@ def _decile(fitted: FittedUplift, here: Flags) -> Decile:
     return Decile(int(here.sum()), float(fitted.held_out[here].mean()), came, low, high)
 
 
-def calibration_error(fitted: FittedUplift, counts: Array) -> Measured:
-    """Average |said − came| over tenths by uplift, on pseudo-outcomes, in the outcome's unit.
+@dataclass(frozen=True)
+class Figures:
+    """What is measured of an uplift beside its tenths.
 
-    Noise alone makes it larger than 0; `off` tells whether it is more than noise.
+    `calibration_error` is the average |said − came| over tenths, on pseudo-outcomes, in the outcome's unit. Noise alone
+    makes it larger than 0; `off` tells whether it is more than noise.
     """
-    groups = tenths(fitted.held_out)
+
+    qini: Measured
+    area: Measured
+    calibration_error: Measured
+
+
+def figures(fitted: FittedUplift, curve: GainsCurve, seed: int, on_progress: Progress) -> Figures:
+    """Measure an uplift and the order by it, `curve`, each with the interval of clusters drawn again."""
+    groups = tenths(fitted.held_out, fitted.folds)
     missed = fitted.held_out - fitted.pseudo
 
-    def error(weights: Array) -> float:
-        return float(np.abs(np.bincount(groups, weights * missed)).sum() / weights.sum())
+    def of(counts: Array) -> tuple[float, float, float]:
+        error = float(np.abs(np.bincount(groups, counts * missed)).sum() / counts.sum())
+        return *curve.areas(counts), error
 
-    return measured(error(np.ones(len(missed))), np.array([error(one) for one in counts]))
+    drawn = np.empty((DRAWS, 3))
+    for place, counts in enumerate(redrawn(fitted.clusters, seed)):
+        drawn[place] = of(counts)
+        on_progress("Intervals", place + 1, DRAWS)
+    return Figures(*(measured(*one) for one in zip(of(np.ones(len(missed))), drawn.T, strict=True)))
 
 
 def off(told: tuple[Decile, ...]) -> bool:

@@ -23,15 +23,14 @@ class Line:
         return value, value - error, value + error
 
 
-def line(columns: Array, target: Array, clusters: npt.NDArray[np.int64], weights: Array | None = None) -> Line:
+def line(columns: Array, target: Array, clusters: npt.NDArray[np.int64]) -> Line:
     """Fit least squares of `target`, shape (n,), on `columns`, (n, k), with cluster-robust covariance.
 
     `clusters` are numbers from 0, shape (n,). The sandwich of Liang and Zeger (1986), times g/(g − 1) for g clusters.
     """
-    counted = columns if weights is None else columns * weights[:, None]
-    bread = np.linalg.pinv(counted.T @ columns, hermitian=True)
-    coefficients = bread @ (counted.T @ target)
-    scores = counted * (target - columns @ coefficients)[:, None]
+    bread = np.linalg.pinv(columns.T @ columns, hermitian=True)
+    coefficients = bread @ (columns.T @ target)
+    scores = columns * (target - columns @ coefficients)[:, None]
     summed = np.column_stack([np.bincount(clusters, score) for score in scores.T])
     small = len(summed) / max(len(summed) - 1, 1)
     return Line(coefficients, small * bread @ (summed.T @ summed) @ bread)

@@ -12,6 +12,7 @@ from features.contract import CONTRACT, FeatureMatrix
 from features.feature import Array
 from models import trees as reading
 from models.additive import Additive, Part, mean_of
+from models.contrast import TREATED, Contrast, RegressionContrast
 from models.hurdle import Hurdle
 from models.lifetime import INPUTS, Lifetime, Process, history_of
 from models.linear import Linear
@@ -26,6 +27,7 @@ from training.dataset import Window
 from training.ladder import ChurnLadder
 from training.lifetime import FEWEST_REPEATERS, fit_process, lifetime
 
+OBJECTIVES = {"identity": "l2", "logit": "cross_entropy", "log": "tweedie"}
 WIDTH = len(CONTRACT.names)
 PLACES = [CONTRACT.places[name] for name in INPUTS]
 TRUE = Process(r=0.6, alpha=20.0, a=0.7, b=2.5, p=6.0, q=4.0, gamma=15.0)
@@ -56,6 +58,24 @@ def booster(objective: str, leaves: int = 7, seed: int = 1) -> Trees:
     return settled
 
 
+@cache
+def contrast(link: str = "identity") -> Contrast:
+    """Fit trees that know of a treatment, which matters where a column is high."""
+    rows = rows_at_random(2, 600)
+    treated = np.random.default_rng(2).integers(0, 2, 600).astype(np.float64)
+    came = (treated * (rows[:, PLACES[1]] > 200) + rows[:, PLACES[1]] / 900) / (1.0 if link == "identity" else 2.0)
+    shape = {"min_data_in_leaf": 10, "feature_fraction": 1.0}
+    told = np.column_stack([rows, treated])
+    settled = Fit(trees=12, parameters=shape)
+    return Contrast(boost({"objective": OBJECTIVES[link]}, told, came, (*CONTRACT.names, TREATED), settled), link)
+
+
+def regressions(link: str) -> RegressionContrast:
+    """Two regressions that hardly differ in one column, and turn in another."""
+    scale = (3, 40), (-60.0, -70.0), (60.0, 70.0), (1.0, -2.0), (40.0, 50.0)
+    return RegressionContrast(link, Regression(*scale, (0.4, -0.3)), Regression(*scale, (0.399, 0.3)), (-0.4, -0.6))
+
+
 def parts() -> dict[str, Part]:
     """Every kind of part."""
     typical = (3.0, 60.0, 200.0, 150.0)
@@ -67,6 +87,11 @@ def parts() -> dict[str, Part]:
         "spend": Lifetime(TRUE, 60.0, "spend", typical),
         "hurdle": Hurdle(booster("binary"), booster("gamma")),
         "hurdle of one leaf": Hurdle(booster("binary", leaves=1), booster("gamma", leaves=1)),
+        "contrast": contrast(),
+        "contrast of odds": contrast("logit"),
+        "contrast of logs": contrast("log"),
+        "regressions of odds": regressions("logit"),
+        "regressions of logs": regressions("log"),
         "regression": Regression((3, 40), (-60.0, -70.0), (60.0, 70.0), (1.0, -2.0), (40.0, 50.0), (0.4, -0.3)),
     }
 
@@ -108,6 +133,20 @@ def test_sums_of_parts_and_their_means_and_adjustments_add_up_too(
         np.testing.assert_allclose(adjusted.scores(rows), slope * model.scores(rows) + shift, rtol=1e-9, atol=1e-9)
         halves = (model.scores(rows) + LINEAR.scores(rows)) / 2
         np.testing.assert_allclose(mean.scores(rows), halves, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("link", list(OBJECTIVES))
+def test_a_contrast_gives_what_makes_the_treatment_matter_its_share(link: str):
+    rows = rows_at_random(5, 200)
+    divided = contrast(link).contributions(rows)
+    assert np.ptp(divided[:, -1]) == pytest.approx(0, abs=1e-12)
+    assert divided[:, PLACES[1]].std() > 0.9 * contrast(link).scores(rows).std() > 0.02
+
+
+def test_regressions_on_the_odds_expect_what_their_odds_say():
+    scale = (0,), (-9.0,), (9.0,), (0.0,), (1.0,)
+    part = RegressionContrast("logit", Regression(*scale, (np.log(3),)), Regression(*scale, (0.0,)), (0.0, 0.0))
+    assert part.scores(np.array([[1.0], [-1.0], [0.0], [np.nan]])) == pytest.approx([0.25, -0.25, 0.0, 0.0])
 
 
 def test_contributions_that_leave_out_a_split_would_not_add_up(monkeypatch: pytest.MonkeyPatch):
