@@ -32,10 +32,13 @@ CAPS = (
 _SCORES = Scores(0.5, 10.0, 5.0, 20.0, "margin", Worth("margin", 10.0), "high", (), 28, 56)
 
 
-def caps(work: Path, reservations: int) -> list[Row]:
-    """Let 64 callers in four processes ask for proposals, and count the windows in which a cap was overshot."""
+def caps(work: Path, reservations: int, url: str = "") -> list[Row]:
+    """Let 64 callers in four processes ask for proposals, and count the windows in which a cap was overshot.
+
+    On SQLite in a folder, or in an empty store at `url`.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    url = f"sqlite:///{work / 'caps.db'}"
+    url, where = url or f"sqlite:///{work / 'caps.db'}", "PostgreSQL, " if url else ""
     History(url).close()
     each = -(-reservations // (PROCESSES * THREADS))
     context = get_context("spawn")
@@ -51,7 +54,7 @@ def caps(work: Path, reservations: int) -> list[Row]:
     over = sum(_overshot([one for one in held if one.reference == f"customer:{person}"]) for person in range(PEOPLE))
     history.close()
     asked = each * PROCESSES * THREADS
-    return [none(f"caps overshot, of {asked:,} proposals asked for by 64 callers ({len(held):,} granted)", over)]
+    return [none(f"{where}caps overshot, of {asked:,} proposals asked for by 64 callers ({len(held):,} granted)", over)]
 
 
 def _calling(url: str, process: int, each: int) -> None:

@@ -6,7 +6,7 @@ callers can both take what is left of a cap.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from features import store
 from features.clock import DAY, microseconds
+from features.engines import together, wait_for
 from features.responses import Offered, Responses, count, responses_after
 from features.store import Store
 
@@ -81,18 +82,19 @@ class Making:
 
     def __init__(self, connection: sa.Connection, references: Iterable[str], window: Window) -> None:
         self._connection = connection
+        self._tiers = window.tiers
         self.ledger = _ledger(connection, references, window)
 
-    def write(self, decision_id: str, customer: str, made_at: datetime, body: str, held: Iterable[Contact]) -> None:
+    def write(self, decision_id: str, customer: str, made_at: datetime, body: str, held: Collection[Contact]) -> None:
         """Write the decision down, and the contacts that it holds."""
         moment = microseconds(made_at)
         row = {"id": decision_id, "customer": customer, "made_at": moment, "body": body}
-        _INSERT_DECISION.run(self._connection, [row])
-        rows = [_row(contact, moment) for contact in held]
-        if rows:
-            _INSERT_CONTACT.run(self._connection, rows)
-        for contact in held:
-            _spend(self._connection, contact, 1)
+        with together(self._connection):
+            wait_for(self._connection, _tiers({one.tier for one in held} - {*self._tiers}))
+            _INSERT_DECISION.run(self._connection, [row])
+            if held:
+                _INSERT_CONTACT.run(self._connection, [_row(contact, moment) for contact in held])
+                _spend(self._connection, held, 1)
 
 
 class Decisions:
@@ -103,8 +105,12 @@ class Decisions:
 
     @contextmanager
     def making(self, references: Iterable[str], window: Window) -> Iterator[Making]:
-        """Make a decision alone: when the block ends what was written is on disk; when it raises, nothing is."""
-        with self._store.alone() as connection:
+        """Make a decision alone: when the block ends what was written is on disk; when it raises, nothing is.
+
+        Alone with the customer, and with what may be spent on the tiers whose attention is limited.
+        """
+        references = sorted(references)
+        with self._store.alone([*_customers(references), *_tiers(window.tiers)]) as connection:
             yield Making(connection, references, window)
 
     def body(self, decision_id: str) -> str | None:
@@ -160,7 +166,7 @@ class Decisions:
         By (decision, offer).
         """
         table = store.responses
-        sums = [sa.func.sum(table.c[name]) for name in ("tried", "taken")]
+        sums = [store.whole_sum(table.c[name]) for name in ("tried", "taken")]
         query = sa.select(table.c.decision, table.c.offer, *sums).where(table.c.recorded_at <= microseconds(until))
         with self._store.reading() as connection:
             rows = connection.execute(query.group_by(table.c.decision, table.c.offer))
@@ -208,6 +214,12 @@ def told_in(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     return (*body["offers"], *body["held_out"], *body["runners_up"], *body["withheld"])
 
 
+def touched(connection: sa.Connection, settlement: Settlement) -> list[str]:
+    """Name what nobody else may hold while a report is settled: its contact's customer and tier."""
+    found = [] if settlement.contact is None else _contact(connection, settlement.contact)
+    return [name for one in found for name in (*_customers([one.reference]), *_tiers([one.tier]))]
+
+
 def settle(connection: sa.Connection, settlement: Settlement) -> None:
     """Confirm or release the contact, or hold it again, and count what came of the offer; again changes nothing."""
     moment = microseconds(settlement.at)
@@ -217,24 +229,33 @@ def settle(connection: sa.Connection, settlement: Settlement) -> None:
 
 
 def _settle(connection: sa.Connection, contact: str, state: str, moment: int) -> None:
-    mine = sa.select(*(store.contacts.c[name] for name in _CONTACT)).where(store.contacts.c.contact == contact)
-    row = connection.execute(mine.order_by(store.contacts.c.seq.desc()).limit(1)).first()
-    if row is None or row.state == state:
-        return
-    before = Contact(*row)
-    _INSERT_CONTACT.run(connection, [_row(before, moment) | {"state": state}])
-    if RELEASED in (before.state, state):
-        _spend(connection, before, -1 if state == RELEASED else 1)
+    for before in _contact(connection, contact):
+        if before.state != state:
+            _INSERT_CONTACT.run(connection, [_row(before, moment) | {"state": state}])
+            if RELEASED in (before.state, state):
+                _spend(connection, [before], -1 if state == RELEASED else 1)
+
+
+def _contact(connection: sa.Connection, contact: str) -> list[Contact]:
+    """Look a contact up as it stands; none where nobody held it."""
+    return [Contact(*row) for row in _NEWEST_OF.fetch(connection, contact=contact)]
+
+
+def _customers(references: Iterable[str]) -> list[str]:
+    return [f"customer {reference}" for reference in references]
+
+
+def _tiers(tiers: Iterable[str]) -> list[str]:
+    return [f"tier {tier}" for tier in sorted(tiers)]
 
 
 def _row(contact: Contact, moment: int) -> dict[str, Any]:
     return {name: getattr(contact, name) for name in _CONTACT} | {"recorded_at": moment}
 
 
-def _spend(connection: sa.Connection, contact: Contact, contacts: int) -> None:
-    key = {"owner": contact.owner, "tier": contact.tier, "day": contact.held_at // DAY}
-    if not _ADD_SPENT.run(connection, [{f"its_{name}": key[name] for name in key} | {"more": contacts}]):
-        _INSERT_SPENT.run(connection, [key | {"contacts": contacts}])
+def _spend(connection: sa.Connection, held: Iterable[Contact], contacts: int) -> None:
+    rows = [{"owner": one.owner, "tier": one.tier, "day": one.held_at // DAY, "contacts": contacts} for one in held]
+    store.add_to(connection, store.spending, "contacts", rows)
 
 
 def _ledger(connection: sa.Connection, references: Iterable[str], window: Window) -> Ledger:
@@ -259,22 +280,17 @@ _CONTACTS = store.Prepared(
     .where(store.contacts.c.held_at > sa.bindparam("since", type_=sa.BigInteger))
     .order_by(store.contacts.c.seq)
 )
+_NEWEST_OF = store.Prepared(
+    sa.select(*(store.contacts.c[name] for name in _CONTACT))
+    .where(store.contacts.c.contact == sa.bindparam("contact", type_=sa.Text))
+    .order_by(store.contacts.c.seq.desc())
+    .limit(sa.literal_column("1"))
+)
 _SPENT = store.Prepared(
-    sa.select(store.spending.c.owner, sa.func.sum(store.spending.c.contacts))
+    sa.select(store.spending.c.owner, store.whole_sum(store.spending.c.contacts))
     .where(store.spending.c.tier.in_(sa.bindparam("tiers", expanding=True)))
     .where(store.spending.c.day >= sa.bindparam("first", type_=sa.BigInteger))
     .group_by(store.spending.c.owner)
 )
 _NEWEST = store.Prepared(sa.select(sa.func.max(store.contacts.c.seq)))
-_INSERT_DECISION, _INSERT_CONTACT, _INSERT_SPENT = (
-    store.Prepared(sa.insert(table)) for table in (store.decisions, store.contacts, store.spending)
-)
-_ADD_SPENT = store.Prepared(
-    sa.update(store.spending)
-    .where(
-        (store.spending.c.owner == sa.bindparam("its_owner"))
-        & (store.spending.c.tier == sa.bindparam("its_tier"))
-        & (store.spending.c.day == sa.bindparam("its_day", type_=sa.BigInteger))
-    )
-    .values(contacts=store.spending.c.contacts + sa.bindparam("more", type_=sa.BigInteger))
-)
+_INSERT_DECISION, _INSERT_CONTACT = (store.Prepared(sa.insert(table)) for table in (store.decisions, store.contacts))

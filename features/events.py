@@ -80,6 +80,9 @@ class Interaction:
             raise InputError(f"expected kind to be one of {', '.join(KINDS)}; found {self.kind!r}")
         if self.channel not in CHANNELS:
             raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {self.channel!r}")
+        for name in ("source", "source_reference", "reference", "product", "place"):
+            if "\0" in str(getattr(self, name)):
+                raise InputError(f"expected {name} without the character NUL, found {str(getattr(self, name))!r}")
         for name in ("occurred_at", "recorded_at"):
             if getattr(self, name).tzinfo is None:
                 raise InputError(f"expected {name} with a time zone, found {getattr(self, name).isoformat()}")

@@ -14,7 +14,8 @@ from features import store
 from features.bodies import reason_of, worded
 from features.clock import from_microseconds, microseconds
 from features.corrections import correct
-from features.decisions import Decisions, Settlement, settle
+from features.decisions import Decisions, Settlement, settle, touched
+from features.engines import wait_for
 from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
 from features.identity import IdentityLink, canonical, components, reachable, standing
@@ -107,7 +108,7 @@ class History:
     def __init__(self, url: str) -> None:
         self.url = url
         self._store = store.Store(url)
-        self._writing, self._reading = self._store.writing, self._store.reading
+        self._reading = self._store.reading
         self.decisions = Decisions(self._store)
 
     def close(self) -> None:
@@ -135,7 +136,8 @@ class History:
         where that is None, from its own `recorded_at` on.
         """
         names = {row["reference"] for row in rows}
-        with self._writing() as connection:
+        with self._store.alone() as connection:
+            wait_for(connection, [*(touched(connection, settlement) if settlement else ()), store.TOLD])
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)
@@ -152,7 +154,7 @@ class History:
             recorded_at = microseconds(link.recorded_at)
             rows.append({"first": first, "second": second, "action": link.action, "recorded_at": recorded_at})
         names = {str(row[side]) for row in rows for side in ("first", "second")}
-        with self._writing() as connection:
+        with self._store.alone([store.TOLD]) as connection:
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             return store.insert_new(connection, store.links, rows)
 
@@ -161,7 +163,7 @@ class History:
 
         A known product that differs is replaced. The rows written get the next revision of the catalogue.
         """
-        with self._writing() as connection:
+        with self._store.alone([store.TOLD]) as connection:
             revision = 1 + (connection.scalar(sa.select(sa.func.max(store.products.c.revision))) or 0)
             new = store.insert_new(connection, store.products, [{**row, "revision": revision} for row in rows])
             differing = _differing(connection, rows)

@@ -77,7 +77,7 @@ _TOLD = store.Prepared(
     .where(store.events.c.superseded_at.is_(None) & (store.events.c.kind != "void"))
 )
 _BEFORE = store.Prepared(
-    sa.select(*(sa.func.sum(column) for column in _COLUMNS))
+    sa.select(*(store.whole_sum(column) for column in _COLUMNS))
     .where(store.responses.c.decision == sa.bindparam("decision", type_=sa.Text))
     .where(store.responses.c.offer == sa.bindparam("offer", type_=sa.Text))
 )

@@ -1,18 +1,20 @@
-"""The tables, and how they are opened: SQLite by default; the URL chooses."""
+"""The tables, and how they are opened, read and written: SQLite by default; the URL chooses."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from features.errors import StoreError
+from features import engines, revisions
+from features.engines import is_postgresql, wait_for
 
 metadata = sa.MetaData()
+# What whoever tells something new waits for, so that numbers of rows rise in the order of commits.
+TOLD = "what is told"
 Query = sa.Select[tuple[Any, ...]]
 _ROWS_AT_ONCE = 50_000
 _NAMES_AT_ONCE = 10_000
@@ -108,6 +110,7 @@ contacts = sa.Table(
     _whole("held_at"),
     _whole("recorded_at"),
     sa.Index("contacts_of_reference", "reference", "seq"),
+    sa.Index("contacts_of_contact", "contact", "seq"),
 )
 # What each owner of offers has spent of its budget on a day (days since 1970, in UTC) with customers of a tier.
 spending = sa.Table(
@@ -146,9 +149,15 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = open_store(url)
+        self._engine = engines.engine_of(url)
         # SQLite lets whoever looks at the right moment in: of many threads that wait for it, some would never be.
-        self._turn = Lock()
+        self._turn = nullcontext() if engines.is_postgresql(self._engine) else Lock()
+        self._looking = self._engine.execution_options(**engines.looking(self._engine))
+        place = engines.address(self._engine)
+        with ExitStack() as undo, engines.faults(self._engine, f"open at {place}", "; check HOLDFAST_DATABASE_URL"):
+            undo.callback(self.close)
+            revisions.settle(self._engine, metadata)
+            undo.pop_all()
 
     def close(self) -> None:
         """Let go of the store."""
@@ -157,78 +166,25 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Give a transaction; it is on disk when the block ends, and undone when the block raises."""
-        with _errors("be written"), self._engine.begin() as connection:
+        with engines.faults(self._engine, "be written"), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
-    def alone(self) -> Iterator[sa.Connection]:
-        """Give a transaction that nobody else writes beside, from before its first look."""
+    def alone(self, names: Iterable[str] = ()) -> Iterator[sa.Connection]:
+        """Give a transaction that nobody else writes beside, from before its first look.
+
+        On PostgreSQL, nobody else who names any of the same; they are waited for in the order given.
+        """
         with self._turn, self.writing() as connection:
-            # Python's sqlite3 begins a transaction at the first change: what is read before might be outdated by then.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            engines.begin_alone(connection)
+            wait_for(connection, names)
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection to look with."""
-        with _errors("be read"), self._engine.connect() as connection:
+        with engines.faults(self._engine, "be read"), self._looking.connect() as connection:
             yield connection
-
-
-@contextmanager
-def _errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreError(f"expected the store to {what}; found: {error.__cause__ or error}") from error
-
-
-def open_store(url: str) -> sa.Engine:
-    """Open the store, making its tables if it is new.
-
-    Raises StoreError when the URL or the place it names can't be used, or an earlier Holdfast made the store.
-    """
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(parsed)
-        if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", _prepare_sqlite)
-        _check_columns(engine)
-        metadata.create_all(engine)
-    except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
-        raise StoreError(
-            f"expected a store that opens at {url}; found: {error}. Check HOLDFAST_DATABASE_URL"
-        ) from error
-    return engine
-
-
-def _check_columns(engine: sa.Engine) -> None:
-    inspector = sa.inspect(engine)
-    missing = []
-    for name in sorted(metadata.tables.keys() & set(inspector.get_table_names())):
-        found = {column["name"] for column in inspector.get_columns(name)}
-        missing += [f"{name}.{column.name}" for column in metadata.tables[name].columns if column.name not in found]
-    if missing:
-        raise StoreError(
-            f"expected the store at {engine.url} to have {', '.join(missing)}; found a store that an earlier Holdfast "
-            "made, without them. Ingest the files again into a new home: set HOLDFAST_HOME to another folder, or "
-            "HOLDFAST_DATABASE_URL to another store"
-        )
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # FULL: an answered decision survives a power cut, not only a crash of the process. Every 32 MB the log is carried
-    # over into the file by whoever writes then; every 4 MB, as is usual, it made one decision in a hundred wait.
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "busy_timeout=15000",
-        "cache_size=-65536",
-        "wal_autocheckpoint=8000",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -236,69 +192,82 @@ def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Mappin
     rows = list(rows)
     if not rows:
         return 0
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table).on_conflict_do_nothing()
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    if connection.dialect.name != "sqlite":
-        return connection.execute(statement, rows).rowcount
-    # SQLite takes tuples as they are: a third of a bulk load went into SQLAlchemy's preparing each row.
-    taken = [tuple(map(row.__getitem__, compiled.positiontup or ())) for row in rows]
-    return connection.exec_driver_sql(str(compiled), taken).rowcount
+    return _inserting(table, is_postgresql(connection)).run(connection, rows)
+
+
+@cache
+def _inserting(table: sa.Table, into_postgresql: bool) -> "Prepared":
+    insert = postgresql.insert if into_postgresql else sqlite.insert
+    return Prepared(insert(table).on_conflict_do_nothing())
+
+
+def add_to(connection: sa.Connection, table: sa.Table, column: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add a column of rows to what the table has under their keys, or to nothing."""
+    _adding(table, column, is_postgresql(connection)).run(connection, rows)
+
+
+@cache
+def _adding(table: sa.Table, column: str, into_postgresql: bool) -> "Prepared":
+    insert = (postgresql.insert if into_postgresql else sqlite.insert)(table)
+    more = {column: table.c[column] + insert.excluded[column]}
+    return Prepared(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=more))
 
 
 def tuples(connection: sa.Connection, query: Query) -> Iterator[list[tuple[Any, ...]]]:
     """Read a query's rows as the driver gives them, many at once."""
-    result = connection.execute(query)
-    cursor: Any = result.cursor
-    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-        yield rows
-    result.close()
+    text, names, own = Prepared(query).text(connection, {})
+    with engines.streaming(connection) as cursor:
+        cursor.execute(text, _values(names, own, {}))
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            yield rows
 
 
 class Prepared:
-    """A statement of the middle of a call, compiled once for SQLite: there, compiling takes longer than the answer.
+    """A statement of the middle of a call, compiled once: compiling takes longer than SQLite's answer.
 
     A list given for an expanding parameter is part of the text, so there is a text for each length.
     """
 
-    def __init__(self, statement: sa.sql.expression.UpdateBase | Query) -> None:
-        self._statement = statement
-        self._texts: dict[tuple[int, ...], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
+    def __init__(self, statement: sa.Insert | Query) -> None:
+        # Inline: nobody asks for the number that a row gets.
+        self._statement = statement.inline() if isinstance(statement, sa.Insert) else statement
+        self._texts: dict[tuple[Any, ...], tuple[str, tuple[str, ...], dict[str, Any]]] = {}
 
     def fetch(self, connection: sa.Connection, **given: Any) -> list[tuple[Any, ...]]:
         """Fetch all rows, as the driver gives them."""
-        if connection.dialect.name != "sqlite":
-            return [tuple(row) for row in connection.execute(self._statement, given)]
-        text, names, own = self._text(connection, given)
-        cursor = self._run(connection, text, [_values(names, own, given)])
+        cursor = self._run(connection, [given])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.close()
         return rows
 
-    def run(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> int:
-        """Run the statement for each row, and return how many rows it changed."""
-        if connection.dialect.name != "sqlite":
-            return connection.execute(self._statement, rows).rowcount
-        text, names, own = self._text(connection, rows[0])
-        cursor = self._run(connection, text, [_values(names, own, row) for row in rows])
+    def run(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Insert rows, all of the same columns, and return how many it were."""
+        cursor = self._run(connection, rows)
         changed: int = cursor.rowcount
         cursor.close()
         return changed
 
-    def _run(self, connection: sa.Connection, text: str, rows: list[list[Any]]) -> Any:
+    def _run(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> Any:
+        text, names, own = self.text(connection, rows[0])
         cursor = connection.connection.cursor()
-        cursor.execute(text, rows[0]) if len(rows) == 1 else cursor.executemany(text, rows)
+        if len(rows) == 1:
+            cursor.execute(text, _values(names, own, rows[0]))
+        else:
+            # Rows as they are: a third of a bulk load went into preparing each.
+            cursor.executemany(text, [tuple(map(row.__getitem__, names)) for row in rows])
         return cursor
 
-    def _text(self, connection: sa.Connection, given: Mapping[str, Any]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    def text(self, connection: sa.Connection, given: Mapping[str, Any]) -> tuple[str, tuple[str, ...], dict[str, Any]]:
         """Compile for lists of some lengths: the text, its parameters in order, and those that are the text's own."""
-        key = tuple(len(value) for value in given.values() if isinstance(value, list))
+        columns = tuple(given) if isinstance(self._statement, sa.Insert) else None
+        lengths = tuple(len(value) for value in given.values() if isinstance(value, list))
+        key = (connection.dialect.name, columns, lengths)
         found = self._texts.get(key)
         if found is None:
-            columns = None if isinstance(self._statement, sa.Select) else list(given)
             compiled = self._statement.compile(dialect=connection.dialect, column_keys=columns)
             whole = compiled.construct_expanded_state(given)
-            found = self._texts[key] = whole.statement, tuple(whole.positiontup or ()), dict(whole.parameters)
+            own = {name: value for name, value in whole.parameters.items() if name not in given}
+            found = self._texts[key] = whole.statement, tuple(whole.positiontup or ()), own
         return found
 
 
@@ -309,6 +278,11 @@ def _values(names: Iterable[str], own: Mapping[str, Any], given: Mapping[str, An
         if isinstance(value, list):
             flat |= {f"{name}_{number}": part for number, part in enumerate(value, start=1)}
     return [flat[name] for name in names]
+
+
+def whole_sum(column: sa.Column[int]) -> sa.ColumnElement[Any]:
+    """Add up a column of whole numbers; PostgreSQL would make a decimal of it."""
+    return sa.cast(sa.func.sum(column), sa.BigInteger)
 
 
 def parts(names: Iterable[str]) -> list[list[str]]:

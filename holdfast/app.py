@@ -23,6 +23,7 @@ from holdfast.replaying import replay
 from holdfast.scoring import score
 from holdfast.screen import err
 from holdfast.service import serve
+from holdfast.storing import backup, migrate, restore
 from holdfast.uplifting import uplift
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 for command in (
     demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
-    lift, uplift, export, features,
+    lift, uplift, export, features, backup, restore, migrate,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")

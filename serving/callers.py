@@ -57,6 +57,8 @@ def reference_of(text: str, region: str) -> Reference:
     text = text.strip()
     if not text:
         raise InputError("expected a customer's id or reference, such as household:1228 or +8223123456; found nothing")
+    if "\0" in text:
+        raise InputError(f"expected a customer's id or reference without the character NUL, found {text!r}")
     if ":" in text:
         return reference(text, region)
     if "@" in text:

@@ -1,4 +1,6 @@
+import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -6,10 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from benchmarks.postgres import Server, running
 from features.clock import after_history
 from features.history import History
 from features.home import ROOT, Home
 from holdfast import ingesting, learning, sample
+
+_OPEN_AT_ONCE = 20
 
 settings.register_profile(
     "holdfast",
@@ -60,14 +65,52 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session.stop()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL for all tests, skipped only where none can be started; in CI one can."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running())
+        except Exception as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"no PostgreSQL can be started from the wheel here: {error}")
+        server.spare_the_disk()
+        yield server
+
+
 @pytest.fixture
-def new_history(tmp_path: Path) -> Iterator[Callable[[], History]]:
+def engine() -> str:
+    """The engine that stores are made on; a module whose tests are to pass on both says `ENGINES = BOTH`."""
+    return "sqlite"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    engines = getattr(metafunc.module, "ENGINES", ())
+    if engines and "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", engines)
+
+
+@pytest.fixture
+def new_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Each call names another store, which isn't there yet."""
+    if engine == "postgresql":
+        server: Server = request.getfixturevalue("postgres")
+        return server.url
+    numbers = count()
+    return lambda: f"sqlite:///{tmp_path / f'{next(numbers)}.db'}"
+
+
+@pytest.fixture
+def new_history(new_url: Callable[[], str]) -> Iterator[Callable[[], History]]:
     """Each call opens another empty store."""
     made: list[History] = []
-    numbers = count()
 
     def make() -> History:
-        made.append(History(f"sqlite:///{tmp_path / f'{next(numbers)}.db'}"))
+        made.append(History(new_url()))
+        # A server has a hundred connections; a history that was closed opens again when it is asked.
+        if len(made) > _OPEN_AT_ONCE:
+            made[-_OPEN_AT_ONCE].close()
         return made[-1]
 
     yield make

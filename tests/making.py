@@ -10,6 +10,8 @@ from features.events import CHANNELS, KINDS, LARGEST, Interaction, event_id
 from features.history import History
 from features.identity import Reference
 
+# The engines that a store can be on.
+BOTH = ("sqlite", "postgresql")
 AS_OF = datetime(2024, 3, 1, 12, tzinfo=UTC)
 CATALOGUE = [
     {"product": f"p{n}", "name": f"Product {n}", "type": f"t{n % 4}", "category": f"c{n % 2}", "department": "d"}

@@ -19,6 +19,9 @@ from serving.desk import Desk
 from serving.playbook import Playbook, load_playbook
 from serving.requests import Ask, Happening, Report
 from tests.desks import NOW, SCORES, FakeScorer, ids, playbook, shopped, stocked
+from tests.making import BOTH
+
+ENGINES = BOTH
 
 SAID = {"en": "Enough.", "ko": "충분합니다."}
 CAP = Cap("cap", 1, 7, (), (), (), (), (), False, SAID)

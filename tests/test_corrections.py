@@ -13,6 +13,9 @@ from serving.requests import Ask, Happening, Report
 from tests.desks import NOW as TODAY
 from tests.desks import desk_over, ids
 from tests.ingesting import HEADER, KEYED, NOW, lines, shop, taken, written
+from tests.making import BOTH
+
+ENGINES = BOTH
 
 FIRST = "d-00000000-0000-0000-0000-000000000001"
 

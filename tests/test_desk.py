@@ -17,6 +17,9 @@ from serving.desk import Desk, as_text
 from serving.offers import Rule
 from serving.requests import LADDER, Ask, Happening, Report
 from tests.desks import NOW, SCORES, FakeScorer, desk_over, playbook, shopped, stocked
+from tests.making import BOTH
+
+ENGINES = BOTH
 
 WORDS = Vocabulary({"offer.last_reason": ("already_has", "not_now")})
 FIRST = "d-00000000-0000-0000-0000-000000000001"
@@ -414,6 +417,8 @@ def test_each_decision_has_an_id_of_its_own(history: History) -> None:
         ),
         ({"kind": "attribute"}, "expected the attribute's name as product, found none"),
         ({"recorded_at": NOW - timedelta(days=9)}, "expected recorded_at not before occurred_at"),
+        ({"customer": "a\0b"}, "expected a customer's id or reference without the character NUL"),
+        ({"product": "a\0b"}, "expected product without the character NUL"),
         ({"customer": "phone:+1 123"}, "expected a phone number that can be dialled"),
     ],
 )

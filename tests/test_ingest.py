@@ -12,6 +12,9 @@ from features.events import event_id
 from features.history import History
 from features.sources import delimited, reading
 from tests.ingesting import HEADER, KEYED, NOW, SALES, lines, quarantined, rows, shop, taken, without_numbers, written
+from tests.making import BOTH
+
+ENGINES = BOTH
 
 New = Callable[[], History]
 

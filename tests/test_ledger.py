@@ -13,6 +13,9 @@ from features.history import History
 from features.home import ROOT
 from tests.callers import CAPS, overshot
 from tests.desks import NOW, stocked
+from tests.making import BOTH
+
+ENGINES = BOTH
 
 CUSTOMERS = ["household:7", "household:8"]
 PROCESSES, THREADS = 4, 16
@@ -35,7 +38,9 @@ def test_sixty_four_callers_in_four_processes_never_overshoot_a_cap(history: His
     assert len(history.decisions.ids()) == PROCESSES * THREADS * 3 * len(CUSTOMERS)
 
 
-def test_what_was_held_when_a_process_was_killed_is_held_when_it_is_back(history: History, tmp_path: Path) -> None:
+def test_what_was_answered_and_held_when_a_process_was_killed_is_there_when_it_is_back(
+    history: History, tmp_path: Path
+) -> None:
     stocked(history)
     for number in range(3):
         began = tmp_path / str(number)
@@ -47,6 +52,10 @@ def test_what_was_held_when_a_process_was_killed_is_held_when_it_is_back(history
         assert began.exists()
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
+        # An id may be cut short where it was killed while it wrote it here.
+        answered = began.read_text(encoding="utf-8").split("\n")[:-1]
+        assert answered
+        assert set(answered) <= set(history.decisions.ids())
         held, over = overshot(history, CUSTOMERS)
         assert (held <= len(CUSTOMERS) * CAPS[0].most, over) == (True, 0)
     # No contact without the decision that holds it, and none of half a decision.

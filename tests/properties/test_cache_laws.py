@@ -33,6 +33,9 @@ import sys
 from datetime import timedelta
 from features.history import History
 from tests.making import AS_OF, happened
+from tests.making import BOTH
+
+ENGINES = BOTH
 History(sys.argv[1]).append([happened(2, amount=7.0, occurred_at=AS_OF - timedelta(hours=1))], None)
 print("written", flush=True)
 """

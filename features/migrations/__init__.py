@@ -1,0 +1,1 @@
+"""How a store is carried forwards from version to version, by Alembic."""
