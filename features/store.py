@@ -142,6 +142,29 @@ playbooks = sa.Table(
     _whole("first_used_at"),
     _text("files"),
 )
+# Who may ask: the keys of callers, each as a hash that can't be turned back.
+keys = sa.Table(
+    "keys",
+    metadata,
+    _text("key", primary_key=True),
+    _text("name"),
+    _text("role"),
+    _text("hash"),
+    _whole("made_at"),
+    sa.Column("revoked_at", sa.BigInteger),
+)
+# References that were erased, each as a keyed hash that names nobody: what is told of them again isn't taken.
+erasures = sa.Table("erasures", metadata, _text("digest", primary_key=True), _whole("erased_at"))
+# What a challenger would have decided beside a decision, never answered.
+shadows = sa.Table(
+    "shadows",
+    metadata,
+    _sequence(),
+    _text("decision", index=True),
+    _text("bundle", index=True),
+    _whole("made_at"),
+    _text("body"),
+)
 
 
 class Store:

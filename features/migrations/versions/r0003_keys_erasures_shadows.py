@@ -1,0 +1,37 @@
+"""Callers have keys, an erasure leaves a mark that names nobody, and a challenger's decisions lie beside the champion's."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "0003", "0002"
+
+
+def _text(name: str, **options: bool) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="", **options)
+
+
+def _whole(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False)
+
+
+def upgrade() -> None:
+    """Make the three tables."""
+    op.create_table(
+        "keys",
+        _text("key", primary_key=True),
+        _text("name"),
+        _text("role"),
+        _text("hash"),
+        _whole("made_at"),
+        sa.Column("revoked_at", sa.BigInteger),
+    )
+    op.create_table("erasures", _text("digest", primary_key=True), _whole("erased_at"))
+    sequence = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "shadows",
+        sa.Column("seq", sequence, primary_key=True, autoincrement=True),
+        _text("decision", index=True),
+        _text("bundle", index=True),
+        _whole("made_at"),
+        _text("body"),
+    )
