@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
@@ -45,6 +45,12 @@ def held(url: str) -> dict[str, Any]:
         return digests(connection)
 
 
+def held_all(url: str, before: Mapping[str, Digest]) -> bool:
+    """Whether a store holds what it did, and nothing in tables that it hadn't."""
+    found = held(url)
+    return {name: found.pop(name) for name in before} == before and not any(one.rows for one in found.values())
+
+
 def busy(desk: Desk, *customers: str) -> Desk:
     """A desk that has decided about three customers, and been told what came of it."""
     for customer in customers or ("household:7", "household:8", "nobody"):
@@ -60,6 +66,10 @@ def url(history: History) -> str:
     busy(desk_over(history))
     history.put_products([{"product": "우유", "name": "milk", "type": "t", "category": "c", "department": "d"}])
     history.decisions.keep_playbook("hash", {"offers.toml": "ünïcödé\n"}, AT)
+    with disposed(engine_of(history.url)) as engine, engine.begin() as connection:
+        connection.execute(sa.insert(metadata.tables["keys"]).values(key="k", made_at=1))
+        connection.execute(sa.insert(metadata.tables["erasures"]).values(digest="d", erased_at=1))
+        connection.execute(sa.insert(metadata.tables["shadows"]).values(decision="d-1", made_at=1))
     assert all(one.rows for one in held(history.url).values())
     return history.url
 
@@ -167,7 +177,7 @@ def test_a_store_of_the_version_before_is_carried_forwards_with_all_that_it_hold
     expected = held(old)
     carried = carried_forwards(old, tmp_path / "kept", AT)
     assert carried == ("0001", tmp_path / "kept" / "version-0001-20261101T123000.backup")
-    assert held(old) == expected
+    assert held_all(old, expected)
     assert carried_forwards(old, tmp_path / "kept", AT) is None
     with closing(History(old)) as history:
         assert history.counts()["purchase"] > 9_000
@@ -212,7 +222,7 @@ def test_a_backup_of_the_version_before_is_carried_forwards_when_it_is_restored(
     assert (made.version, made.tables) == ("0001", held(old))
     target = new_url()
     restore(tmp_path / "old.backup", target, tmp_path)
-    assert held(target) == made.tables
+    assert held_all(target, made.tables)
     assert schema(target)["contacts"][1][0][0] == "contacts_of_contact"
 
 
@@ -296,9 +306,9 @@ def test_the_commands_keep_bring_back_and_carry_forwards(old: str, tmp_path: Pat
     run = CliRunner().invoke
     carried = run(app, ["migrate", "--backup", str(tmp_path / "kept")])
     assert carried.stdout.startswith(
-        "The store was of version 0001 and is of version 0002 now; as it was it is kept in"
+        f"The store was of version 0001 and is of version {revisions.REVISION} now; as it was it is kept in"
     )
-    assert run(app, ["migrate"]).stdout == "The store is of version 0002 already; nothing to do.\n"
+    assert run(app, ["migrate"]).stdout == f"The store is of version {revisions.REVISION} already; nothing to do.\n"
     file = str(tmp_path / "it.backup")
     made = json.loads(run(app, ["backup", file, "--json"]).stdout)
     assert made["tables"]["decisions"] == {"rows": 3, "sha256": held(old)["decisions"].sha256}
