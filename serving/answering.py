@@ -14,7 +14,7 @@ from serving.shielding import shields
 Headers = Mapping[bytes, bytes]
 # Of another form it might be anything, such as a telephone number, and it is logged.
 _REQUEST = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_REASONS = {400: "input", 404: "path", 405: "method", 500: "failure", 503: "store", 504: "time"}
+_REASONS = {400: "input", 404: "path", 405: "method", 415: "media", 500: "failure", 503: "store", 504: "time"}
 
 
 class Answering:

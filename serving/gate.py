@@ -5,9 +5,10 @@ It is the outermost part of the application, so that nothing is counted, traced 
 
 import time
 from collections import Counter
+from functools import lru_cache
 from typing import Any
 
-from limits import RateLimitItemPerSecond
+from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -128,7 +129,7 @@ class Gate:
         if key.role not in route.may:
             raise denials.wrong_role(key.role)
         rate = key.rate or self.bounds.rate
-        if not await self._rates.hit(RateLimitItemPerSecond(rate), key.id):
+        if not await self._rates.hit(_a_second(rate), key.id):
             raise denials.too_often(rate)
 
     def _tell(self, answer: Answering) -> None:
@@ -139,6 +140,11 @@ class Gate:
             told: dict[str, Any] = {"reason": answer.reason} if refused else {}
             spent = round((time.perf_counter() - answer.began) * 1_000, 3)
             logs.log("refused" if refused else "answered", status=answer.status, milliseconds=spent, **told)
+
+
+@lru_cache(maxsize=1_024)
+def _a_second(rate: int) -> RateLimitItem:
+    return RateLimitItemPerSecond(rate)
 
 
 def _held(scope: Scope) -> Headers:
