@@ -15,12 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.keys import Key
 from serving import denials, logs
-from serving.answering import Answering, Headers
 from serving.asking import ASKING, Asking
 from serving.bounds import bounds, whole
 from serving.denials import Denied
 from serving.keyring import Keyring
 from serving.listening import is_near, only_here
+from serving.outgoing import Headers, Outgoing
 from serving.roles import HEALTH, NEAR, Route, route_at
 
 
@@ -50,16 +50,22 @@ class Gate:
             if message["type"] == "lifespan.startup.complete":
                 logs.begin()
                 self.ring.begin()
-                logs.log("started", state="open" if self._open else "keys")
+                self._say_who_may()
             elif message["type"] == "lifespan.shutdown.complete":
                 self.ring.end()
             await send(message)
 
         await self.app(scope, receive, started)
 
+    def _say_who_may(self) -> None:
+        if self._open:
+            logs.log("started", "warning", state="open")
+        else:
+            logs.log("started", state="keys")
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         held = _held(scope)
-        answer = Answering(scope, send, held)
+        answer = Outgoing(scope, send, held)
         token = ASKING.set(Asking(answer.request, "other"))
         try:
             await self._let_in(answer, scope, held, receive)
@@ -72,7 +78,7 @@ class Gate:
             self._tell(answer)
             ASKING.reset(token)
 
-    async def _let_in(self, answer: Answering, scope: Scope, held: Headers, receive: Receive) -> None:
+    async def _let_in(self, answer: Outgoing, scope: Scope, held: Headers, receive: Receive) -> None:
         route = _route(scope)
         ASKING.set(Asking(answer.request, route.name))
         key = self._admitted(route, scope, held)
@@ -132,7 +138,7 @@ class Gate:
         if not await self._rates.hit(_a_second(rate), key.id):
             raise denials.too_often(rate)
 
-    def _tell(self, answer: Answering) -> None:
+    def _tell(self, answer: Outgoing) -> None:
         refused = answer.status >= 400
         if refused:
             self.refusals[answer.reason] += 1

@@ -17,7 +17,7 @@ _REQUEST = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REASONS = {400: "input", 404: "path", 405: "method", 415: "media", 500: "failure", 503: "store", 504: "time"}
 
 
-class Answering:
+class Outgoing:
     """One answer on its way; `status` is 0 until it has begun, and `reason` says why it is a refusal, if it is."""
 
     def __init__(self, scope: Scope, send: Send, held: Headers) -> None:
