@@ -150,6 +150,7 @@ keys = sa.Table(
     _text("name"),
     _text("role"),
     _text("hash"),
+    sa.Column("rate", sa.BigInteger),
     _whole("made_at"),
     sa.Column("revoked_at", sa.BigInteger),
 )

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from features.errors import HoldfastError
 from features.home import home
-from holdfast import playbooks, policies, simulating
+from holdfast import keys, playbooks, policies, simulating
 from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
@@ -38,6 +38,7 @@ for command in (
     lift, uplift, export, features, backup, restore, migrate,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(keys.app, name="keys")
 app.add_typer(playbooks.app, name="playbook")
 app.add_typer(policies.app, name="policy")
 app.add_typer(simulating.app, name="simulate")

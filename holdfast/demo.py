@@ -13,6 +13,7 @@ from features.errors import InputError
 from features.history import History
 from features.home import Home
 from holdfast import deciding, ingesting, learning
+from holdfast.keys import passing
 from holdfast.places import glossary_of, opened, scorer_of
 from holdfast.sample import SOURCE, cut, wheel
 from holdfast.screen import bars, err, out, say_json, spinner
@@ -101,7 +102,11 @@ def _ask_twice(place: Home, household: str, port: int) -> dict[str, Any]:
     import httpx
 
     question = {"customer": household, "channel": "phone", "offers": 2}
-    with running(place, "champion", port=port) as (server, _), httpx.Client(base_url=server.url, timeout=30) as http:
+    with (
+        passing(place, "demo") as headers,
+        running(place, "champion", port=port) as (server, _),
+        httpx.Client(base_url=server.url, headers=headers, timeout=30) as http,
+    ):
         before = _ask(http, question)
         outcome = _declined(before)
         if outcome:

@@ -3,14 +3,17 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.errors import InputError
 from features.home import Home, home
 from holdfast.screen import err, spinner
 
 if TYPE_CHECKING:
+    from serving.openness import Tls
     from serving.run import Server
 
 
@@ -21,19 +24,31 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 1,
     version: Annotated[str, typer.Option(help="A bundle's version or alias.")] = "champion",
+    certificate: Annotated[
+        Path | None, typer.Option(help="A TLS certificate with its chain (PEM); the service then speaks HTTPS.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM), without a password.")] = None,
 ) -> None:
     """Answer agents' desktops over HTTP until interrupted.
 
+    On loopback it needs no key while none was made; on any other address it doesn't start without one (holdfast keys).
+
     Example: holdfast serve --port 3000
     """
-    with running(home(), version, host, port, workers) as (server, number):
+    from serving.openness import Tls, standing
+
+    if (certificate is None) != (key is None):
+        raise InputError("expected --certificate and --key together, found one of them")
+    tls = None if certificate is None or key is None else Tls(certificate, key)
+    with running(home(), version, host, port, workers, tls) as (server, number):
         err.print(f"Serving bundle version {number} on {server.url}; its documentation is there. Stop with Ctrl-C.")
+        err.print(standing(home().database_url, host, tls), soft_wrap=True)
         server.process.wait()
 
 
 @contextmanager
 def running(
-    place: Home, version: str, host: str = "127.0.0.1", port: int = 0, workers: int = 1
+    place: Home, version: str, host: str = "127.0.0.1", port: int = 0, workers: int = 1, tls: "Tls | None" = None
 ) -> Iterator[tuple["Server", str]]:
     """Keep a service up while the block runs; port 0 takes a free one. Yields the server and the bundle's version."""
     from serving.bundle import fetch
@@ -46,7 +61,7 @@ def running(
     with spinner("Reading the registry"):
         folder, number = fetch(place, version)
     with spinner("Starting the service"):
-        server = begin(place, folder, host, chosen, workers, number)
+        server = begin(place, folder, host, chosen, workers, number, tls)
         try:
             server.wait_ready()
         except BaseException:

@@ -13,7 +13,20 @@ _ERROR = {
 }
 _REFUSALS = {
     "400": "The request doesn't fit; nothing was changed.",
+    "401": "No key came, or one that nobody has any more.",
+    "403": "The key's role may not call this.",
+    "408": "The body didn't arrive in time.",
+    "413": "The body is larger than is taken.",
+    "429": "More requests came of one key than are answered; `Retry-After` says when to ask again.",
     "503": "The store can't be written; nothing was decided.",
+}
+_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key as `holdfast keys make` prints it. None is needed while none was made, from the machine"
+        " of a service that listens on loopback alone.",
+    }
 }
 
 
@@ -38,11 +51,13 @@ class DocumentedService(Service[Any]):  # type: ignore[misc]
         for unused in ("InvalidArgument", "NotFound", "InternalServerError", "TaskStatusResponse"):
             schemas.pop(unused, None)
         document["components"]["schemas"] = {"Refusal": _ERROR, **_nullable(schemas)}
+        document["components"]["securitySchemes"] = _SCHEMES
         document["info"] = {"title": "Holdfast", "version": "1", "description": str(self.inner.__doc__)}
         return Document(document)
 
 
 def _correct(operation: dict[str, Any], request: str, answer: str) -> None:
+    operation["security"] = [{"key": []}, {}]
     operation["requestBody"] = {"required": True, "content": _json(request)}
     refused = {status: {"description": said, "content": _json("Refusal")} for status, said in _REFUSALS.items()}
     operation["responses"] = {"200": {"description": "The answer.", "content": _json(answer)}, **refused}

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from features.errors import HoldfastError, InputError
 from features.home import ROOT, Home
 from serving.leash import PARENT
 from serving.opening import open_desk
+from serving.openness import Tls, check_keys, check_tls
 
 SERVICE = "serving.service:HoldfastService"
 _TICK_SECONDS = 0.25
@@ -58,27 +59,39 @@ class Server:
 
 
 def serve(
-    home: Home, bundle: Path, host: str = "127.0.0.1", port: int = 3000, workers: int = 1, version: str = "unregistered"
+    home: Home,
+    bundle: Path,
+    host: str = "127.0.0.1",
+    port: int = 3000,
+    workers: int = 1,
+    version: str = "unregistered",
+    tls: Tls | None = None,
 ) -> Server:
     """Start the service of a home with the bundle in a folder, once the desk has been opened here to see that it opens.
 
-    Raises PlaybookError, RegistryError, ContractError or StoreError when it doesn't, InputError when the port is taken.
+    Raises PlaybookError, RegistryError, ContractError or StoreError when it doesn't, InputError when the port is taken,
+    TLS's files don't do, or somebody beyond this machine could ask without a key.
     """
-    open_desk(home, bundle, version).history.close()
-    return start(environment(home, bundle, workers, version), host, port)
+    with closing(open_desk(home, bundle, version).history) as history:
+        check_keys(history.keys.all(), host)
+    if tls is not None:
+        check_tls(tls)
+    return start(environment(home, bundle, workers, version), host, port, tls=tls)
 
 
-def start(environment: dict[str, str], host: str, port: int, service: str = SERVICE) -> Server:
+def start(environment: dict[str, str], host: str, port: int, service: str = SERVICE, tls: Tls | None = None) -> Server:
     """Start a BentoML service in an environment, in a process group of its own; `host` is an IP address.
 
     Raises InputError when the address can't be listened on.
     """
     port = free_port(host, port)
     command = [sys.executable, "-m", "bentoml", "serve", service, "--quiet", "--host", host, "--port", str(port)]
+    if tls is not None:
+        command += ["--ssl-certfile", str(tls.certificate.resolve()), "--ssl-keyfile", str(tls.key.resolve())]
     process = subprocess.Popen(
         [*command, "--working-dir", str(ROOT)], env=environment, cwd=ROOT, start_new_session=True
     )
-    return Server(process, f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    return Server(process, f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 def environment(home: Home, bundle: Path, workers: int, version: str) -> dict[str, str]:
@@ -148,6 +161,7 @@ def free_port(host: str, port: int) -> int:
 
 def _ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).status_code == 200
+        # Nothing is told it that others mustn't hear, and the name in its certificate is rarely this machine's.
+        return httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False, verify=False).status_code == 200
     except httpx.HTTPError:
         return False

@@ -16,13 +16,13 @@ from features.errors import InputError, StoreError
 from features.home import home
 from serving import answers, leash, opening, routing_answers, visit_answers, wire
 from serving.desk import Desk, as_text
-from serving.documentation import DocumentedService
+from serving.gated import GatedService
+from serving.keyring import Keyring
 from serving.refusal import refusal
 from serving.rehearsal import Rehearsal, warm
 
 THREADS = 8
 TIMEOUT_SECONDS = 60
-LARGEST_BODY = 16 * 2**20
 
 
 class Refused:
@@ -42,11 +42,8 @@ class _Taken(IODescriptor):  # type: ignore[misc]
         media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if media != "application/json":
             return Refused(f"expected a body of content type application/json, found {media}")
-        body = await request.body()
-        if len(body) > LARGEST_BODY:
-            return Refused(f"expected a body of at most {LARGEST_BODY:,} bytes, found {len(body):,}")
         try:
-            return cls.model_validate_json(body)
+            return cls.model_validate_json(await request.body())
         except ValidationError as error:
             return Refused(refusal(cls, error))
 
@@ -89,7 +86,7 @@ def _endpoint(route: str, request: type[BaseModel], answer: type[BaseModel]) -> 
 
 @bentoml.service(
     name="holdfast",
-    service_class=DocumentedService,
+    service_class=GatedService,
     threads=THREADS,
     traffic={"timeout": TIMEOUT_SECONDS},
     logging={"access": {"enabled": False}},
@@ -101,12 +98,14 @@ class HoldfastService:
     nothing; a store that can't be written is answered with 503.
     """
 
+    ring: ClassVar[Keyring] = Keyring()
     desk: Desk
 
     def __init__(self) -> None:
         leash.follow()
         bundle = Path(os.environ.get("HOLDFAST_BUNDLE", ""))
         self.desk = opening.open_desk(home(), bundle, os.environ.get("HOLDFAST_BUNDLE_VERSION", "unregistered"))
+        self.ring.follow(self.desk.history.keys)
         warm(self.desk)
 
     @_endpoint("/v1/decisions", wire.DecisionRequest, answers.DecisionAnswer)

@@ -1,4 +1,6 @@
-"""Callers have keys, an erasure leaves a mark that names nobody, and a challenger's decisions lie beside the champion's."""
+"""Callers have keys, an erasure leaves a mark that names nobody, and a challenger decides beside the champion."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +8,7 @@ from alembic import op
 revision, down_revision = "0003", "0002"
 
 
-def _text(name: str, **options: bool) -> sa.Column[str]:
+def _text(name: str, **options: Any) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, server_default="", **options)
 
 
@@ -22,6 +24,7 @@ def upgrade() -> None:
         _text("name"),
         _text("role"),
         _text("hash"),
+        sa.Column("rate", sa.BigInteger),
         _whole("made_at"),
         sa.Column("revoked_at", sa.BigInteger),
     )
