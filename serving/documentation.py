@@ -13,7 +13,7 @@ _ERROR = {
 }
 _REFUSALS = {
     "400": "The request doesn't fit; nothing was changed.",
-    "503": "The store can't be written; nothing was decided.",
+    "503": "The store, or time, is lacking; ask again after the seconds that the header Retry-After says.",
 }
 
 

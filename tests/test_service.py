@@ -162,7 +162,7 @@ def test_a_body_beyond_the_bound_is_refused(ask: Callable[[Session], Any], monke
     assert answer.json()["error"].startswith("expected a body of at most 20 bytes, found ")
 
 
-def test_a_decision_that_cannot_be_kept_is_not_answered(
+def test_what_cannot_be_kept_is_no_decision_and_holds_nothing(
     ask: Callable[[Session], Any], desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -170,7 +170,10 @@ def test_a_decision_that_cannot_be_kept_is_not_answered(
 
     monkeypatch.setattr("features.decisions.Making.write", full)
     (answer,) = posted(ask, ("/v1/decisions", {"customer": "7", "channel": "phone"}))
-    assert (answer.status_code, answer.json()) == (503, {"error": "expected room, found none"})
+    body = answer.json()
+    assert (answer.status_code, body["degraded"]["parts"], body["degraded"]["cause"]) == (200, ["store"], "error")
+    assert body["decision_id"].startswith("degraded-")
+    assert (body["offers"], desk.history.decisions.ids()) == ([], [])
 
 
 def test_requests_are_answered_side_by_side(ask: Callable[[Session], Any]) -> None:
