@@ -134,7 +134,7 @@ class Decider:
         """Put what is known into the playbook's words."""
         glossary = self.playbook.glossary
         found = situation_of(known.events, known.row, known.scores, ask.channel, ask.context, glossary, ask.outbound)
-        return found if known.degraded is None else found.unscored(glossary)
+        return found if known.degraded is None else found.unscored(glossary, known.found is not None)
 
     def decide(
         self, decision_id: str, ask: Ask, language: str, known: Known, bundle: Bundle, ledger: Ledger, learned: Learned

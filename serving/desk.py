@@ -230,7 +230,7 @@ class Desk:
         # In UTC, so that `serve_after` sorts as a text, too; a clock that runs ahead gains nothing by it.
         since, known = min(since, as_of).astimezone(UTC), look(arrival.customer, as_of, away)
         ask = Ask(customer=arrival.customer, channel=arrival.channel, context=arrival.context)
-        stands_in = not known.caller.known or known.scores.note is not None
+        stands_in = known.found is False or known.scores.note is not None
         words = words_of(self.decider.situation(ask, known).known, stands_in, self.playbook.glossary)
         route = routing.route(words, intent, since)
         return {

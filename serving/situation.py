@@ -86,10 +86,12 @@ class Situation:
     zone: str | None = None
     row: Array = field(default_factory=lambda: UNKNOWN, compare=False)
 
-    def unscored(self, glossary: Glossary) -> "Situation":
-        """Take away what models say, and all that rests on it."""
+    def unscored(self, glossary: Glossary, looked_up: bool) -> "Situation":
+        """Take away what models say, and all that rests on it; every term where the customer wasn't looked up."""
         known = {word: None if word.startswith(_SCORED) else value for word, value in self.known.items()}
-        return replace(self, known=known | glossary.tell(known))
+        # Some terms hold of whoever has no history, such as a new customer: not to know it is something else.
+        terms = glossary.tell(known) if looked_up else dict.fromkeys(term.name for term in glossary.terms)
+        return replace(self, known=known | terms)
 
     def words(self, offer: Offer) -> Mapping[str, Any]:
         """Add to the known words those about one offer."""
