@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 
 from features.errors import HoldfastError, InputError
 from features.home import ROOT, Home
+from serving.answering import budget_seconds
 from serving.leash import PARENT
 from serving.opening import open_desk
 
@@ -62,8 +63,10 @@ def serve(
 ) -> Server:
     """Start the service of a home with the bundle in a folder, once the desk has been opened here to see that it opens.
 
-    Raises PlaybookError, RegistryError, ContractError or StoreError when it doesn't, InputError when the port is taken.
+    Raises PlaybookError, RegistryError, ContractError or StoreError when it doesn't, InputError when the port is taken
+    or HOLDFAST_BUDGET_MILLISECONDS makes no sense.
     """
+    budget_seconds()
     open_desk(home, bundle, version).history.close()
     return start(environment(home, bundle, workers, version), host, port)
 
