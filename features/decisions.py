@@ -6,8 +6,9 @@ callers can both take what is left of a cap.
 """
 
 import json
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,9 @@ import sqlalchemy as sa
 
 from features import store
 from features.clock import DAY, microseconds
+from features.deadline import Deadline
 from features.engines import together, wait_for
+from features.errors import StoreError
 from features.responses import Offered, Responses, count, responses_after
 from features.store import Store
 
@@ -80,15 +83,18 @@ class Window:
 class Making:
     """A decision in the making: the ledger as it stands, and nobody else can change it until this one is written."""
 
-    def __init__(self, connection: sa.Connection, references: Iterable[str], window: Window) -> None:
+    def __init__(self, connection: sa.Connection, references: list[str], window: Window) -> None:
         self._connection = connection
         self._tiers = window.tiers
+        self.references = references
+        self.written: tuple[str, datetime] | None = None
         self.ledger = _ledger(connection, references, window)
 
     def write(self, decision_id: str, customer: str, made_at: datetime, body: str, held: Collection[Contact]) -> None:
         """Write the decision down, and the contacts that it holds."""
         moment = microseconds(made_at)
         row = {"id": decision_id, "customer": customer, "made_at": moment, "body": body}
+        self.written = decision_id, made_at
         with together(self._connection):
             wait_for(self._connection, _tiers({one.tier for one in held} - {*self._tiers}))
             _INSERT_DECISION.run(self._connection, [row])
@@ -102,16 +108,61 @@ class Decisions:
 
     def __init__(self, opened: Store) -> None:
         self._store = opened
+        self._doubted = deque[tuple[str, list[str], datetime]]()
 
     @contextmanager
-    def making(self, references: Iterable[str], window: Window) -> Iterator[Making]:
+    def making(self, references: Iterable[str], window: Window, deadline: Deadline | None = None) -> Iterator[Making]:
         """Make a decision alone: when the block ends what was written is on disk; when it raises, nothing is.
 
         Alone with the customer, and with what may be spent on the tiers whose attention is limited.
+
+        Raises GivenUp when the deadline was missed; then nothing is written either.
         """
-        references = sorted(references)
-        with self._store.alone([*_customers(references), *_tiers(window.tiers)]) as connection:
-            yield Making(connection, references, window)
+        references, deadline = sorted(references), deadline or Deadline()
+        self._take_back_doubted()
+        made: Making | None = None
+        try:
+            with self._store.alone([*_customers(references), *_tiers(window.tiers)]) as connection:
+                deadline.check()
+                made = Making(connection, references, window)
+                yield made
+                deadline.claim()
+            kept = deadline.keep()
+        except StoreError:
+            self._doubt(made, deadline.claimed)
+            raise
+        if not kept:
+            self._doubt(made, True)
+            self._take_back_doubted()
+            deadline.check()
+
+    def _doubt(self, made: Making | None, claimed: bool) -> None:
+        """Keep in mind a decision that nobody is told of, and that may have been written all the same."""
+        if claimed and made and made.written:
+            self._doubted.append((made.written[0], made.references, made.written[1]))
+
+    def _take_back_doubted(self) -> None:
+        while self._doubted:
+            one = self._doubted[0]
+            self.take_back(*one)
+            with suppress(ValueError):
+                self._doubted.remove(one)
+
+    def take_back(self, decision_id: str, references: Iterable[str], at: datetime) -> bool:
+        """Undo a decision that nobody was told of, if it was written; returns whether it was.
+
+        Its contacts are released, but for those that another decision has named to somebody since.
+        """
+        names = sorted(references)
+        with self._store.alone(_customers(names)) as connection:
+            held = _OF_DECISION.fetch(connection, decision=decision_id)
+            wait_for(connection, _tiers({tier for _, tier in held}))
+            told = {contact for contact, _ in held if _named(connection, contact, decision_id, names)}
+            for contact, _ in held:
+                if contact not in told:
+                    _settle(connection, contact, RELEASED, microseconds(at))
+            written = connection.execute(sa.delete(store.decisions).where(store.decisions.c.id == decision_id))
+            return bool(written.rowcount)
 
     def body(self, decision_id: str) -> str | None:
         """Fetch a decision as it was written, or None."""
@@ -241,6 +292,15 @@ def _contact(connection: sa.Connection, contact: str) -> list[Contact]:
     return [Contact(*row) for row in _NEWEST_OF.fetch(connection, contact=contact)]
 
 
+def _named(connection: sa.Connection, contact: str, decision_id: str, references: list[str]) -> bool:
+    """Tell whether a later decision about the same customer says that it made the proposal of a contact."""
+    table = store.decisions
+    mine = sa.select(table.c.made_at).where(table.c.id == decision_id).scalar_subquery()
+    later = sa.select(table.c.body).where(table.c.customer.in_(references), table.c.made_at >= mine)
+    bodies = map(json.loads, connection.scalars(later.where(table.c.id != decision_id)))
+    return any(one["contact"] == contact for body in bodies for one in body["offers"])
+
+
 def _customers(references: Iterable[str]) -> list[str]:
     return [f"customer {reference}" for reference in references]
 
@@ -285,6 +345,12 @@ _NEWEST_OF = store.Prepared(
     .where(store.contacts.c.contact == sa.bindparam("contact", type_=sa.Text))
     .order_by(store.contacts.c.seq.desc())
     .limit(sa.literal_column("1"))
+)
+_OF_DECISION = store.Prepared(
+    sa.select(store.contacts.c.contact, store.contacts.c.tier)
+    .where(store.contacts.c.decision == sa.bindparam("decision", type_=sa.Text))
+    .where(store.contacts.c.state == HELD)
+    .distinct()
 )
 _SPENT = store.Prepared(
     sa.select(store.spending.c.owner, store.whole_sum(store.spending.c.contacts))

@@ -9,7 +9,8 @@ HoldfastError
 ├── ContractError         a row, a bundle and the definitions don't agree
 ├── NotEnoughData         there is too little history to say anything honest
 ├── RegistryError         no bundle, or not one that may serve
-└── StoreError            the store can't be read or written
+├── StoreError            the store can't be read or written
+└── GivenUp               nobody waits for the answer any more, so nothing was written
 
 A message says what was expected, what was found, and what to do.
 """
@@ -53,3 +54,7 @@ class RegistryError(HoldfastError):
 
 class StoreError(HoldfastError):
     """The store can't be read or written."""
+
+
+class GivenUp(HoldfastError):  # noqa: N818 - it names the finding
+    """Nobody waits for the answer any more, so nothing was written."""

@@ -14,6 +14,7 @@ from features import store
 from features.bodies import reason_of, worded
 from features.clock import from_microseconds, microseconds
 from features.corrections import correct
+from features.deadline import Deadline
 from features.decisions import Decisions, Settlement, settle, touched
 from features.engines import wait_for
 from features.errors import AmbiguousCustomer
@@ -120,32 +121,37 @@ class History:
     # -- writing
 
     def append(
-        self,
-        interactions: Iterable[Interaction],
-        corrections_from: datetime | None,
-        settlement: Settlement | None = None,
-    ) -> Written:
+        self, interactions: Iterable[Interaction], corrections_from: datetime | None,
+        settlement: Settlement | None = None, deadline: Deadline | None = None,
+    ) -> Written:  # fmt: skip
         """Append interactions as `append_rows` does."""
-        return self.append_rows([_row(interaction) for interaction in interactions], corrections_from, settlement)
+        rows = [_row(interaction) for interaction in interactions]
+        return self.append_rows(rows, corrections_from, settlement, deadline)
 
     def append_rows(
-        self, rows: Sequence[Row], corrections_from: datetime | None, settlement: Settlement | None = None
-    ) -> Written:
+        self, rows: Sequence[Row], corrections_from: datetime | None,
+        settlement: Settlement | None = None, deadline: Deadline | None = None,
+    ) -> Written:  # fmt: skip
         """Append rows in the shape of `store.events` and what they settle, in one transaction; no news settle nothing.
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
         where that is None, from its own `recorded_at` on.
+
+        Raises GivenUp when the deadline was missed; then nothing is written.
         """
+        deadline = deadline or Deadline()
         names = {row["reference"] for row in rows}
         with self._store.alone() as connection:
             wait_for(connection, [*(touched(connection, settlement) if settlement else ()), store.TOLD])
+            deadline.check()
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)
             corrected = correct(connection, rows, moment) if new < len(rows) else 0
             if settlement is not None and new + corrected:
                 settle(connection, settlement)
+            deadline.claim()
         return Written(new, corrected, len(rows) - new - corrected)
 
     def link(self, found: Iterable[IdentityLink]) -> int:

@@ -127,6 +127,8 @@ def _named(items: Sequence[Mapping[str, Any]]) -> str:
 
 def _worth(scores: Mapping[str, Any]) -> str:
     days = scores["horizon_days"]
+    if scores["expected_value"] is None and scores["value_rank"] is None:
+        return "not known"
     if scores["expected_value"] is None:
         return f"more than {scores['value_rank']:.0%} of customers in {days} days (ranks only: no amount)"
     return (
@@ -142,4 +144,6 @@ def _leaving(scores: Mapping[str, Any]) -> str:
         return f"{scores['churn_risk']:.0%} risk of leaving {within}"
     if scores["churn_rank"] is not None:
         return f"more at risk than {scores['churn_rank']:.0%} of active customers {within} (ranks only: no probability)"
+    if scores["expected_value"] is None and scores["value_rank"] is None:
+        return "not known"
     return "not active: lapsed, or new"

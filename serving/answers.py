@@ -205,19 +205,39 @@ class ArmAnswer(Shape):
     """How likely it was."""
 
 
+class DegradedAnswer(Shape):
+    """What was lacking, so that the answer is less than it should be, and safe."""
+
+    reason: str
+    """What that means to whoever is talking to the customer, in a sentence to act on."""
+    parts: list[Literal["store", "model", "service"]]
+    """What was lacking: the store, a model, or the service's own time."""
+    cause: Literal["error", "slow", "busy", "open"]
+    """`error`: it failed; `slow`: it took longer than the answer may take; `busy`: no thread was free; `open`: it
+    failed three times in a row, and isn't asked for ten seconds."""
+    since: str
+    """Since when."""
+
+
 class DecisionAnswer(Shape):
-    """What to offer, why, and everything it rests on; on disk before it is sent."""
+    """What to offer, why, and everything it rests on; on disk before it is sent.
+
+    One whose id begins with `degraded-` is no decision: it was answered without the store, is kept nowhere, holds no
+    contact, and takes no outcome.
+    """
 
     decision_id: str
-    """Name it when telling the outcome."""
+    """Name it when telling the outcome; not where it begins with `degraded-`."""
     customer: str
     """The customer's canonical reference."""
     reference: str
     """The reference that was asked by, in its standard form."""
-    found: bool
-    """Whether anybody is known by that reference."""
+    found: bool | None
+    """Whether anybody is known by that reference; null where nobody could be looked up."""
     note: str | None
-    """Said when defaults stand in for a history, or when there are ranks only."""
+    """Said when defaults stand in for a history, when there are ranks only, or when something is lacking."""
+    degraded: DegradedAnswer | None
+    """What was lacking; null when all is well. Then no score is known, and nothing is offered but what is owed."""
     as_of: str
     """The moment of the decision."""
     channel: str

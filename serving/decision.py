@@ -1,15 +1,17 @@
 """What a decision says and keeps: enough to read it aloud, to question it, and to make it again."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from math import isnan
 from typing import Any
 
 import numpy as np
 
-from features.contract import CONTRACT, FeatureRow
+from features.contract import CONTRACT, FeatureRow, row_of
 from features.decisions import Contact, Ledger
+from features.expressions import Expression
 from features.history import State
 from features.packed import CustomerEvents
 from features.responses import Responses
@@ -17,20 +19,23 @@ from models.basis import Basis
 from models.effects import Effects
 from serving import sentences
 from serving.callers import Caller
+from serving.degradation import MODEL, Degraded
 from serving.experiment import HOLD_OUT, hashed
 from serving.exploring import SILENCE, Lot
 from serving.learned import Learned
 from serving.money import Breakdown, loss_rate
+from serving.offers import Offer
 from serving.playbook import Playbook
 from serving.policy import Candidate, Policy, Ruling, Withheld
 from serving.requests import Ask
 from serving.scores import COSTS, NextPurchase, Reason, Scores, Worth
 from serving.situation import Situation, ages, situation_of
 from serving.stops import Flip, Stop
+from serving.tiers import record_of
 from serving.why import reasons_of
 
-# What a decision's body looks like; another Holdfast's can't be made again.
-FORMAT = 3
+# What a decision's body looks like; one of another form can't be made again, but for form 3: it had no `degraded`.
+FORMAT = 4
 _DIGITS = 6
 
 
@@ -45,13 +50,29 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was known of a customer when the decision was made; `state` is how far the record went."""
+    """What was known of a customer when the decision was made; `state` is how far the record went.
+
+    `degraded` says what was missing, so that less is known than could be.
+    """
 
     caller: Caller
     events: CustomerEvents
     row: FeatureRow
     scores: Scores
     state: State
+    degraded: Degraded | None = None
+
+    @property
+    def found(self) -> bool | None:
+        """Whether anybody is known by the reference; None where nobody could be looked up."""
+        return None if self.degraded and self.degraded.part != MODEL else self.caller.known
+
+
+def unscored(
+    default: Scores, caller: Caller, events: CustomerEvents, state: State, as_of: datetime, degraded: Degraded
+) -> Known:
+    """Give what is known of a customer while the models are away: all but scores, and the tier of record."""
+    return Known(caller, events, row_of(events, as_of), default.unknown(record_of(events)), state, degraded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +104,21 @@ class Decider:
         return Learned(self.policy.offers, self.playbook.experiment, effects, responses)
 
     @cached_property
+    def of_owed(self) -> "Decider":
+        """The same rules for what is owed alone."""
+        return self.among([offer for offer in self.playbook.offers if offer.owed])
+
+    @cached_property
+    def of_anybody(self) -> "Decider":
+        """The same rules for what is owed to anybody who asks: not one of them speaks of the customer."""
+        plain, owed = self.playbook.glossary.plain, self.of_owed.policy.offers
+        return self.among([one for one in owed if all(map(_of_conversation, (plain(rule.when) for rule in one.asked)))])
+
+    def among(self, offers: Sequence[Offer]) -> "Decider":
+        """The same rules for some of the offers."""
+        return replace(self, policy=Policy(offers, self.playbook.glossary, self.playbook.contact))
+
+    @cached_property
     def stated(self) -> Learned:
         """What the playbook alone says of the offers."""
         return self.learned(Effects(), Responses())
@@ -97,7 +133,8 @@ class Decider:
     def situation(self, ask: Ask, known: Known) -> Situation:
         """Put what is known into the playbook's words."""
         glossary = self.playbook.glossary
-        return situation_of(known.events, known.row, known.scores, ask.channel, ask.context, glossary, ask.outbound)
+        found = situation_of(known.events, known.row, known.scores, ask.channel, ask.context, glossary, ask.outbound)
+        return found if known.degraded is None else found.unscored(glossary, known.found is not None)
 
     def decide(
         self, decision_id: str, ask: Ask, language: str, known: Known, bundle: Bundle, ledger: Ledger, learned: Learned
@@ -111,6 +148,10 @@ class Decider:
             ask, known, bundle, ledger, learned, [contact for contact, _ in counted]
         )
         return Decided(body, tuple(contact for contact, new in counted if contact and new))
+
+
+def _of_conversation(rule: Expression) -> bool:
+    return all(word.startswith("context.") or word in ("channel", "offer.kind") for word in rule.words)
 
 
 class _Writer:
@@ -127,8 +168,9 @@ class _Writer:
         return {
             "customer": known.caller.customer,
             "reference": known.caller.reference,
-            "found": known.caller.known,
+            "found": known.found,
             "note": self.note(known),
+            "degraded": known.degraded.as_dict(self.language) if known.degraded else None,
             "as_of": known.row.as_of.isoformat(),
             "channel": ask.channel,
             "outbound": ask.outbound,
@@ -144,7 +186,7 @@ class _Writer:
             "held_out": [self.runner_up(one) for one in ruling.held_out],
             "runners_up": [self.runner_up(one) for one in ruling.runners_up],
             "withheld": [self.withheld(one) for one in ruling.withheld],
-            "silence": self.silence(),
+            "silence": self.silence(known),
             "reasons": {"churn": self.reasons(scores.churn_reasons), "value": self.reasons(scores.value_reasons)},
             "ages": ages(known.events, known.row.as_of, bundle.basis.learned_until, scores.ranked_as_of),
             "effects": learned.summary,
@@ -169,6 +211,8 @@ class _Writer:
         }
 
     def note(self, known: Known) -> str | None:
+        if known.degraded:
+            return known.degraded.reason[self.language]
         stand_in = sentences.NO_HISTORY if known.caller.known else sentences.STRANGER
         said = [stand_in] if known.scores.note or not known.caller.known else []
         said += [sentences.RANKS_ONLY[name] for name in known.scores.ranks_only]
@@ -257,9 +301,11 @@ class _Writer:
             for row, probability in ruling.drawn.arms.items()
         ]
 
-    def silence(self) -> str | None:
+    def silence(self, known: Known) -> str | None:
         if self.ruling.chosen:
             return None
+        if known.degraded:
+            return sentences.NOTHING_OWED[self.language]
         if self.lot.group == HOLD_OUT:
             return sentences.LEFT_ALONE[self.language]
         if self.ruling.runners_up:

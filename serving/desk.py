@@ -1,8 +1,9 @@
 """The one use case: somebody talks to a customer, asks what to offer, and tells what came of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ import orjson
 from features.cache import CustomerCache
 from features.clock import Clock, from_microseconds
 from features.contract import FeatureRow
+from features.deadline import Deadline
 from features.errors import InputError
 from features.events import CHANNELS
 from features.history import History, State
@@ -20,8 +22,10 @@ from features.responses import Responses
 from models.basis import Basis
 from models.effects import Effects
 from serving.callers import find_caller, find_reference
-from serving.decision import Bundle, Decided, Decider, Known
+from serving.decision import Bundle, Decided, Decider, Known, unscored
+from serving.degradation import MODEL, SERVICE, STORE, Degraded
 from serving.learned import STATED, Learned
+from serving.logs import log
 from serving.playbook import Playbook
 from serving.recording import EARLIEST, TOLERANCE, interaction_of, outcome_of, settlement_of, told_of
 from serving.requests import Arrival, Ask, Happening, Report, Shift, Visit
@@ -30,6 +34,14 @@ from serving.routing import words_of, written_route
 from serving.scores import Scores
 from serving.visits import Planned, Valued, in_order, scheduled, value, written
 
+# How the ids of answers begin that are kept nowhere.
+UNKEPT = "degraded-"
+_UNKEPT = (
+    "expected the id of a decision, found {!r}: that answer was given without the store, so it isn't kept and nothing"
+    " can be told of it; ask again at /v1/decisions, and tell the outcome of what is then offered"
+)
+# Tells what is known of whoever a text names, at a moment, with the models or while they are away.
+Look = Callable[[str, datetime, Degraded | None], Known]
 MOST_VISITS, MOST_INTERACTIONS, MOST_OFFERS = 1_000, 10_000, 20
 _SHOWN_FAULTS = 10
 
@@ -52,6 +64,8 @@ class Scoring(Protocol):
     def bundle_hash(self) -> str: ...  # noqa: D102
     @property
     def bundle_version(self) -> str: ...  # noqa: D102
+    @property
+    def default(self) -> Scores: ...  # noqa: D102
     def score(  # noqa: D102
         self, events: CustomerEvents, as_of: datetime, whole: bool = True
     ) -> tuple[Scores, FeatureRow]: ...
@@ -75,27 +89,38 @@ class Desk:
         self._new_id = new_id
         self._counted = Responses(), self.decider.learned(scorer.bundle.effects, Responses())
 
-    def decide(self, ask: Ask) -> dict[str, Any]:
+    def decide(self, ask: Ask, deadline: Deadline | None = None, away: Degraded | None = None) -> dict[str, Any]:
         """Decide what to offer; when this returns, the decision is on disk.
 
-        Raises InputError when the question can't be answered, StoreError when the answer can't be kept.
+        While the models are `away`, or fail, only what the customer is owed is offered.
+
+        Raises InputError when the question can't be answered, StoreError when the answer can't be kept, GivenUp when
+        it came too late.
         """
-        language = self._checked(ask)
+        language, deadline = self.checked(ask), deadline or Deadline()
+        deadline.enter(STORE)
         as_of, decision_id = self.clock(), f"d-{self._new_id()}"
-        known = self._known(ask.customer, as_of)
-        window = self.decider.policy.approach.window(as_of, known.scores.tier)
+        known = self._known(ask.customer, as_of, away, deadline)
+        decider = self._decider(known)
+        window = decider.policy.approach.window(as_of, known.scores.tier)
         learned = self.learned()
-        with self.history.decisions.making(known.caller.references, window) as making:
-            made = self.decider.decide(decision_id, ask, language, known, self._bundle(), making.ledger, learned)
+        with self.history.decisions.making(known.caller.references, window, deadline) as making:
+            deadline.enter(SERVICE)
+            made = decider.decide(decision_id, ask, language, known, self.spoken(), making.ledger, learned)
+            deadline.enter(STORE)
             making.write(decision_id, known.caller.customer, as_of, as_text(made.body), made.held)
         return made.body
 
     def consider(self, ask: Ask, as_of: datetime, decision_id: str) -> Decided:
         """Make the decision of a moment without writing it down, or holding anything."""
-        language, known = self._checked(ask), self._known(ask.customer, as_of)
-        window = self.decider.policy.approach.window(as_of, known.scores.tier)
+        language, known = self.checked(ask), self._known(ask.customer, as_of)
+        decider = self._decider(known)
+        window = decider.policy.approach.window(as_of, known.scores.tier)
         ledger = self.history.decisions.ledger(known.caller.references, window)
-        return self.decider.decide(decision_id, ask, language, known, self._bundle(), ledger, self.learned())
+        return decider.decide(decision_id, ask, language, known, self.spoken(), ledger, self.learned())
+
+    def _decider(self, known: Known) -> Decider:
+        return self.decider.of_owed if known.degraded else self.decider
 
     def learned(self) -> Learned:
         """Tell what is believed of the offers, with every outcome that is known by now."""
@@ -106,12 +131,15 @@ class Desk:
             self._counted = responses, learned
         return learned
 
-    def outcome(self, report: Report) -> dict[str, Any]:
+    def outcome(self, report: Report, deadline: Deadline | None = None) -> dict[str, Any]:
         """Write down what became of an offer, and settle the contact that was held for it.
 
         A report that is known already changes nothing; one that says something else is a correction, and one that is
         withdrawn takes the step back. When it happened counts as told only where the report tells it.
         """
+        (deadline := deadline or Deadline()).enter(STORE)
+        if report.decision_id.startswith(UNKEPT):
+            raise InputError(_UNKEPT.format(report.decision_id))
         decision = self.history.decisions.get(report.decision_id)
         if decision is None:
             raise InputError(f"expected the id of a decision, found {report.decision_id!r}, which nobody made")
@@ -124,7 +152,7 @@ class Desk:
             interaction = replace(interaction, occurred_at=before or interaction.occurred_at)
         settlement = settlement_of(decision, report, now)
         told = told_of(interaction, report, self.playbook.reasons, self.history.occurred_at)
-        written = self.history.append(told, now, settlement)
+        written = self.history.append(told, now, settlement, deadline)
         return {
             "decision_id": report.decision_id,
             "offer": report.offer,
@@ -135,13 +163,14 @@ class Desk:
             "contact": settlement.state if settlement.contact and written.new + written.corrected else None,
         }
 
-    def interactions(self, happenings: Sequence[Happening]) -> dict[str, Any]:
+    def interactions(self, happenings: Sequence[Happening], deadline: Deadline | None = None) -> dict[str, Any]:
         """Write down what other systems tell, all of it or none.
 
         What is known already changes nothing; what says something else under a known id is a correction.
         """
         if not 1 <= len(happenings) <= MOST_INTERACTIONS:
             raise InputError(f"expected 1 to {MOST_INTERACTIONS:,} interactions, found {len(happenings):,}")
+        (deadline := deadline or Deadline()).enter(STORE)
         now = self.clock()
         taken, faults = [], []
         named: dict[str, Reference] = {}
@@ -154,7 +183,7 @@ class Desk:
                 faults.append(f"[{place}] {error}")
         if faults:
             raise InputError(_faults(faults, len(happenings)))
-        written = self.history.append(taken, now)
+        written = self.history.append(taken, now, None, deadline)
         return {
             "received": len(taken),
             "recorded": written.new,
@@ -162,8 +191,9 @@ class Desk:
             "already_known": written.known,
         }
 
-    def lookup(self, customer: str) -> dict[str, Any]:
+    def lookup(self, customer: str, deadline: Deadline | None = None) -> dict[str, Any]:
         """Tell who is meant by an id or a reference, and how much is known of them."""
+        (deadline or Deadline()).enter(STORE)
         as_of = self.clock()
         caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
         events = self._customers.events(caller.references, as_of)
@@ -179,25 +209,33 @@ class Desk:
             "as_of": as_of.isoformat(),
         }
 
-    def route(self, arrival: Arrival) -> dict[str, Any]:
+    def route(
+        self, arrival: Arrival, deadline: Deadline | None = None, away: Degraded | None = None
+    ) -> dict[str, Any]:  # fmt: skip
         """Say which queue a contact goes to, and before whom it is served."""
+        (deadline := deadline or Deadline()).enter(STORE)
+        as_of = self.clock()
+        return self.routed(arrival, as_of, partial(self._known, deadline=deadline, whole=False), away)
+
+    def routed(self, arrival: Arrival, as_of: datetime, look: Look, away: Degraded | None) -> dict[str, Any]:
+        """Route a contact of whom `look` tells what is known."""
         language, routing = self._language(arrival.language), self.playbook.routing
-        intent, as_of = routing.intent(arrival.intent), self.clock()
+        intent = routing.intent(arrival.intent)
         _check_channel(arrival.channel)
         since = arrival.waiting_since or as_of
         if not EARLIEST <= since <= as_of + TOLERANCE:
             latest = f"at most 5 minutes after {as_of.isoformat(timespec='seconds')}"
             raise InputError(f"expected waiting_since from 1900 on and {latest}, found {since.isoformat()}")
         # In UTC, so that `serve_after` sorts as a text, too; a clock that runs ahead gains nothing by it.
-        since = min(since, as_of).astimezone(UTC)
-        known = self._known(arrival.customer, as_of, whole=False)
+        since, known = min(since, as_of).astimezone(UTC), look(arrival.customer, as_of, away)
         ask = Ask(customer=arrival.customer, channel=arrival.channel, context=arrival.context)
-        stands_in = not known.caller.known or known.scores.note is not None
+        stands_in = known.found is False or known.scores.note is not None
         words = words_of(self.decider.situation(ask, known).known, stands_in, self.playbook.glossary)
         route = routing.route(words, intent, since)
         return {
             "customer": known.caller.customer,
-            "found": known.caller.known,
+            "found": known.found,
+            "degraded": _written(known.degraded, language),
             "as_of": as_of.isoformat(),
             "channel": arrival.channel,
             "intent": arrival.intent,
@@ -210,18 +248,31 @@ class Desk:
         }
 
     def prioritise(
-        self, visits: Sequence[Visit], shift: Shift | None = None, language: str | None = None
-    ) -> dict[str, Any]:
+        self, visits: Sequence[Visit], shift: Shift | None = None, language: str | None = None,
+        deadline: Deadline | None = None, away: Degraded | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Order service visits by safety, what was promised and what waiting costs; plan them where a shift says so."""
-        language, shift = self._language(language), shift or Shift()
+        (deadline := deadline or Deadline()).enter(STORE)
+        as_of = self.clock()
+        look = partial(self._known, deadline=deadline, whole=False)
+        return self.prioritised(visits, shift or Shift(), language, as_of, look, away)
+
+    def prioritised(
+        self, visits: Sequence[Visit], shift: Shift, language: str | None, as_of: datetime,
+        look: Look, away: Degraded | None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Order visits to customers of whom `look` tells what is known."""
+        language = self._language(language)
         if not 1 <= len(visits) <= MOST_VISITS:
             raise InputError(f"expected 1 to {MOST_VISITS:,} visits, found {len(visits):,}")
-        as_of, currency = self.clock(), self.playbook.glossary.currency
+        currency = self.playbook.glossary.currency
         _check_visits(visits, as_of)
         _check_travel(shift, len(visits))
-        planned = self._planned(self._valued(visits, as_of), shift, as_of)
+        valued, away = self._valued(visits, as_of, look, away)
+        planned = self._planned(valued, shift, as_of)
         return {
             "as_of": as_of.isoformat(),
+            "degraded": _written(away, language),
             "language": language,
             "currency": currency,
             "bundle": {"version": self.scorer.bundle_version, "hash": self.scorer.bundle_hash},
@@ -242,10 +293,11 @@ class Desk:
             return scheduled(ordered, start, shift.engineers)
         return [Planned(one) for one in ordered]
 
-    def _bundle(self) -> Bundle:
+    def spoken(self) -> Bundle:
+        """Say which models speak."""
         return Bundle(self.scorer.bundle_version, self.scorer.bundle_hash, self.scorer.bundle.basis)
 
-    def _checked(self, ask: Ask) -> str:
+    def checked(self, ask: Ask) -> str:
         """Check a question, and choose the language of its answer."""
         _check_channel(ask.channel)
         if not 1 <= ask.offers <= MOST_OFFERS:
@@ -258,31 +310,51 @@ class Desk:
             raise InputError(f"expected language to be one of {', '.join(known)}; found {wanted!r}")
         return wanted or known[0]
 
-    def _known(self, customer: str, as_of: datetime, whole: bool = True) -> Known:
+    def _known(
+        self, customer: str, as_of: datetime, away: Degraded | None = None, deadline: Deadline | None = None,
+        whole: bool = True,
+    ) -> Known:  # fmt: skip
+        deadline = deadline or Deadline()
         caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
         events, state = pack([], as_of), State(0, 0)
         if caller.known:
             events, state = self._customers.record(caller.references, as_of)
-        scores, row = self.scorer.score(events, as_of, whole)
-        return Known(caller, events, row, scores, state)
+        if away is None:
+            deadline.enter(MODEL)
+            try:
+                scores, row = self.scorer.score(events, as_of, whole)
+                return Known(caller, events, row, scores, state)
+            except Exception as error:
+                log("model_failed", "warning", error)
+                away = Degraded(MODEL, "error", as_of)
+            finally:
+                deadline.enter(STORE)
+        return unscored(self.scorer.default, caller, events, state, as_of, away)
 
-    def _valued(self, visits: Iterable[Visit], as_of: datetime) -> list[Valued]:
+    def _valued(
+        self, visits: Sequence[Visit], as_of: datetime, look: Look, away: Degraded | None
+    ) -> tuple[list[Valued], Degraded | None]:
         valued: list[Valued] = []
         seen: dict[str, Known] = {}
         for place, visit in enumerate(visits):
             try:
-                known = seen[visit.customer] = seen.get(visit.customer) or self._known(
-                    visit.customer, as_of, whole=False
-                )
+                known = seen[visit.customer] = seen.get(visit.customer) or look(visit.customer, as_of, away)
             except InputError as error:
                 raise InputError(f"visits[{place}]: {error}") from error
+            if known.degraded and away is None:
+                # Visits are ordered by one measure: all by their scores, or none.
+                return self._valued(visits, as_of, look, known.degraded)
             caller, policy = known.caller, self.playbook.visits
             assumptions = self.playbook.glossary.assumptions
             try:
-                valued.append(value(visit, caller.customer, caller.known, known.scores, policy, assumptions, as_of))
+                valued.append(value(visit, caller.customer, known.found, known.scores, policy, assumptions, as_of))
             except InputError as error:
                 raise InputError(f"visits[{place}]: {error}") from error
-        return valued
+        return valued, away
+
+
+def _written(degraded: Degraded | None, language: str) -> dict[str, Any] | None:
+    return degraded.as_dict(language) if degraded else None
 
 
 def as_text(body: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ _REFUSALS = {
     "408": "The body didn't arrive in time.",
     "413": "The body is larger than is taken.",
     "429": "More requests came of one key than are answered; `Retry-After` says when to ask again.",
-    "503": "The store can't be written; nothing was decided.",
+    "503": "The store, or time, is lacking; ask again after the seconds that the header Retry-After says.",
 }
 _SCHEMES = {
     "key": {

@@ -44,7 +44,7 @@ FIELDS: Mapping[str, Callable[[object], bool]] = MappingProxyType(
         "request": _form(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
         "key": _form(r"[0-9a-f]{8}"),
         "bundle": _form(r"\d{1,6}|[0-9a-f]{32,64}|[a-z]{1,20}"),
-        **dict.fromkeys(("route", "role", "reason", "stage", "state"), _word),
+        **dict.fromkeys(("route", "role", "reason", "part", "state"), _word),
         **dict.fromkeys(("status", "count", "milliseconds", "seconds"), _number),
     }
 )

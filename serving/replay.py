@@ -14,12 +14,14 @@ from features.identity import canonical
 from features.packed import pack
 from features.responses import Responses
 from serving.callers import Caller
-from serving.decision import FORMAT, Bundle, Decider, Known
+from serving.decision import FORMAT, Bundle, Decider, Known, unscored
+from serving.degradation import Degraded
 from serving.desk import as_text
 from serving.requests import Ask
 from serving.scorer import Scorer
 
-_SHOWN = 10
+# The form before this one, of which every decision had all that it needed.
+_WITHOUT_DEGRADED = 3
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Replayer:
     def _outdated(self, logged: Mapping[str, Any]) -> Iterator[str]:
         """Name what of a decision this Holdfast, or this history, can't go back to."""
         inputs = logged.get("inputs", {})
-        if inputs.get("format") != FORMAT:
+        if inputs.get("format") not in (_WITHOUT_DEGRADED, FORMAT):
             yield f"the program: it was written in form {inputs.get('format', 1)}, and this one writes form {FORMAT}"
             return
         if logged["row"]["contract"] != CONTRACT.definitions and self._scorer is None:
@@ -102,9 +104,13 @@ class Replayer:
         events = pack(rows, as_of)
         if inputs["ranked_as_of"] is not None:
             scorer.recall(events, datetime.fromisoformat(inputs["ranked_as_of"]))
-        scores, row = scorer.score(events, as_of)
-        known = Known(caller, events, row, scores, State(inputs["catalogue"], inputs["events"]))
-        window = decider.policy.approach.window(as_of, scores.tier)
+        state, degraded = State(inputs["catalogue"], inputs["events"]), Degraded.read(logged.get("degraded"))
+        if degraded:
+            decider, known = decider.of_owed, unscored(scorer.default, caller, events, state, as_of, degraded)
+        else:
+            scores, row = scorer.score(events, as_of)
+            known = Known(caller, events, row, scores, state)
+        window = decider.policy.approach.window(as_of, known.scores.tier)
         ledger = self._history.decisions.ledger_then(caller.references, window, inputs["ledger"])
         ask = Ask(
             customer=logged["reference"], channel=logged["channel"], context=logged["context"],
@@ -112,7 +118,8 @@ class Replayer:
         )  # fmt: skip
         bundle = Bundle(scorer.bundle_version, scorer.bundle_hash, scorer.bundle.basis)
         learned = decider.learned(scorer.bundle.effects, self._responses(inputs["responses"]))
-        return decider.decide(logged["decision_id"], ask, logged["language"], known, bundle, ledger, learned).body
+        body = decider.decide(logged["decision_id"], ask, logged["language"], known, bundle, ledger, learned).body
+        return _without_degraded(body) if inputs["format"] == _WITHOUT_DEGRADED else body
 
     def _responses(self, seq: int) -> Responses:
         """Count what had come of offers by a row; mostly decisions are replayed in order, and the last count serves."""
@@ -126,6 +133,11 @@ class Replayer:
             return Caller(reference, reference, False, (reference,))
         references = self._history.references_of(reference, as_of)
         return Caller(reference, canonical(references), True, tuple(sorted(references)))
+
+
+def _without_degraded(body: dict[str, Any]) -> dict[str, Any]:
+    inputs = body["inputs"] | {"format": _WITHOUT_DEGRADED}
+    return {name: inputs if name == "inputs" else value for name, value in body.items() if name != "degraded"}
 
 
 def _missing(logged: Mapping[str, Any], scorer: Scorer | None, decider: Decider | None) -> Iterator[str]:

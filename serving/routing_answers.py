@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from serving.answers import BasisAnswer, BundleAnswer
+from serving.answers import BasisAnswer, BundleAnswer, DegradedAnswer
 from serving.requests import Arrival
 from serving.shapes import Shape
 from serving.wire import Asked, Channel, Customer, Moment, Words, said
@@ -45,8 +45,10 @@ class RouteAnswer(Shape):
 
     customer: str
     """The customer's canonical reference."""
-    found: bool
-    """Whether anybody is known by the reference."""
+    found: bool | None
+    """Whether anybody is known by the reference; null where nobody could be looked up."""
+    degraded: DegradedAnswer | None
+    """What was lacking; null when all is well. Then nobody has a head start for a value or a risk."""
     as_of: str
     """The moment of the answer."""
     channel: str

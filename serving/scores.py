@@ -1,7 +1,7 @@
 """What the models say of one customer at a moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 COSTS = ("cost_to_serve", "credit_loss")
@@ -91,6 +91,14 @@ class Scores:
     def standing(self) -> float:
         """What customers are ordered by: the expected value, or where there is none the rank by it."""
         return (self.value_rank or 0.0) if self.expected_value is None else self.expected_value
+
+    def unknown(self, tier: str | None = None) -> "Scores":
+        """Leave what no model needs to be asked for: horizon, measure, and a tier, these scores' own unless given."""
+        return replace(
+            self, churn_risk=None, churn_rank=None, expected_value=None, value_low=None, value_high=None,
+            value_rank=None, worth=None, tier=tier or self.tier, next_purchases=(), new_purchases=(), churn_reasons=(),
+            value_reasons=(), chances={}, population={}, ranked_as_of=None, note=None,
+        )  # fmt: skip
 
     def margin(self, rate: float) -> float:
         """Tell the expected margin over the horizon, less the costs held; `rate` is margin in a unit of revenue.

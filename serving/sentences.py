@@ -54,6 +54,29 @@ NO_HISTORY = {
     "en": "Nothing is known of this customer's purchases yet: stated defaults stand in.",
     "ko": "아직 구매 이력이 없어 정해진 기본값을 사용합니다.",
 }
+DEGRADED = {
+    "store": {
+        "en": "The store can't be reached in time: who this is isn't known, and nothing that counts against a limit may"
+        " be offered. Serve the customer as they ask, and ask again later.",
+        "ko": "저장소에 제때 연결할 수 없어 고객 정보를 알 수 없으며, 접촉 한도에 포함되는 제안은 할 수 없습니다."
+        " 고객의 요청대로 응대하고 나중에 다시 요청해 주세요.",
+    },
+    "model": {
+        "en": "The models don't answer: risk and value aren't known, and only what the customer is owed is offered.",
+        "ko": "모델이 응답하지 않아 이탈 위험과 가치를 알 수 없으며, 고객에게 약속된 것만 제안합니다.",
+    },
+    "service": {
+        "en": "The service has too much to do: nothing could be decided in time. Serve the customer as they ask, and"
+        " ask again later.",
+        "ko": "서비스가 혼잡하여 제때 결정하지 못했습니다. 고객의 요청대로 응대하고 나중에 다시 요청해 주세요.",
+    },
+}
+NOTHING_OWED = {
+    "en": "No offer: for now only what a customer is owed is offered, and nothing is known to be.",
+    "ko": "제안 없음: 지금은 고객에게 약속된 것만 제안하며, 확인된 것이 없습니다.",
+}
+NOT_LOOKED_UP = {"en": "The customer couldn't be looked up.", "ko": "고객을 조회하지 못했습니다."}
+UNSCORED = {"en": "Risk and value aren't known.", "ko": "이탈 위험과 가치를 알 수 없습니다."}
 VISIT = {
     "en": "Predicted value {value} {currency} over {days} days; risk of leaving {risk}.",
     "ko": "향후 {days}일 예상 가치 {value} {currency}, 이탈 위험 {risk}.",

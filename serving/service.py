@@ -1,10 +1,11 @@
-"""The desk as a BentoML service: typed and documented endpoints, answered by threads."""
+"""The desk as a BentoML service: typed and documented endpoints, answered by threads within a budget of time."""
 
-import functools
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import bentoml
 from _bentoml_sdk.io_models import IODescriptor  # type: ignore[import-untyped]
@@ -12,16 +13,18 @@ from pydantic import BaseModel, ValidationError, create_model
 from starlette.requests import Request
 from starlette.responses import Response
 
-from features.errors import InputError, StoreError
+from features.clock import unasked
+from features.deadline import Deadline
 from features.home import home
-from serving import answers, leash, opening, routing_answers, visit_answers, wire
+from serving import answers, degraded, leash, opening, routing_answers, visit_answers, wire
+from serving.answering import Answer, Answering, Body, budget_seconds
+from serving.degradation import Degraded
 from serving.desk import Desk, as_text
 from serving.gated import GatedService
 from serving.keyring import Keyring
 from serving.refusal import refusal
 from serving.rehearsal import Rehearsal, warm
 
-THREADS = 8
 TIMEOUT_SECONDS = 60
 
 
@@ -56,87 +59,108 @@ def _said(model: type[BaseModel]) -> type[BaseModel]:
     return create_model(model.__name__, __base__=(IODescriptor, model), __doc__=model.__doc__)
 
 
-def _answered(method: Callable[[Any, Any], dict[str, Any]]) -> Callable[[Any, Any], Response]:
+def _answered(
+    method: Callable[..., Body], safe: Callable[..., Body] | None, least_seconds: float
+) -> Callable[..., Any]:
     """Send what a method returns as it is kept; an error that names its cause is told, not logged."""
 
-    @functools.wraps(method)
-    def answer(self: Any, request: Any, /) -> Response:
+    async def answer(self: Any, request: Any, /) -> Response:
         if isinstance(request, Refused):
-            return _sent({"error": request.message}, 400)
-        try:
-            return _sent(method(self, request), 200)
-        except InputError as error:
-            return _sent({"error": str(error)}, 400)
-        except StoreError as error:
-            return _sent({"error": str(error)}, 503)
+            return _sent(Answer({"error": request.message}, 400))
+        default = partial(safe, self.desk, request) if safe else None
+        work = partial(method, self, request)
+        return _sent(await self.answering.answer(method.__name__, work, default, least_seconds))
 
+    answer.__name__, answer.__doc__ = method.__name__, method.__doc__
     return answer
 
 
-def _sent(body: dict[str, Any], status: int) -> Response:
-    return Response(as_text(body), status, media_type="application/json")
+def _sent(answer: Answer) -> Response:
+    return Response(as_text(answer.body), answer.status, answer.headers, media_type="application/json")
 
 
-def _endpoint(route: str, request: type[BaseModel], answer: type[BaseModel]) -> Callable[..., Any]:
-    def wrap(method: Callable[[Any, Any], dict[str, Any]]) -> Any:
-        return bentoml.api(_answered(method), route=route, input_spec=_taken(request), output_spec=_said(answer))
+def _endpoint(
+    route: str, request: type[BaseModel], answer: type[BaseModel], safe: Callable[..., Body] | None = None,
+    least_seconds: float = 0.0,
+) -> Callable[..., Any]:  # fmt: skip
+    """Enter an endpoint: what is `safe` to answer without store and models, and the time that it has at least."""
+
+    def wrap(method: Callable[..., Body]) -> Any:
+        answered = _answered(method, safe, least_seconds)
+        return bentoml.api(answered, route=route, input_spec=_taken(request), output_spec=_said(answer))
 
     return wrap
+
+
+def _decision(desk: Desk, request: wire.DecisionRequest, why: Degraded) -> Body:
+    return degraded.decision(desk, request.ask(), unasked(desk.clock), why, uuid4())
+
+
+def _route(desk: Desk, request: routing_answers.RouteRequest, why: Degraded) -> Body:
+    return degraded.route(desk, request.arrival(), unasked(desk.clock), why)
+
+
+def _visits(desk: Desk, request: wire.VisitsRequest, why: Degraded) -> Body:
+    asked = [one.visit() for one in request.visits]
+    return degraded.visits(desk, asked, request.shift(), request.language, unasked(desk.clock), why)
 
 
 @bentoml.service(
     name="holdfast",
     service_class=GatedService,
-    threads=THREADS,
     traffic={"timeout": TIMEOUT_SECONDS},
     logging={"access": {"enabled": False}},
 )
 class HoldfastService:
     """Who is leaving, what they are worth, and what to offer next.
 
-    Bad input is answered with status 400 and `{"error": "what was expected and what was found"}`, and changes
-    nothing; a store that can't be written is answered with 503.
+    Bad input is answered with status 400 and `{"error": "what was expected and what was found"}`, and changes nothing.
+    Where the store, a model or time is lacking, decisions, routes and visits are answered with what is safe without
+    it, and say so under `degraded`; everything else with 503, and how many seconds later to ask again.
     """
 
     ring: ClassVar[Keyring] = Keyring()
     desk: Desk
+    answering: Answering
 
     def __init__(self) -> None:
         leash.follow()
         bundle = Path(os.environ.get("HOLDFAST_BUNDLE", ""))
         self.desk = opening.open_desk(home(), bundle, os.environ.get("HOLDFAST_BUNDLE_VERSION", "unregistered"))
         self.ring.follow(self.desk.history.keys)
+        self.answering = Answering(budget_seconds())
         warm(self.desk)
 
-    @_endpoint("/v1/decisions", wire.DecisionRequest, answers.DecisionAnswer)
-    def decisions(self, request: wire.DecisionRequest, /) -> dict[str, Any]:
+    @_endpoint("/v1/decisions", wire.DecisionRequest, answers.DecisionAnswer, _decision)
+    def decisions(self, request: wire.DecisionRequest, deadline: Deadline, away: Degraded | None) -> Body:
         """Say what to offer a customer, and why; a new customer gets stated defaults."""
-        return self.desk.decide(request.ask())
+        return self.desk.decide(request.ask(), deadline, away)
 
-    @_endpoint("/v1/outcomes", wire.OutcomeRequest, answers.OutcomeAnswer)
-    def outcomes(self, request: wire.OutcomeRequest, /) -> dict[str, Any]:
+    @_endpoint("/v1/outcomes", wire.OutcomeRequest, answers.OutcomeAnswer, least_seconds=5.0)
+    def outcomes(self, request: wire.OutcomeRequest, deadline: Deadline, _away: None) -> Body:
         """Write down what became of an offer; telling it twice changes nothing."""
-        return self.desk.outcome(request.report())
+        return self.desk.outcome(request.report(), deadline)
 
-    @_endpoint("/v1/interactions", wire.InteractionsRequest, answers.InteractionsAnswer)
-    def interactions(self, request: wire.InteractionsRequest, /) -> dict[str, Any]:
+    @_endpoint("/v1/interactions", wire.InteractionsRequest, answers.InteractionsAnswer, least_seconds=30.0)
+    def interactions(self, request: wire.InteractionsRequest, deadline: Deadline, _away: None) -> Body:
         """Write down what happened, one event or a list; telling an event twice changes nothing."""
-        return self.desk.interactions([one.happening() for one in request.root])
+        return self.desk.interactions([one.happening() for one in request.root], deadline)
 
-    @_endpoint("/v1/customers/lookup", wire.LookupRequest, answers.LookupAnswer)
-    def lookup(self, request: wire.LookupRequest, /) -> dict[str, Any]:
+    @_endpoint("/v1/customers/lookup", wire.LookupRequest, answers.LookupAnswer, least_seconds=2.0)
+    def lookup(self, request: wire.LookupRequest, deadline: Deadline, _away: None) -> Body:
         """Tell who is meant by an id or a reference such as a phone number."""
-        return self.desk.lookup(request.customer)
+        return self.desk.lookup(request.customer, deadline)
 
-    @_endpoint("/v1/route", routing_answers.RouteRequest, routing_answers.RouteAnswer)
-    def route(self, request: routing_answers.RouteRequest, /) -> dict[str, Any]:
+    @_endpoint("/v1/route", routing_answers.RouteRequest, routing_answers.RouteAnswer, _route)
+    def route(self, request: routing_answers.RouteRequest, deadline: Deadline, away: Degraded | None) -> Body:
         """Say which queue a contact goes to and before whom, the same on every channel, with a bound on waiting."""
-        return self.desk.route(request.arrival())
+        return self.desk.route(request.arrival(), deadline, away)
 
-    @_endpoint("/v1/visits/prioritise", wire.VisitsRequest, visit_answers.VisitsAnswer)
-    def prioritise(self, request: wire.VisitsRequest, /) -> dict[str, Any]:
+    @_endpoint("/v1/visits/prioritise", wire.VisitsRequest, visit_answers.VisitsAnswer, _visits, least_seconds=10.0)
+    def prioritise(self, request: wire.VisitsRequest, deadline: Deadline, away: Degraded | None) -> Body:
         """Order service visits by safety, what was promised, and what waiting costs; plan them where asked to."""
-        return self.desk.prioritise([one.visit() for one in request.visits], request.shift(), request.language)
+        visits = [one.visit() for one in request.visits]
+        return self.desk.prioritise(visits, request.shift(), request.language, deadline, away)
 
 
 HoldfastService.add_asgi_middleware(Rehearsal)  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 import json
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from math import isnan
@@ -26,6 +26,7 @@ EVERY_CHANNEL = "other"
 UNKNOWN = np.full(len(CONTRACT.names), np.nan)
 _READ = "serving.situation"
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
+_SCORED = ("churn.", "value.")
 _TOLD = {"churn": ("churn.risk",), "value": ("value.expected", "value.low", "value.high")}
 STATUSES = {"presented": TRIED, "accepted": ("accepted",), "declined": ("declined",)}
 _OF_OFFERS = {_CODES[kind]: kind.removeprefix("offer_") for kind in KINDS if kind.startswith("offer_")}
@@ -84,6 +85,13 @@ class Situation:
     outbound: bool = False
     zone: str | None = None
     row: Array = field(default_factory=lambda: UNKNOWN, compare=False)
+
+    def unscored(self, glossary: Glossary, looked_up: bool) -> "Situation":
+        """Take away what models say, and all that rests on it; every term where the customer wasn't looked up."""
+        known = {word: None if word.startswith(_SCORED) else value for word, value in self.known.items()}
+        # Some terms hold of whoever has no history, such as a new customer: not to know it is something else.
+        terms = glossary.tell(known) if looked_up else dict.fromkeys(term.name for term in glossary.terms)
+        return replace(self, known=known | terms)
 
     def words(self, offer: Offer) -> Mapping[str, Any]:
         """Add to the known words those about one offer."""

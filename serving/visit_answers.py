@@ -1,6 +1,6 @@
 """The shapes of the answers to field service on the wire."""
 
-from serving.answers import BasisAnswer, BundleAnswer
+from serving.answers import BasisAnswer, BundleAnswer, DegradedAnswer
 from serving.shapes import Shape
 
 
@@ -17,8 +17,8 @@ class VisitAnswer(Shape):
     """Its class; a higher one comes first, whatever the customer is worth."""
     customer: str
     """The customer's canonical reference."""
-    found: bool
-    """Whether anybody is known by the reference."""
+    found: bool | None
+    """Whether anybody is known by the reference; null where nobody could be looked up."""
     expected_value: float | None
     """Predicted value over the horizon; null where it is only ranked."""
     value_rank: float | None
@@ -53,6 +53,8 @@ class VisitsAnswer(Shape):
 
     as_of: str
     """The moment of the answer."""
+    degraded: DegradedAnswer | None
+    """What was lacking; null when all is well. Then visits are ordered by their classes and promises alone."""
     language: str
     """The language of the sentences."""
     currency: str

@@ -23,7 +23,7 @@ class Valued:
 
     visit: Visit
     customer: str
-    found: bool
+    found: bool | None
     scores: Scores
     service_class: ServiceClass
     kind: VisitKind
@@ -49,7 +49,7 @@ class Planned:
 
 
 def value(
-    visit: Visit, customer: str, found: bool, scores: Scores, policy: VisitPolicy, assumptions: Assumptions,
+    visit: Visit, customer: str, found: bool | None, scores: Scores, policy: VisitPolicy, assumptions: Assumptions,
     now: datetime,
 ) -> Valued:  # fmt: skip
     """Count what a visit's waiting costs.
@@ -142,23 +142,29 @@ def written(place: int, planned: Planned, language: str, currency: str) -> dict[
 def why(one: Valued, language: str, currency: str) -> str:
     """Say in a few sentences why a visit has its place."""
     scores = one.scores
-    ranked = scores.expected_value is None
     said = [sentences.say(sentences.VISIT_CLASS, language, title=one.service_class.title[language])]
     if one.overdue:
         said.append(sentences.OVERDUE[language])
     said.append(sentences.say(sentences.VISIT_COST, language, cost=f"{one.cost_per_hour:,.2f}", currency=currency))
-    said.append(
-        sentences.say(
-            sentences.VISIT_RANKED if ranked else sentences.VISIT,
-            language,
-            value=f"{scores.standing:.0%}" if ranked else f"{scores.standing:,.2f}",
-            currency=currency,
-            days=scores.horizon_days,
-            risk=_risk(scores, language),
-        )
-    )
+    said.append(_scored(one.scores, language, currency))
+    if one.found is None:
+        return " ".join([sentences.NOT_LOOKED_UP[language], *said])
     stand_in = sentences.NO_HISTORY if one.found else sentences.STRANGER
     return " ".join([stand_in[language], *said] if not one.found or scores.note else said)
+
+
+def _scored(scores: Scores, language: str, currency: str) -> str:
+    if scores.expected_value is None and scores.value_rank is None:
+        return sentences.UNSCORED[language]
+    ranked = scores.expected_value is None
+    return sentences.say(
+        sentences.VISIT_RANKED if ranked else sentences.VISIT,
+        language,
+        value=f"{scores.standing:.0%}" if ranked else f"{scores.standing:,.2f}",
+        currency=currency,
+        days=scores.horizon_days,
+        risk=_risk(scores, language),
+    )
 
 
 def _risk(scores: Scores, language: str) -> str:

@@ -129,7 +129,7 @@ def put(*places: Any) -> Any:
 @pytest.mark.parametrize(
     ("alter", "gone"),
     [
-        (put("inputs", "format", 1), "the program: it was written in form 1, and this one writes form 3"),
+        (put("inputs", "format", 1), "the program: it was written in form 1, and this one writes form 4"),
         (put("bundle", "hash", "0" * 32), "the bundle: version 1 with hash 000000000000 isn't in the registry"),
         (put("playbook", "hash", "1" * 32), "the playbook: none with hash 111111111111 is kept in the store"),
     ],

@@ -155,7 +155,7 @@ def test_a_body_that_is_not_json_is_told_so(ask: Callable[[Session], Any]) -> No
     assert answers[1].json()["error"] == "expected a body of content type application/json, found text/plain"
 
 
-def test_a_decision_that_cannot_be_kept_is_not_answered(
+def test_what_cannot_be_kept_is_no_decision_and_holds_nothing(
     ask: Callable[[Session], Any], desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -163,7 +163,10 @@ def test_a_decision_that_cannot_be_kept_is_not_answered(
 
     monkeypatch.setattr("features.decisions.Making.write", full)
     (answer,) = posted(ask, ("/v1/decisions", {"customer": "7", "channel": "phone"}))
-    assert (answer.status_code, answer.json()) == (503, {"error": "expected room, found none"})
+    body = answer.json()
+    assert (answer.status_code, body["degraded"]["parts"], body["degraded"]["cause"]) == (200, ["store"], "error")
+    assert body["decision_id"].startswith("degraded-")
+    assert (body["offers"], desk.history.decisions.ids()) == ([], [])
 
 
 def test_requests_are_answered_side_by_side(ask: Callable[[Session], Any]) -> None:

@@ -180,7 +180,8 @@ def _by_now(known: Known, customers: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _usable(body: Mapping[str, Any]) -> bool:
-    return "arms" in body and body["row"]["contract"] == CONTRACT.definitions
+    # Without a model nothing was left to chance, or could have been served but what is owed.
+    return "arms" in body and not body.get("degraded") and body["row"]["contract"] == CONTRACT.definitions
 
 
 _FIELDS = (

@@ -1,0 +1,158 @@
+"""How a worker answers: within a budget of time, and without whatever isn't there.
+
+A part that fails or takes too long three times in a row is left alone for ten seconds; until then, and while it is, the
+answer is a safe default that says so, or a refusal that says when to ask again. All of this runs on the event loop, so
+nothing here needs a lock.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from time import monotonic
+from typing import Any
+
+from features.clock import Clock, live
+from features.deadline import Deadline
+from features.errors import GivenUp, InputError, StoreError
+from serving.breaker import OPEN_SECONDS, Breaker, Pass
+from serving.degradation import MODEL, SERVICE, STORE, Degraded
+from serving.logs import log
+from serving.threads import Threads
+
+LIVE_THREADS, MOST_STUCK = 8, 8
+BUDGET_MILLISECONDS, LEAST_BUDGET, MOST_BUDGET = 500.0, 10.0, 30_000.0
+# What is being written when the budget is up is waited for this share of it longer.
+_GRACE = 0.1
+
+Body = dict[str, Any]
+Work = Callable[[Deadline, Degraded | None], Body]
+Safe = Callable[[Degraded], Body]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer's body, its status, and its headers."""
+
+    body: Body
+    status: int = 200
+    headers: Mapping[str, str] | None = None
+
+
+class Answering:
+    """What a worker knows of the parts that it needs, and the threads in which they are used.
+
+    `breakers` by part, `counts` of answers that lacked something by (endpoint, part, cause), and `threads.stuck` are
+    there to be looked at. `elapsed` tells seconds, `clock` the moment.
+    """
+
+    def __init__(
+        self, budget_seconds: float, elapsed: Callable[[], float] = monotonic, clock: Clock = live
+    ) -> None:  # fmt: skip
+        self.budget = budget_seconds
+        self.threads = Threads(LIVE_THREADS, MOST_STUCK)
+        self.breakers = {STORE: Breaker(), MODEL: Breaker()}
+        self.counts = Counter[tuple[str, str, str]]()
+        self._elapsed, self._clock = elapsed, clock
+
+    async def answer(self, endpoint: str, work: Work, safe: Safe | None, least_seconds: float = 0.0) -> Answer:
+        """Answer by `work` within the budget, or `least_seconds` if that is longer; else by what is `safe`, or 503.
+
+        Bad input is answered with 400, and says nothing of any part.
+        """
+        try:
+            return await self._answered(endpoint, work, safe, max(self.budget, least_seconds))
+        except InputError as error:
+            return Answer({"error": str(error)}, 400)
+
+    async def _answered(self, endpoint: str, work: Work, safe: Safe | None, seconds: float) -> Answer:
+        uses = self._admitted((STORE, MODEL) if safe else (STORE,))
+        if STORE not in uses:
+            return self._less(endpoint, safe, STORE, "open", _LEFT_ALONE)
+        away = None if MODEL in uses or not safe else self._degraded(MODEL, "open")
+        deadline = Deadline(seconds, self._elapsed)
+        try:
+            body = await self.threads.run(lambda deadline: work(deadline, away), deadline, seconds * _GRACE)
+        except StoreError as error:
+            self._missed(uses, STORE)
+            return self._less(endpoint, safe, STORE, "error", str(error))
+        except GivenUp as error:
+            self._missed(uses, deadline.slowest)
+            cause = "busy" if deadline.slowest == SERVICE else "slow"
+            return self._less(endpoint, safe, deadline.slowest, cause, str(error))
+        else:
+            self._worked(endpoint, uses, body.get("degraded"))
+            return Answer(body)
+        finally:
+            for part, by in uses.items():
+                self.breakers[part].neither(by, self._elapsed())
+
+    def _admitted(self, parts: tuple[str, ...]) -> dict[str, Pass]:
+        """Ask for parts in their order, and for none after one that is left alone."""
+        uses: dict[str, Pass] = {}
+        for part in parts:
+            by = self.breakers[part].admit(self._elapsed())
+            if by is None:
+                break
+            uses[part] = by
+        return uses
+
+    def _worked(self, endpoint: str, uses: Mapping[str, Pass], degraded: Mapping[str, Any] | None) -> None:
+        self._passed(uses, STORE)
+        if degraded is None:
+            self._passed(uses, MODEL)
+        else:
+            self.counts[endpoint, MODEL, degraded["cause"]] += 1
+            self._missed(uses, MODEL)
+
+    def _passed(self, uses: Mapping[str, Pass], part: str) -> None:
+        if part in uses:
+            self.breakers[part].passed(uses[part])
+            if uses[part] == "half-open":
+                log("part_back", part=part)
+
+    def _missed(self, uses: Mapping[str, Pass], part: str) -> None:
+        if part in uses:
+            breaker = self.breakers[part]
+            breaker.missed(uses[part], self._elapsed())
+            if breaker.state == "open":
+                log("part_left_alone", "warning", part=part, seconds=OPEN_SECONDS, count=breaker.misses)
+
+    def _degraded(self, part: str, cause: str) -> Degraded:
+        breaker = self.breakers.get(part)
+        since = breaker.since if breaker else None
+        ago = 0.0 if since is None else self._elapsed() - since
+        return Degraded(part, cause, self._clock() - timedelta(seconds=ago))
+
+    def _less(self, endpoint: str, safe: Safe | None, part: str, cause: str, refusal: str) -> Answer:
+        self.counts[endpoint, part, cause] += 1
+        if safe:
+            return Answer(safe(self._degraded(part, cause)))
+        breaker = self.breakers.get(part)
+        seconds = ceil(breaker.retry_after(self._elapsed())) if breaker else 0
+        return Answer({"error": refusal}, 503, {"Retry-After": str(max(seconds, 1))})
+
+
+_LEFT_ALONE = (
+    "expected the store to answer, found that it failed three times in a row and is left alone for ten seconds; nothing"
+    " was written: ask again later"
+)
+
+
+def budget_seconds(environment: Mapping[str, str] = os.environ) -> float:
+    """Read how long a decision may take.
+
+    Raises InputError when it isn't a number of milliseconds that makes sense.
+    """
+    text = environment.get("HOLDFAST_BUDGET_MILLISECONDS") or f"{BUDGET_MILLISECONDS}"
+    try:
+        milliseconds = float(text)
+    except ValueError:
+        milliseconds = 0.0
+    if not LEAST_BUDGET <= milliseconds <= MOST_BUDGET:
+        raise InputError(
+            f"expected HOLDFAST_BUDGET_MILLISECONDS from {LEAST_BUDGET:g} to {MOST_BUDGET:g}, found {text!r}"
+        )
+    return milliseconds / 1000
