@@ -19,6 +19,7 @@ from serving import answers, offer_answers
 from serving.gate import Gate
 from serving.listening import is_near, only_here
 from serving.openness import Tls, check_keys, check_tls
+from serving.patience import Patient
 from serving.requests import Ask
 from serving.roles import ROUTES, Role, shown, view_of
 from tests.desks import NOW, desk_over
@@ -205,7 +206,7 @@ def test_a_body_in_parts_is_put_together(door: Door) -> None:
 
 
 def test_a_body_that_does_not_come_holds_nobody_up(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOLDFAST_BODY_SECONDS", "1")
+    monkeypatch.setenv("HOLDFAST_REQUEST_SECONDS", "1")
     door.gate = Gate(answering, door.ring)
     monkeypatch.setattr(asyncio, "timeout", lambda seconds, of=asyncio.timeout: of(seconds / 20))
 
@@ -234,7 +235,48 @@ def test_who_goes_in_the_middle_of_a_body_is_not_answered(door: Door) -> None:
     assert (sent, door.gate.refusals) == ([], {"gone": 1})
 
 
-@pytest.mark.parametrize("name", ["HOLDFAST_LARGEST_BODY", "HOLDFAST_BODY_SECONDS", "HOLDFAST_RATE"])
+class Parsing:
+    """A protocol that never finds the end of a head, and its own transport."""
+
+    cycle = None
+
+    def __init__(self) -> None:
+        self.transport, self.loop, self.said = self, asyncio.get_running_loop(), b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.closed = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self.closed.is_set()
+
+    def write(self, said: bytes) -> None:
+        self.said += said
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"), [(33, b"HTTP/1.1 431 Request Header"), (1, b"HTTP/1.1 408 Request Timeout"), (0, b"")]
+)
+def test_a_head_has_a_bound_in_bytes_and_in_time(parts: int, said: bytes) -> None:
+    async def run() -> Parsing:
+        spoken = Parsing()
+        connection = Patient(spoken, 0.05)
+        connection.connection_made(spoken)  # type: ignore[arg-type]
+        for _ in range(parts):
+            connection.data_received(b"x" * 1_000)
+        async with asyncio.timeout(5):
+            await spoken.closed.wait()
+        return spoken
+
+    assert asyncio.run(run()).said[: len(said) or None] == said
+
+
+@pytest.mark.parametrize("name", ["HOLDFAST_LARGEST_BODY", "HOLDFAST_REQUEST_SECONDS", "HOLDFAST_RATE"])
 def test_a_bound_that_is_no_number_is_refused_at_the_start(
     door: Door, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
