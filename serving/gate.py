@@ -50,12 +50,13 @@ class Gate:
             if message["type"] == "lifespan.startup.complete":
                 logs.begin()
                 self.ring.begin()
-                patience.begin(self.bounds.request_seconds)
                 self._say_who_may()
             elif message["type"] == "lifespan.shutdown.complete":
                 self.ring.end()
             await send(message)
 
+        # First: whatever starts within may take uvicorn's place in handling signals, by which it is found.
+        patience.begin(self.bounds.request_seconds)
         await self.app(scope, receive, started)
 
     def _say_who_may(self) -> None:

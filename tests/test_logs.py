@@ -171,8 +171,18 @@ def test_the_log_goes_to_a_file_that_may_be_moved_away(tmp_path: Path) -> None:
             handler.emit(logging.LogRecord("x", logging.INFO, "x.py", 1, "+12024561111", None, None))
             (tmp_path / "it.log").rename(tmp_path / "old.log")
     assert PHONE not in (tmp_path / "old.log").read_text()
-    with pytest.raises(InputError, match=r"expected to write the log to .*/none/it.log, found: No such file"):
-        logs._handler(str(tmp_path / "none" / "it.log"))
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [("/none/it.log", "expected to write the log to /none/it.log, found: No such file"), ("it.log", "as a whole path")],
+)
+def test_a_log_that_cannot_be_written_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, file: str, message: str
+) -> None:
+    monkeypatch.setenv("HOLDFAST_LOG", file)
+    with pytest.raises(InputError, match=message):
+        logs.check()
 
 
 # -- a real server
