@@ -18,7 +18,7 @@ class Bounds:
     """
 
     largest: int = 8 * 2**20
-    body_seconds: float = 10.0
+    request_seconds: float = 10.0
     rate: int = 100
     one: int = 256 * 2**10
 
@@ -28,13 +28,13 @@ class Bounds:
 
 
 def bounds() -> Bounds:
-    """Read the environment: `HOLDFAST_LARGEST_BODY`, `HOLDFAST_BODY_SECONDS`, `HOLDFAST_RATE`.
+    """Read the environment: `HOLDFAST_LARGEST_BODY`, `HOLDFAST_REQUEST_SECONDS`, `HOLDFAST_RATE`.
 
     Raises InputError when one isn't a whole number.
     """
     return Bounds(
         _number("HOLDFAST_LARGEST_BODY", Bounds().largest),
-        _number("HOLDFAST_BODY_SECONDS", int(Bounds().body_seconds)),
+        _number("HOLDFAST_REQUEST_SECONDS", int(Bounds().request_seconds)),
         _number("HOLDFAST_RATE", Bounds().rate),
     )
 

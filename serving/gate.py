@@ -14,7 +14,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.keys import Key
-from serving import denials, logs
+from serving import denials, logs, patience
 from serving.asking import ASKING, Asking
 from serving.bounds import bounds, whole
 from serving.denials import Denied
@@ -55,6 +55,8 @@ class Gate:
                 self.ring.end()
             await send(message)
 
+        # First: whatever starts within may take uvicorn's place in handling signals, by which it is found.
+        patience.begin(self.bounds.request_seconds)
         await self.app(scope, receive, started)
 
     def _say_who_may(self) -> None:
@@ -87,7 +89,7 @@ class Gate:
             await self._check(key, route)
         answer.to(route, key.role if key else "")
         if scope["method"] == "POST":
-            size, seconds = self.bounds.of(route.many), self.bounds.body_seconds
+            size, seconds = self.bounds.of(route.many), self.bounds.request_seconds
             body = await whole(receive, held.get(b"content-length"), size, seconds)
             if body is None:
                 answer.status, answer.reason = 499, "gone"

@@ -124,9 +124,19 @@ def begin() -> None:
     sys.unraisablehook = lambda told: log("unraisable", "error", error=told.exc_value)
 
 
+def check() -> None:
+    """See that the log can be written.
+
+    Raises InputError when it can't.
+    """
+    _handler(os.environ.get(FILE, "")).close()
+
+
 def _handler(file: str) -> logging.Handler:
     if not file:
         return logging.StreamHandler(sys.stderr)
+    if not Path(file).is_absolute():
+        raise InputError(f"expected {FILE} as a whole path, since workers run elsewhere; found {file}")
     try:
         # It is opened again once it has been moved away, so logrotate needn't tell anybody.
         return WatchedFileHandler(file, encoding="utf-8")

@@ -123,7 +123,7 @@ def _withheld(offer: dict[str, Any]) -> dict[str, Any]:
 
 # An agent hears what to say, to whom, and how likely they leave; not what anybody is worth or an offer brings, nor what
 # of the experiment would tell whom chance left alone.
-_AGENT_DECISION: View = {
+AGENT_DECISION: View = {
     **_whole(
         "decision_id", "customer", "reference", "found", "note", "as_of", "channel", "outbound", "language", "context",
         "requested_offers", "tier", "terms", "next_purchases", "new_purchases", "silence", "ages", "effects", "bundle",
@@ -138,4 +138,4 @@ _AGENT_DECISION: View = {
     "withheld": _withheld,
     "reasons": _reasons(_whole("feature", "value", "sentence")),
 }  # fmt: skip
-_VIEWS: Mapping[tuple[str, str], View] = {("decisions", Role.AGENT): _AGENT_DECISION}
+_VIEWS: Mapping[tuple[str, str], View] = {("decisions", Role.AGENT): AGENT_DECISION}

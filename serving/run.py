@@ -17,7 +17,9 @@ import psutil  # type: ignore[import-untyped]
 
 from features.errors import HoldfastError, InputError
 from features.home import ROOT, Home
+from serving import logs
 from serving.answering import budget_seconds
+from serving.bounds import bounds
 from serving.leash import PARENT
 from serving.opening import open_desk
 from serving.openness import Tls, check_keys, check_tls
@@ -71,12 +73,13 @@ def serve(
     """Start the service of a home with the bundle in a folder, once the desk has been opened here to see that it opens.
 
     Raises PlaybookError, RegistryError, ContractError or StoreError when it doesn't, InputError when the port is taken,
-    TLS's files don't do, somebody beyond this machine could ask without a key, or HOLDFAST_BUDGET_MILLISECONDS makes
-    no sense.
+    TLS's files or the environment don't do, or somebody beyond this machine could ask without a key.
     """
     budget_seconds()
     with closing(open_desk(home, bundle, version).history) as history:
         check_keys(history.keys.all(), host)
+    bounds()
+    logs.check()
     if tls is not None:
         check_tls(tls)
     return start(environment(home, bundle, workers, version), host, port, tls=tls)

@@ -26,13 +26,14 @@ from features.errors import InputError
 from features.history import History
 from features.home import Home, home
 from holdfast.keys import made
-from serving import logs
+from serving import logs, roles
 from serving.asking import ASKING, Asking
 from serving.openness import Tls, check_tls
 from serving.run import Server, environment, start
 from tests.desks import NOW, stocked
 from tests.gates import Door
 
+ASKED = {"customer": "7", "channel": "phone"}
 PHONE, NAME = "+1202456", "Mustermann"
 # A scorer that breaks on one customer, and says of whom.
 FAKE = """
@@ -170,8 +171,18 @@ def test_the_log_goes_to_a_file_that_may_be_moved_away(tmp_path: Path) -> None:
             handler.emit(logging.LogRecord("x", logging.INFO, "x.py", 1, "+12024561111", None, None))
             (tmp_path / "it.log").rename(tmp_path / "old.log")
     assert PHONE not in (tmp_path / "old.log").read_text()
-    with pytest.raises(InputError, match=r"expected to write the log to .*/none/it.log, found: No such file"):
-        logs._handler(str(tmp_path / "none" / "it.log"))
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [("/none/it.log", "expected to write the log to /none/it.log, found: No such file"), ("it.log", "as a whole path")],
+)
+def test_a_log_that_cannot_be_written_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, file: str, message: str
+) -> None:
+    monkeypatch.setenv("HOLDFAST_LOG", file)
+    with pytest.raises(InputError, match=message):
+        logs.check()
 
 
 # -- a real server
@@ -203,7 +214,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("HOLDFAST_HOME", str(tmp_path))
     monkeypatch.setenv("HOLDFAST_LOG_REQUESTS", "1")
-    monkeypatch.setenv("HOLDFAST_BODY_SECONDS", "1")
+    monkeypatch.setenv("HOLDFAST_REQUEST_SECONDS", "1")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "fake_service.py").write_text(FAKE, encoding="utf-8")
     return home()
@@ -249,17 +260,33 @@ def everywhere(client: httpx.Client) -> list[int]:
     ]
 
 
-def halved(server: Server, tls: Tls, key: str) -> bytes:
-    """Send half a request over TLS, and return what is answered to it."""
+def sent(server: Server, tls: Tls, *parts: bytes) -> bytes:
+    """Send parts of requests over TLS, each after something was answered to the one before, and return all answers."""
     port = int(server.url.rpartition(":")[2])
     context = ssl.create_default_context(cafile=str(tls.certificate))
     with (
         socket.create_connection(("127.0.0.1", port), 10) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as spoken,
     ):
-        head = f"POST /v1/decisions HTTP/1.1\r\nHost: x\r\n{key}\r\nContent-Length: 100\r\n\r\n"
-        spoken.sendall(head.encode() + b'{"customer": "+12024561414')
-        return spoken.recv(65_536)
+        answer = b""
+        for part in parts:
+            spoken.sendall(part)
+            answer += spoken.recv(65_536)
+        while more := spoken.recv(65_536):
+            answer += more
+        return answer
+
+
+def check_half_requests(server: Server, tls: Tls, key: str) -> None:
+    first = f"POST /v1/decisions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n".encode()
+    body = b'Content-Length: 100\r\n\r\n{"customer": "+12024561414'
+    assert sent(server, tls, first + body).startswith(b"HTTP/1.1 408 ")
+    assert sent(server, tls, first + b"X-Name: Muster").startswith(b"HTTP/1.1 408 ")
+    health = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    after = sent(server, tls, health, b"GET /livez HTTP/1.1\r\nX-Name: Muster")
+    assert (after[:13], after.count(b"HTTP/1.1 408 ")) == (b"HTTP/1.1 200 ", 1)
+    assert sent(server, tls, first + b"X-Name: " + b"Mustermann" * 4_000)[:10] == b"HTTP/1.1 4"
+    assert sent(server, tls) == b""
 
 
 def test_a_real_server_speaks_tls_wants_keys_and_logs_nobody(
@@ -268,6 +295,7 @@ def test_a_real_server_speaks_tls_wants_keys_and_logs_nobody(
     with closing(History(here.database_url)) as history:
         stocked(history)
         key, text = made(history, "test", "admin", None, NOW)
+        _, agents = made(history, "test", "agent", None, NOW)
         server = started(here, tls)
         try:
             headers = {"authorization": f"Bearer {text}"}
@@ -275,9 +303,11 @@ def test_a_real_server_speaks_tls_wants_keys_and_logs_nobody(
             with httpx.Client(base_url=server.url, verify=trusted, headers=headers, trust_env=False) as client:
                 assert server.url.startswith("https://")
                 assert client.get("/docs.json").status_code == 200
-                assert client.post("/v1/decisions", json={"customer": "7", "channel": "phone"}).status_code == 200
+                assert client.post("/v1/decisions", json=ASKED).status_code == 200
                 statuses = everywhere(client)
-                assert halved(server, tls, f"Authorization: Bearer {text}").startswith(b"HTTP/1.1 408 ")
+                seen = client.post("/v1/decisions", json=ASKED, headers={"authorization": f"Bearer {agents}"}).json()
+                assert set(seen["offers"][0]) == set(roles.AGENT_DECISION["offers"])
+                check_half_requests(server, tls, text)
                 history.keys.revoke(key.id, NOW)
                 began = time.monotonic()
                 while client.get("/metrics").status_code == 200:
