@@ -204,7 +204,7 @@ def test_whatever_takes_too_long_is_answered_in_time_with_what_is_safe(
 
 
 def test_without_the_store_what_can_only_be_kept_is_refused_with_when_to_ask_again(
-    ask: Callable[[Session], Any], monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[Session], Any], desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> None:
         raise StoreError("expected the store to be read; found: nobody there")
@@ -218,13 +218,14 @@ def test_without_the_store_what_can_only_be_kept_is_refused_with_when_to_ask_aga
     async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
         monkeypatch.setattr("features.store.Store.reading", away)
         monkeypatch.setattr("features.store.Store.alone", away)
+        monkeypatch.setattr(desk.history, "_reading", away)
         return [await client.post(route, json=body) for route, body in asked]
 
     refused = ask(session)
     assert [answer.status_code for answer in refused] == [503] * 4
     assert {answer.json()["error"] for answer in refused[:3]} == {"expected the store to be read; found: nobody there"}
     assert refused[3].json()["error"].startswith("expected the store to answer, found that it failed three times")
-    assert [answer.headers["Retry-After"] for answer in refused] == ["1", "1", "1", "10"]
+    assert [answer.headers["Retry-After"] for answer in refused] == ["1", "1", "10", "10"]
 
 
 def test_requests_are_answered_side_by_side(ask: Callable[[Session], Any]) -> None:
