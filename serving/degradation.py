@@ -8,6 +8,12 @@ from typing import Any
 from serving import sentences
 
 STORE, MODEL, SERVICE = "store", "model", "service"
+# How the ids of answers begin that are kept nowhere, and what whoever tells an outcome of one is told.
+UNKEPT = "degraded-"
+UNKEPT_TOLD = (
+    "expected the id of a decision, found {!r}: that answer was given without the store, so it isn't kept and nothing"
+    " can be told of it; ask again at /v1/decisions, and tell the outcome of what is then offered"
+)
 
 
 @dataclass(frozen=True, slots=True)

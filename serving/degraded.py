@@ -15,8 +15,8 @@ from features.history import State
 from features.packed import pack
 from serving.callers import Caller, reference_of
 from serving.decision import Known
-from serving.degradation import Degraded
-from serving.desk import UNKEPT, Desk, Look
+from serving.degradation import UNKEPT, Degraded
+from serving.desk import Desk, Look
 from serving.experiment import POLICY
 from serving.requests import Arrival, Ask, Shift, Visit
 from serving.situation import UNKNOWN

@@ -23,7 +23,7 @@ from models.basis import Basis
 from models.effects import Effects
 from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Decided, Decider, Known, unscored
-from serving.degradation import MODEL, SERVICE, STORE, Degraded
+from serving.degradation import MODEL, SERVICE, STORE, UNKEPT, UNKEPT_TOLD, Degraded
 from serving.learned import STATED, Learned
 from serving.logs import log
 from serving.playbook import Playbook
@@ -34,12 +34,6 @@ from serving.routing import words_of, written_route
 from serving.scores import Scores
 from serving.visits import Planned, Valued, in_order, scheduled, value, written
 
-# How the ids of answers begin that are kept nowhere.
-UNKEPT = "degraded-"
-_UNKEPT = (
-    "expected the id of a decision, found {!r}: that answer was given without the store, so it isn't kept and nothing"
-    " can be told of it; ask again at /v1/decisions, and tell the outcome of what is then offered"
-)
 # Tells what is known of whoever a text names, at a moment, with the models or while they are away.
 Look = Callable[[str, datetime, Degraded | None], Known]
 MOST_VISITS, MOST_INTERACTIONS, MOST_OFFERS = 1_000, 10_000, 20
@@ -101,9 +95,8 @@ class Desk:
         deadline.enter(STORE)
         as_of, decision_id = self.clock(), f"d-{self._new_id()}"
         known = self._known(ask.customer, as_of, away, deadline)
-        decider = self._decider(known)
+        decider, learned = self._believing(known)
         window = decider.policy.approach.window(as_of, known.scores.tier)
-        learned = self.learned()
         with self.history.decisions.making(known.caller.references, window, deadline) as making:
             deadline.enter(SERVICE)
             made = decider.decide(decision_id, ask, language, known, self.spoken(), making.ledger, learned)
@@ -114,22 +107,30 @@ class Desk:
     def consider(self, ask: Ask, as_of: datetime, decision_id: str) -> Decided:
         """Make the decision of a moment without writing it down, or holding anything."""
         language, known = self.checked(ask), self._known(ask.customer, as_of)
-        decider = self._decider(known)
+        decider, learned = self._believing(known)
         window = decider.policy.approach.window(as_of, known.scores.tier)
         ledger = self.history.decisions.ledger(known.caller.references, window)
-        return decider.decide(decision_id, ask, language, known, self.spoken(), ledger, self.learned())
-
-    def _decider(self, known: Known) -> Decider:
-        return self.decider.of_owed if known.degraded else self.decider
+        return decider.decide(decision_id, ask, language, known, self.spoken(), ledger, learned)
 
     def learned(self) -> Learned:
         """Tell what is believed of the offers, with every outcome that is known by now."""
+        return self._outcomes()[1]
+
+    def _outcomes(self) -> tuple[Responses, Learned]:
         held, learned = self._counted
         responses = self.history.decisions.responses(held)
         if responses is not held:
             learned = self.decider.learned(self.scorer.bundle.effects, responses)
             self._counted = responses, learned
-        return learned
+        return responses, learned
+
+    def _believing(self, known: Known) -> tuple[Decider, Learned]:
+        """Say who decides, and by what is believed of the offers that are decided about."""
+        responses, learned = self._outcomes()
+        if known.degraded is None:
+            return self.decider, learned
+        decider = self.decider.of_owed
+        return decider, decider.learned(self.scorer.bundle.effects, responses)
 
     def outcome(self, report: Report, deadline: Deadline | None = None) -> dict[str, Any]:
         """Write down what became of an offer, and settle the contact that was held for it.
@@ -139,7 +140,7 @@ class Desk:
         """
         (deadline := deadline or Deadline()).enter(STORE)
         if report.decision_id.startswith(UNKEPT):
-            raise InputError(_UNKEPT.format(report.decision_id))
+            raise InputError(UNKEPT_TOLD.format(report.decision_id))
         decision = self.history.decisions.get(report.decision_id)
         if decision is None:
             raise InputError(f"expected the id of a decision, found {report.decision_id!r}, which nobody made")

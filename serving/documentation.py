@@ -59,7 +59,10 @@ class DocumentedService(Service[Any]):  # type: ignore[misc]
 def _correct(operation: dict[str, Any], request: str, answer: str) -> None:
     operation["security"] = [{"key": []}, {}]
     operation["requestBody"] = {"required": True, "content": _json(request)}
-    refused = {status: {"description": said, "content": _json("Refusal")} for status, said in _REFUSALS.items()}
+    refused: dict[str, Any] = {
+        status: {"description": said, "content": _json("Refusal")} for status, said in _REFUSALS.items()
+    }
+    refused["503"]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     operation["responses"] = {"200": {"description": "The answer.", "content": _json(answer)}, **refused}
 
 

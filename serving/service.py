@@ -141,7 +141,7 @@ class HoldfastService:
         """Write down what became of an offer; telling it twice changes nothing."""
         return self.desk.outcome(request.report(), deadline)
 
-    @_endpoint("/v1/interactions", wire.InteractionsRequest, answers.InteractionsAnswer, least_seconds=30.0)
+    @_endpoint("/v1/interactions", wire.InteractionsRequest, answers.InteractionsAnswer, least_seconds=15.0)
     def interactions(self, request: wire.InteractionsRequest, deadline: Deadline, _away: None) -> Body:
         """Write down what happened, one event or a list; telling an event twice changes nothing."""
         return self.desk.interactions([one.happening() for one in request.root], deadline)

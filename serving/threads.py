@@ -43,10 +43,6 @@ class Threads:
         finally:
             self._leave(working, deadline)
 
-    def close(self) -> None:
-        """Wait for nobody any more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
     async def _turn(self, deadline: Deadline) -> None:
         if self.stuck >= self._most_stuck:
             raise GivenUp(_NO_THREAD)

@@ -320,3 +320,21 @@ def test_what_was_told_too_late_is_refused_and_not_written(history: History) -> 
         assert history.counts() == before
         tell(deadline=Deadline(20.0))
         before = history.counts()
+
+
+def test_what_is_taken_back_is_released_unless_somebody_else_was_told_of_it(history: History) -> None:
+    desk, ask = caller(history).desk, Ask(customer="household:7", channel="phone", offers=2)
+    held = lambda: {one.contact for one in history.decisions.everybody(ALWAYS).contacts}  # noqa: E731
+    spent = lambda: sum(history.decisions.everybody(replace(ALWAYS, now=NOW, tiers=("high",), days=9)).spent.values())  # noqa: E731
+    alone = desk.decide(ask)
+    assert (len(held()), spent()) == (2, 2)
+    assert history.decisions.take_back(alone["decision_id"], ["household:7", "phone:+12024561111"], NOW)
+    assert (held(), spent(), history.decisions.ids()) == (set(), 0, [])
+    assert not history.decisions.take_back(alone["decision_id"], ["household:7"], NOW)
+    first = desk.decide(ask)
+    desk.clock = lambda: datetime.fromisoformat(first["as_of"]) + timedelta(minutes=1)
+    second = desk.decide(replace(ask, offers=1))
+    shared = {one["contact"] for one in second["offers"]}
+    assert shared < {one["contact"] for one in first["offers"]}
+    assert history.decisions.take_back(first["decision_id"], ["household:7", "phone:+12024561111"], NOW)
+    assert (held(), history.decisions.ids()) == (shared, [second["decision_id"]])

@@ -22,7 +22,8 @@ from holdfast.app import app
 from holdfast.replaying import deciders, scorers
 from serving.bundle import fetch
 from serving.decision import Decider
-from serving.desk import Desk
+from serving.degradation import MODEL, Degraded
+from serving.desk import Desk, as_text
 from serving.opening import open_desk
 from serving.playbook import load_playbook
 from serving.replay import Replayer
@@ -63,7 +64,8 @@ def busy(desk: Desk, count: int) -> list[str]:
             customer=customer, channel=channels[number % 4], context=context, offers=1 + number % 4,
             language="ko" if number % 3 == 0 else "en", outbound=number % 6 == 0,
         )  # fmt: skip
-        body = desk.decide(ask)
+        away = Degraded(MODEL, "open", desk.clock()) if number % 7 == 3 else None
+        body = desk.decide(ask, away=away)
         made.append(body["decision_id"])
         if body["offers"] and number % 2:
             status, code = (("declined", "too_expensive"), ("presented", None), ("accepted", None))[number % 3]
@@ -113,6 +115,14 @@ def altered(desk: Desk, alter: Any) -> str:
     alter(body)
     log(desk.history, "d-altered", body["customer"], desk.clock(), json.dumps(body))
     return "d-altered"
+
+
+def test_a_decision_of_the_form_before_comes_out_the_same(desk: Desk, replayer: Replayer) -> None:
+    body = desk.decide(Ask(customer="nobody", channel="phone"))
+    assert body.pop("degraded") is None
+    body["inputs"]["format"] = 3
+    log(desk.history, "d-before", body["customer"], desk.clock(), as_text(body))
+    assert replayer.replay("d-before").same
 
 
 def put(*places: Any) -> Any:

@@ -2,6 +2,8 @@ import asyncio
 import gc
 import json
 import os
+import threading
+import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ ROUTES = (
     "/v1/decisions", "/v1/outcomes", "/v1/interactions", "/v1/customers/lookup", "/v1/route", "/v1/visits/prioritise",
 )  # fmt: skip
 HAPPENED = {"event_id": "1", "customer": "7", "kind": "inquiry", "occurred_at": "2018-01-02T09:30:00+00:00"}
+ARRIVED = {"customer": "7", "channel": "phone", "intent": "cancel"}
 Session = Callable[[httpx.AsyncClient], Awaitable[Any]]
 
 
@@ -30,6 +33,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENTOML_HOME", str(tmp_path_factory.mktemp("bentoml")))
         patch.setenv("BENTOML_DO_NOT_TRACK", "True")
+        # However busy the machine of a test is.
+        patch.setenv("HOLDFAST_BUDGET_MILLISECONDS", "20000")
         # Prometheus counts once a process; a server of its own is asked for its metrics in test_run.
         patch.setenv("BENTOML_CONFIG_OVERRIDES", '{"services": {"holdfast": {"metrics": {"enabled": false}}}}')
         with warnings.catch_warnings():
@@ -169,6 +174,53 @@ def test_what_cannot_be_kept_is_no_decision_and_holds_nothing(
     assert (body["offers"], desk.history.decisions.ids()) == ([], [])
 
 
+def test_whatever_takes_too_long_is_answered_in_time_with_what_is_safe(
+    ask: Callable[[Session], Any], desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOLDFAST_BUDGET_MILLISECONDS", "50")
+    held, score = threading.Event(), desk.scorer.score
+
+    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
+        monkeypatch.setattr(desk.scorer, "score", lambda *how: held.wait(20) and score(*how))
+        asked = ("/v1/decisions", {"customer": "7", "channel": "phone"}), ("/v1/route", ARRIVED)
+        answers = [await client.post(route, json=body) for route, body in asked]
+        held.set()
+        return answers
+
+    began = time.monotonic()
+    decided, routed = ask(session)
+    assert time.monotonic() - began < 10
+    assert (decided.status_code, routed.status_code) == (200, 200)
+    assert (decided.json()["degraded"]["parts"], decided.json()["degraded"]["cause"]) == (["model"], "slow")
+    assert (routed.json()["degraded"]["parts"], routed.json()["queue"]) == (["model"], "retention_line")
+    assert desk.history.decisions.ids() == []
+
+
+def test_without_the_store_what_can_only_be_kept_is_refused_with_when_to_ask_again(
+    ask: Callable[[Session], Any], desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise StoreError("expected the store to be read; found: nobody there")
+
+    told = {"decision_id": "d-1", "offer": "x", "status": "accepted"}
+    asked = (
+        ("/v1/outcomes", told), ("/v1/interactions", HAPPENED), ("/v1/customers/lookup", {"customer": "7"}),
+        ("/v1/outcomes", told),
+    )  # fmt: skip
+
+    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
+        monkeypatch.setattr("features.store.Store.reading", away)
+        monkeypatch.setattr("features.store.Store.alone", away)
+        monkeypatch.setattr(desk.history, "_reading", away)
+        return [await client.post(route, json=body) for route, body in asked]
+
+    refused = ask(session)
+    assert [answer.status_code for answer in refused] == [503] * 4
+    assert {answer.json()["error"] for answer in refused[:3]} == {"expected the store to be read; found: nobody there"}
+    assert refused[3].json()["error"].startswith("expected the store to answer, found that it failed three times")
+    assert [answer.headers["Retry-After"] for answer in refused] == ["1", "1", "10", "10"]
+
+
 def test_requests_are_answered_side_by_side(ask: Callable[[Session], Any]) -> None:
     async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
         body = {"customer": "household:8", "channel": "web"}
@@ -191,6 +243,7 @@ def test_health_and_the_document_answer(ask: Callable[[Session], Any]) -> None:
             for said in (operation["requestBody"], *operation["responses"].values()):
                 name = said["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
                 assert name in document["components"]["schemas"]
+            assert "Retry-After" in operation["responses"]["503"]["headers"]
         assert document["components"]["schemas"]["DecisionAnswer"]["properties"]["note"]["nullable"] is True
         assert '"null"' not in json.dumps(document)
 

@@ -29,8 +29,8 @@ from features.sources.records import Records
 from features.sources.source import Source
 from features.versions import Written
 
-# A service beside an ingest waits no longer than for so many rows; and SQLite lets whoever waits in only by luck,
-# so there is a pause after them of a quarter of their time.
+# A service beside an ingest waits no longer than for so many rows. SQLite lets whoever waits in only by luck, so there
+# is a pause after them of a quarter of their time.
 _ROWS_AT_ONCE, _PAUSE = 5_000, 0.25
 # A file's name, the rows done, and their total: None while rows are checked, known while they are appended.
 Progress = Callable[[str, int, int | None], None]
