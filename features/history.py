@@ -19,6 +19,7 @@ from features.engines import wait_for
 from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
 from features.identity import IdentityLink, canonical, components, reachable, standing
+from features.shadows import Shadows
 from features.versions import Row, Written
 
 COLUMNS = (
@@ -110,6 +111,7 @@ class History:
         self._store = store.Store(url)
         self._reading = self._store.reading
         self.decisions = Decisions(self._store)
+        self.shadows = Shadows(self._store)
 
     def close(self) -> None:
         """Let go of the store."""

@@ -9,6 +9,7 @@ from rich.markup import escape
 from features.errors import HoldfastError
 from features.home import home
 from holdfast import playbooks, policies, simulating
+from holdfast.charging import challenge, promote, rollback
 from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
@@ -17,7 +18,7 @@ from holdfast.exporting import export, features
 from holdfast.health import health
 from holdfast.ingesting import ingest
 from holdfast.judging import backtest, evaluate
-from holdfast.learning import promote, train
+from holdfast.learning import train
 from holdfast.lifting import lift
 from holdfast.replaying import replay
 from holdfast.scoring import score
@@ -34,8 +35,8 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (
-    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
-    lift, uplift, export, features, backup, restore, migrate,
+    demo, ingest, train, evaluate, backtest, promote, rollback, challenge, score, serve, decide, replay, chase,
+    consistency, quality, health, lift, uplift, export, features, backup, restore, migrate,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")

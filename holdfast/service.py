@@ -20,9 +20,13 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 1,
-    version: Annotated[str, typer.Option(help="A bundle's version or alias.")] = "champion",
+    version: Annotated[
+        str, typer.Option(help="Serve this version or alias, and don't follow the registry.")
+    ] = "champion",
 ) -> None:
     """Answer agents' desktops over HTTP until interrupted.
+
+    It follows the alias champion: another bundle is taken up within 10 seconds, without a request dropped.
 
     Example: holdfast serve --port 3000
     """
@@ -36,15 +40,17 @@ def running(
     place: Home, version: str, host: str = "127.0.0.1", port: int = 0, workers: int = 1
 ) -> Iterator[tuple["Server", str]]:
     """Keep a service up while the block runs; port 0 takes a free one. Yields the server and the bundle's version."""
-    from serving.bundle import fetch
+    from serving.bundle import CHAMPION, fetch
+    from serving.opening import choose
     from serving.run import free_port
     from serving.run import serve as begin
 
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     chosen = free_port(host, port)
+    follows = version == CHAMPION
     with spinner("Reading the registry"):
-        folder, number = fetch(place, version)
+        folder, number = (None, choose(place).version) if follows else fetch(place, version)
     with spinner("Starting the service"):
         server = begin(place, folder, host, chosen, workers, number)
         try:

@@ -18,7 +18,7 @@ import psutil  # type: ignore[import-untyped]
 from features.errors import HoldfastError, InputError
 from features.home import ROOT, Home
 from serving.leash import PARENT
-from serving.opening import open_desk
+from serving.opening import open_desk, open_last
 
 SERVICE = "serving.service:HoldfastService"
 _TICK_SECONDS = 0.25
@@ -58,13 +58,16 @@ class Server:
 
 
 def serve(
-    home: Home, bundle: Path, host: str = "127.0.0.1", port: int = 3000, workers: int = 1, version: str = "unregistered"
-) -> Server:
+    home: Home, bundle: Path | None, host: str = "127.0.0.1", port: int = 3000, workers: int = 1,
+    version: str = "unregistered",
+) -> Server:  # fmt: skip
     """Start the service of a home with the bundle in a folder, once the desk has been opened here to see that it opens.
+
+    Without a folder it follows the registry, and begins with what served last.
 
     Raises PlaybookError, RegistryError, ContractError or StoreError when it doesn't, InputError when the port is taken.
     """
-    open_desk(home, bundle, version).history.close()
+    (open_last(home) if bundle is None else open_desk(home, bundle, version)).history.close()
     return start(environment(home, bundle, workers, version), host, port)
 
 
@@ -81,19 +84,23 @@ def start(environment: dict[str, str], host: str, port: int, service: str = SERV
     return Server(process, f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-def environment(home: Home, bundle: Path, workers: int, version: str) -> dict[str, str]:
-    """Say to the workers where they are: this process's environment, with the home's places and one thread each."""
+def environment(home: Home, bundle: Path | None, workers: int, version: str) -> dict[str, str]:
+    """Say to the workers where they are: this process's environment, with the home's places and one thread each.
+
+    Without a bundle they follow the registry.
+    """
     return {
         **os.environ,
         **dict.fromkeys(_ONE_THREAD, "1"),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(home.data / "bentoml"),
-        "HOLDFAST_BUNDLE": str(bundle.resolve()),
+        "HOLDFAST_BUNDLE": str(bundle.resolve()) if bundle else "",
         "HOLDFAST_BUNDLE_VERSION": version,
         "HOLDFAST_CLOCK": home.clock,
         "HOLDFAST_DATABASE_URL": home.database_url,
         "HOLDFAST_HOME": str(home.folder),
+        "MLFLOW_TRACKING_URI": home.registry_url,
         PARENT: str(os.getpid()),
         "HOLDFAST_PLAYBOOK": str(home.playbook),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),

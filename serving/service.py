@@ -1,9 +1,7 @@
 """The desk as a BentoML service: typed and documented endpoints, answered by threads."""
 
 import functools
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import bentoml
@@ -14,7 +12,7 @@ from starlette.responses import Response
 
 from features.errors import InputError, StoreError
 from features.home import home
-from serving import answers, leash, opening, routing_answers, visit_answers, wire
+from serving import answers, following, leash, routing_answers, visit_answers, wire
 from serving.desk import Desk, as_text
 from serving.documentation import DocumentedService
 from serving.refusal import refusal
@@ -101,13 +99,15 @@ class HoldfastService:
     nothing; a store that can't be written is answered with 503.
     """
 
-    desk: Desk
-
     def __init__(self) -> None:
         leash.follow()
-        bundle = Path(os.environ.get("HOLDFAST_BUNDLE", ""))
-        self.desk = opening.open_desk(home(), bundle, os.environ.get("HOLDFAST_BUNDLE_VERSION", "unregistered"))
+        self.following = following.begin(home())
         warm(self.desk)
+
+    @property
+    def desk(self) -> Desk:
+        """The desk that answers now; a request takes it once, since another bundle may be taken up meanwhile."""
+        return self.following.desk
 
     @_endpoint("/v1/decisions", wire.DecisionRequest, answers.DecisionAnswer)
     def decisions(self, request: wire.DecisionRequest, /) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def test_every_file_of_a_bundle_is_checked(tmp_path: Path, ranker: NextPurchaseM
     write(folder, Models(EVERY, value("trees"), ranker), MANIFEST)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json"]
     assert {path.relative_to(folder).parts[0] for path in files} == {
-        "churn.json", "value.json", "next_purchase.json", "items.json", "segments.json", "trees",
+        "churn.json", "value.json", "next_purchase.json", "items.json", "segments.json", "proof.json", "trees",
     }  # fmt: skip
     for path in files:
         whole = path.read_text(encoding="utf-8")

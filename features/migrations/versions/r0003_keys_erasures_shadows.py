@@ -1,4 +1,6 @@
-"""Callers have keys, an erasure leaves a mark that names nobody, and a challenger's decisions lie beside the champion's."""
+"""Callers have keys, an erasure leaves a mark that names nobody, and a challenger's decisions lie beside others."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +8,7 @@ from alembic import op
 revision, down_revision = "0003", "0002"
 
 
-def _text(name: str, **options: bool) -> sa.Column[str]:
+def _text(name: str, **options: Any) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, server_default="", **options)
 
 
@@ -30,8 +32,9 @@ def upgrade() -> None:
     op.create_table(
         "shadows",
         sa.Column("seq", sequence, primary_key=True, autoincrement=True),
-        _text("decision", index=True),
+        _text("decision"),
         _text("bundle", index=True),
         _whole("made_at"),
         _text("body"),
+        sa.UniqueConstraint("decision", "bundle"),
     )

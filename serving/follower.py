@@ -1,0 +1,104 @@
+"""The process that asks the registry, so that no worker has to: one for the services of a home, started by a worker.
+
+It keeps on its shelf what the aliases name, and what went wrong. It ends with the worker that started it.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from features.errors import RegistryError
+from features.home import Home, home
+from serving import bundle
+from serving.child import Child, end_with_parent
+from serving.shelf import Pick, Said, Shelf
+
+EVERY_SECONDS = 2.0
+_AGAIN_SECONDS = 30.0
+_LOG = logging.getLogger("holdfast")
+
+
+class Follower:
+    """Asks the registry of a home what serves and what challenges; `now` tells the seconds since 1970."""
+
+    def __init__(self, place: Home, now: Callable[[], float] = time.time) -> None:
+        self._place, self._now = place, now
+        self.shelf = Shelf.of(place)
+        self._said = replace(self.shelf.said(), misses=0)
+        self._failed: dict[Pick, tuple[float, str]] = {}
+
+    def look(self) -> Said:
+        """Ask once, and write down what was said; a registry that is away changes nothing but that."""
+        now = self._now()
+        try:
+            champion, challenger = (self._picked(alias) for alias in (bundle.CHAMPION, bundle.CHALLENGER))
+        except RegistryError as error:
+            if not self._said.fault:
+                _LOG.warning("registry away, the bundle that serves stays: %s", error)
+            said = replace(self._said, asked_at=now, fault=str(error), misses=self._said.misses + 1)
+        else:
+            if self._said.fault:
+                _LOG.warning("registry back after %d misses", self._said.misses)
+            said = Said(now, now, "", self._said.misses, champion, challenger)
+        self._said = said
+        self.shelf.say(said)
+        return said
+
+    def _picked(self, alias: str) -> Pick | None:
+        """Find what an alias names, and have it here; what is wrong with its files is told with it."""
+        found = bundle.look(self._place, alias)
+        if found is None:
+            return None
+        pick = Pick(found.version, found.hash, found.why)
+        known = next((one for one in (self._said.champion, self._said.challenger) if one == pick), None)
+        return known or replace(pick, fault=self._brought(pick, found))
+
+    def _brought(self, pick: Pick, found: bundle.Registered) -> str:
+        failed_at, fault = self._failed.get(pick, (0.0, ""))
+        if fault and self._now() - failed_at < _AGAIN_SECONDS:
+            return fault
+        try:
+            self.shelf.keep(pick, lambda into: bundle.download(self._place, found, into))
+        except (RegistryError, OSError) as error:
+            self._failed[pick] = self._now(), str(error)
+            return str(error)
+        needed = (pick, self.shelf.served(), self._said.champion, self._said.challenger)
+        self.shelf.tidy([one for one in needed if one is not None])
+        return ""
+
+
+class Shadow:
+    """The process that scores beside the champion, while there is a challenger."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._pick: Pick | None = None
+        self._child: Child | None = None
+        self._began = 0.0
+
+    def follow(self, said: Said) -> None:
+        """Start it, end it, or put another in its place, as the registry said; one that failed is tried again."""
+        wanted = said.challenger
+        if wanted is not None and (wanted.fault or (said.champion and said.champion.hash == wanted.hash)):
+            wanted = None
+        failed = self._child is not None and not self._child.lives() and self._now() - self._began > _AGAIN_SECONDS
+        if wanted == self._pick and not failed:
+            return
+        if self._child is not None:
+            self._child.end()
+        self._pick, self._began = wanted, self._now()
+        self._child = Child("serving.shadowing", wanted.version, wanted.hash) if wanted else None
+
+
+def main() -> None:
+    """Look every few seconds, for as long as the worker lives that started this process."""
+    end_with_parent()
+    follower, shadow = Follower(home()), Shadow()
+    while True:
+        shadow.follow(follower.look())
+        time.sleep(EVERY_SECONDS)
+
+
+if __name__ == "__main__":
+    main()
