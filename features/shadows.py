@@ -81,11 +81,7 @@ class Shadows:
     def passed(self, bundle: str) -> int:
         """Count the decisions from the first to the last that a bundle shadowed, whether it shadowed them or not."""
         decided, shadowed = store.decisions.c, store.shadows.c
-        ends = sa.select(sa.func.min(decided.seq), sa.func.max(decided.seq)).where(
-            decided.id == shadowed.decision, shadowed.bundle == bundle
-        )
+        both = (decided.id == shadowed.decision) & (shadowed.bundle == bundle)
+        first, last = (sa.select(end(decided.seq)).where(both).scalar_subquery() for end in (sa.func.min, sa.func.max))
         with self._store.reading() as connection:
-            first, last = connection.execute(ends).one()
-            if first is None:
-                return 0
             return connection.scalar(sa.select(sa.func.count()).where(decided.seq.between(first, last))) or 0

@@ -9,6 +9,7 @@ from rich.markup import escape
 from features.errors import HoldfastError
 from features.home import home
 from holdfast import playbooks, policies, simulating
+from holdfast.challenging import challenger
 from holdfast.charging import challenge, promote, rollback
 from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
@@ -35,8 +36,8 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (
-    demo, ingest, train, evaluate, backtest, promote, rollback, challenge, score, serve, decide, replay, chase,
-    consistency, quality, health, lift, uplift, export, features, backup, restore, migrate,
+    demo, ingest, train, evaluate, backtest, promote, rollback, challenge, challenger, score, serve, decide, replay,
+    chase, consistency, quality, health, lift, uplift, export, features, backup, restore, migrate,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")
@@ -54,6 +55,7 @@ def main() -> None:
     # What libraries would keep in the user's own folder stays with the installation.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("BENTOML_HOME", str(place.data / "bentoml"))
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MPLCONFIGDIR", str(place.data / "tools" / "matplotlib"))
     try:

@@ -31,9 +31,7 @@ def promote(
 
 
 def rollback(
-    why: Annotated[
-        str | None, typer.Option(help="What was wrong; it is kept with the version.")
-    ] = None,
+    why: Annotated[str | None, typer.Option(help="What was wrong; it is kept with the version.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Put the champion before this one back in charge, whatever its grade; done twice, it goes back two.

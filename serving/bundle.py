@@ -62,8 +62,9 @@ def look(home: Home, wanted: str = CHAMPION) -> Registered | None:
     """
     # MLflow takes seconds to import: only those who ask the registry pay, never a worker.
     mlflow = importlib.import_module("mlflow")
-    if missing := _missing(home):
-        raise RegistryError(f"expected a registry at {missing}, found none; {_HINT}")
+    database = file_of(home)
+    if database and not database.exists():
+        raise RegistryError(f"expected a registry at {database}, found none; {_HINT}")
     with _asking(mlflow, wanted):
         client = mlflow.MlflowClient(home.tracking_uri)
         by_number = client.get_model_version if wanted.isdigit() else client.get_model_version_by_alias
@@ -110,10 +111,11 @@ def _asking(mlflow: Any, wanted: str) -> Iterator[None]:
     try:
         yield
     except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
-        raise RegistryError(f"expected bundle {wanted!r} in the registry, found: {error}; {_HINT}") from error
+        found = str(error).partition("\n")[0]
+        raise RegistryError(f"expected bundle {wanted!r} in the registry, found: {found}; {_HINT}") from error
 
 
-def _missing(home: Home) -> str:
-    """Name the registry's database where it is a file that isn't there."""
+def file_of(home: Home) -> Path | None:
+    """Name the registry's database where it is a file."""
     database = home.tracking_uri.removeprefix("sqlite:///")
-    return database if database != home.tracking_uri and not Path(database).exists() else ""
+    return Path(database) if database != home.tracking_uri else None

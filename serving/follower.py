@@ -11,7 +11,8 @@ from dataclasses import replace
 from features.errors import RegistryError
 from features.home import Home, home
 from serving import bundle
-from serving.child import Child, end_with_parent
+from serving.child import end_with_parent
+from serving.shadow_writer import ShadowWriter
 from serving.shelf import Pick, Said, Shelf
 
 EVERY_SECONDS = 2.0
@@ -25,6 +26,7 @@ class Follower:
     def __init__(self, place: Home, now: Callable[[], float] = time.time) -> None:
         self._place, self._now = place, now
         self.shelf = Shelf.of(place)
+        self._file = _identity(place)
         self._said = replace(self.shelf.said(), misses=0)
         self._failed: dict[Pick, tuple[float, str]] = {}
 
@@ -44,6 +46,10 @@ class Follower:
         self._said = said
         self.shelf.say(said)
         return said
+
+    def outdated(self) -> bool:
+        """Tell whether another file has taken the place of the registry's, whose old one would go on being read."""
+        return self._file is not None and _identity(self._place) not in (None, self._file)
 
     def _picked(self, alias: str) -> Pick | None:
         """Find what an alias names, and have it here; what is wrong with its files is told with it."""
@@ -68,35 +74,23 @@ class Follower:
         return ""
 
 
-class Shadow:
-    """The process that scores beside the champion, while there is a challenger."""
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._pick: Pick | None = None
-        self._child: Child | None = None
-        self._began = 0.0
-
-    def follow(self, said: Said) -> None:
-        """Start it, end it, or put another in its place, as the registry said; one that failed is tried again."""
-        wanted = said.challenger
-        if wanted is not None and (wanted.fault or (said.champion and said.champion.hash == wanted.hash)):
-            wanted = None
-        failed = self._child is not None and not self._child.lives() and self._now() - self._began > _AGAIN_SECONDS
-        if wanted == self._pick and not failed:
-            return
-        if self._child is not None:
-            self._child.end()
-        self._pick, self._began = wanted, self._now()
-        self._child = Child("serving.shadowing", wanted.version, wanted.hash) if wanted else None
+def _identity(place: Home) -> tuple[int, int] | None:
+    """Tell a file from another of its name; None where there is none."""
+    database = bundle.file_of(place)
+    if database is None or not database.exists():
+        return None
+    found = database.stat()
+    return found.st_dev, found.st_ino
 
 
 def main() -> None:
-    """Look every few seconds, for as long as the worker lives that started this process."""
+    """Look every few seconds, for as long as the worker lives that started this process; it starts another at need."""
     end_with_parent()
-    follower, shadow = Follower(home()), Shadow()
-    while True:
-        shadow.follow(follower.look())
+    place = home()
+    follower, writer = Follower(place), ShadowWriter(Shelf.of(place), place.database_url)
+    while not follower.outdated():
+        writer.follow(follower.look())
+        writer.write()
         time.sleep(EVERY_SECONDS)
 
 

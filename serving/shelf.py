@@ -98,9 +98,12 @@ class Shelf:
         Raises RegistryError when a file is missing or differs.
         """
         kept = self.bundle(pick)
-        if self.holds(pick):
-            os.utime(kept)
-            return kept
+        if not self.holds(pick):
+            self._bring(kept, bring)
+        os.utime(kept)
+        return kept
+
+    def _bring(self, kept: Path, bring: Callable[[Path], Path]) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as beside:
             brought = bring(Path(beside))
@@ -108,7 +111,6 @@ class Shelf:
             if kept.exists():
                 kept.rename(Path(beside) / "damaged")
             brought.rename(kept)
-        return kept
 
     def holds(self, pick: Pick) -> bool:
         """Tell whether a bundle is kept here, with every file as it was."""
