@@ -80,8 +80,8 @@ class Shadows:
 
     def passed(self, bundle: str) -> int:
         """Count the decisions from the first to the last that a bundle shadowed, whether it shadowed them or not."""
-        decided, shadowed = store.decisions.c, store.shadows.c
+        table, decided, shadowed = store.decisions.c, store.decisions.alias().c, store.shadows.c
         both = (decided.id == shadowed.decision) & (shadowed.bundle == bundle)
         first, last = (sa.select(end(decided.seq)).where(both).scalar_subquery() for end in (sa.func.min, sa.func.max))
         with self._store.reading() as connection:
-            return connection.scalar(sa.select(sa.func.count()).where(decided.seq.between(first, last))) or 0
+            return connection.scalar(sa.select(sa.func.count()).where(table.seq.between(first, last))) or 0

@@ -30,7 +30,7 @@ class ShadowWriter:
         self._child: Child | None = None
         self._began = 0.0
         self._told: queue.Queue[dict[str, Any]] = queue.Queue(_MOST_WAITING)
-        self._shadows: Shadows | None = None
+        self._store: Store | None = None
         self._dropped = 0
 
     def follow(self, said: Said) -> None:
@@ -41,12 +41,12 @@ class ShadowWriter:
         failed = self._child is not None and not self._child.lives() and self._now() - self._began > _AGAIN_SECONDS
         if wanted == self._pick and not failed:
             return
-        if self._child is not None:
-            self._child.end()
+        self._end()
         self._pick, self._child, self._began, self._dropped = wanted, None, self._now(), 0
         if wanted is not None:
             self._child = Child("serving.shadowing", wanted.version, wanted.hash, tells=True)
-            threading.Thread(target=self._listen, args=(self._child,), daemon=True, name="shadows").start()
+            self.listener = threading.Thread(target=self._listen, args=(self._child,), daemon=True, name="shadows")
+            self.listener.start()
 
     def write(self) -> None:
         """Write down what was told since the last time."""
@@ -54,7 +54,7 @@ class ShadowWriter:
             told = self._told.get()
             made = [Shadow(**{**one, "made_at": datetime.fromisoformat(one["made_at"])}) for one in told["shadows"]]
             try:
-                self._opened().write(made)
+                Shadows(self._opened()).write(made)
             except StoreError as error:
                 self._drop(len(made), str(error))
             self._shelf.count(self._pick, told["counts"] | {"dropped": self._dropped})
@@ -72,7 +72,14 @@ class ShadowWriter:
             _LOG.warning("shadows dropped, which are only counted from now on: %s", why)
         self._dropped += shadows
 
-    def _opened(self) -> Shadows:
-        if self._shadows is None:
-            self._shadows = Shadows(Store(self._url))
-        return self._shadows
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = Store(self._url)
+        return self._store
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.end()
+        if self._store is not None:
+            self._store.close()
+            self._store = None

@@ -92,8 +92,9 @@ def mean_of(numbers: Array) -> Interval | None:
     """
     if len(numbers) < _FEWEST:
         return None
-    mean, error = float(numbers.mean()), float(numbers.std(ddof=1)) / np.sqrt(len(numbers))
-    return Interval(mean, mean - reach(_CONFIDENCE) * error, mean + reach(_CONFIDENCE) * error)
+    mean = float(numbers.mean())
+    wide = reach(_CONFIDENCE) * float(numbers.std(ddof=1) / np.sqrt(len(numbers)))
+    return Interval(mean, mean - wide, mean + wide)
 
 
 def _first(offers: Sequence[Body]) -> str | None:
