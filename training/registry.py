@@ -133,6 +133,8 @@ def _put_in_charge(client: mlflow.MlflowClient, old: Any | None, new: Any, why: 
     elif REASON in new.tags and (old is None or old.version != new.version):
         client.delete_model_version_tag(MODEL, new.version, REASON)
     client.set_registered_model_alias(MODEL, CHAMPION, new.version)
+    if str(client.get_registered_model(MODEL).aliases.get(CHALLENGER)) == str(new.version):
+        client.delete_registered_model_alias(MODEL, CHALLENGER)
     _say_promoted(client, old, new)
 
 
