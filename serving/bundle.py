@@ -112,7 +112,9 @@ def _asking(mlflow: Any, wanted: str) -> Iterator[None]:
         yield
     except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
         found = str(error).partition("\n")[0]
-        raise RegistryError(f"expected bundle {wanted!r} in the registry, found: {found}; {_HINT}") from error
+        raise RegistryError(
+            f"expected bundle {wanted!r} in the registry, found: {found}; see that the registry can be reached"
+        ) from error
 
 
 def file_of(home: Home) -> Path | None:

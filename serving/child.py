@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from features.home import ROOT
 
 _SETTINGS = {
-    # A registry that doesn't answer is asked again soon, not for minutes.
+    # A registry that doesn't answer is asked again soon, not for minutes, and told of once, not in every traceback.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "POLARS_MAX_THREADS": "1",
@@ -29,7 +29,7 @@ class Child:
     def __init__(self, module: str, *given: str, keeps: tuple[int, ...] = (), tells: bool = False) -> None:
         paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *given], cwd=ROOT, env={**_SETTINGS, **os.environ, "PYTHONPATH": paths},
+            [sys.executable, "-m", module, *given], cwd=ROOT, env={**os.environ, **_SETTINGS, "PYTHONPATH": paths},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE if tells else None, pass_fds=keeps,
         )  # fmt: skip
 

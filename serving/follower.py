@@ -28,6 +28,7 @@ class Follower:
         self.shelf = Shelf.of(place)
         self._file = _identity(place)
         self._said = replace(self.shelf.said(), misses=0)
+        self._full = False
         self._failed: dict[Pick, tuple[float, str]] = {}
 
     def look(self) -> Said:
@@ -44,8 +45,18 @@ class Follower:
                 _LOG.warning("registry back after %d misses", self._said.misses)
             said = Said(now, now, "", self._said.misses, champion, challenger)
         self._said = said
-        self.shelf.say(said)
+        self._write(said)
         return said
+
+    def _write(self, said: Said) -> None:
+        try:
+            self.shelf.say(said)
+        except OSError as error:
+            if not self._full:
+                _LOG.warning("what the registry says can't be kept: %s", error)
+            self._full = True
+        else:
+            self._full = False
 
     def outdated(self) -> bool:
         """Tell whether another file has taken the place of the registry's, whose old one would go on being read."""

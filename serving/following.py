@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class Following:
         self.desk, self.shelf, self._now = desk, shelf, now
         self.state = State(desk.scorer.bundle_version, desk.scorer.bundle_hash, now(), shelf is not None)
         self._refused: Pick | None = None
+        self._said = ""
 
     def look(self) -> None:
         """Read once what the registry said; take up what it names, if that is new and fit to serve."""
@@ -65,9 +67,9 @@ class Following:
             return
         try:
             self._take(pick)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             # That is not the bundle's fault: it is tried again.
-            _LOG.warning("bundle %s not taken up yet: %s", pick.version, error)
+            self.say(f"bundle {pick.version} not taken up yet: {error}")
         except Exception as error:
             self._refuse(pick, str(error) or repr(error))
 
@@ -79,13 +81,21 @@ class Following:
         desk = self.desk.by(opening.fit_scorer(self.shelf, pick, serving.manifest))
         warm(desk)
         self.desk, self._refused = desk, None
-        self.shelf.serve(pick)
         taken = self.state.taken + 1
         self.state = State(pick.version, pick.hash, self._now(), True, taken, registry=self.state.registry,
                            refusals=self.state.refusals)  # fmt: skip
         _LOG.info("bundle %s taken up", pick.version)
         gc.collect()
         gc.freeze()
+        # Without room for that, the bundle serves all the same.
+        with suppress(OSError):
+            self.shelf.serve(pick)
+
+    def say(self, what: str) -> None:
+        """Log what went wrong, once for as long as it is the same."""
+        if what != self._said:
+            _LOG.warning("%s", what)
+        self._said = what
 
     def _refuse(self, pick: Pick, reason: str) -> None:
         self._refused = pick
@@ -140,7 +150,7 @@ def _follow(following: Following, watch: Watch) -> None:
             watch.look()
             following.look()
         except OSError as error:
-            _LOG.warning("the registry can't be followed now: %s", error)
+            following.say(f"the registry can't be followed now: {error}")
         time.sleep(EVERY_SECONDS)
 
 

@@ -21,6 +21,8 @@ from features.home import Home
 from models.manifest import found_hash, manifest_of
 
 _KEPT = 5
+# What the files look like; another Holdfast's count for nothing.
+_FORM = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,7 @@ class Shelf:
     def said(self) -> Said:
         """Read what the registry said last."""
         told = self._read("registry.json")
-        picks = {name: Pick(**told[name]) if told.get(name) else None for name in ("champion", "challenger")}
-        return Said(**(told | picks)) if told else Said()
+        return Said(**(told | {name: _pick(told.get(name)) for name in ("champion", "challenger")}))
 
     def say(self, said: Said) -> None:
         """Write down what the registry said."""
@@ -72,8 +73,7 @@ class Shelf:
 
     def served(self) -> Pick | None:
         """Read which bundle served last, whoever took it up."""
-        told = self._read("served.json")
-        return Pick(**told) if told else None
+        return _pick(self._read("served.json"))
 
     def serve(self, pick: Pick) -> None:
         """Write down which bundle serves."""
@@ -123,7 +123,7 @@ class Shelf:
 
     def tidy(self, needed: Collection[Pick]) -> None:
         """Drop all bundles but those needed and the newest few."""
-        folders = sorted((self.folder / "bundles").glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime)
+        folders = sorted((self.folder / "bundles").glob("*"), key=lambda path: path.stat().st_mtime)
         for folder in folders[:-_KEPT]:
             if folder.name not in {pick.hash for pick in needed}:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -134,10 +134,14 @@ class Shelf:
             told = dict(json.loads((self.folder / name).read_text(encoding="utf-8")))
         except (OSError, ValueError):
             return {}
-        return told if told.pop("registry", None) == self.registry else {}
+        return told if (told.pop("registry", None), told.pop("form", None)) == (self.registry, _FORM) else {}
 
     def _write(self, name: str, told: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self.folder, suffix=".part", delete=False, encoding="utf-8") as part:
-            json.dump(told | {"registry": self.registry}, part, ensure_ascii=False)
-        os.replace(part.name, self.folder / name)
+        part = self.folder / f"{name}.{os.getpid()}"
+        part.write_text(json.dumps(told | {"registry": self.registry, "form": _FORM}, ensure_ascii=False), "utf-8")
+        os.replace(part, self.folder / name)
+
+
+def _pick(told: dict[str, Any] | None) -> Pick | None:
+    return Pick(**told) if told else None

@@ -150,6 +150,37 @@ def test_a_store_that_is_away_while_a_bundle_is_tried_is_not_the_bundles_fault(
     assert service.look() == "2"
 
 
+def test_a_full_disk_stops_neither_what_serves_nor_the_follower(
+    service: Service, variants: Variants, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.write_text", full)
+        for version in ("1", "1", "2"):
+            variants.move(version)
+            assert service.look() == "1"
+    assert [record.getMessage() for record in caplog.records] == [
+        "what the registry says can't be kept: No space left on device"
+    ]
+    service.follower.look()
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.write_text", full)
+        service.following.look()
+    assert service.answered()[0] == "2"
+
+
+def test_what_another_holdfast_kept_counts_for_nothing(variants: Variants) -> None:
+    shelf = Shelf.of(variants.place)
+    shelf.serve(Pick("1", variants.hash("1")))
+    kept = shelf.folder / "served.json"
+    kept.write_text(kept.read_text(encoding="utf-8").replace('"form": 1', '"form": 0'), encoding="utf-8")
+    assert shelf.served() is None
+    kept.write_text("{", encoding="utf-8")
+    assert (shelf.served(), shelf.said()) == (None, Said())
+
+
 def test_a_bundle_that_fails_its_trial_decision_is_refused(
     service: Service, variants: Variants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
