@@ -21,6 +21,7 @@ from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
 from features.identity import IdentityLink, canonical, components, reachable, standing
 from features.keys import Keys
+from features.shadows import Shadows
 from features.versions import Row, Written
 
 COLUMNS = (
@@ -113,6 +114,7 @@ class History:
         self._reading = self._store.reading
         self.decisions = Decisions(self._store)
         self.keys = Keys(self._store)
+        self.shadows = Shadows(self._store)
 
     def close(self) -> None:
         """Let go of the store."""

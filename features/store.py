@@ -161,10 +161,11 @@ shadows = sa.Table(
     "shadows",
     metadata,
     _sequence(),
-    _text("decision", index=True),
+    _text("decision"),
     _text("bundle", index=True),
     _whole("made_at"),
     _text("body"),
+    sa.UniqueConstraint("decision", "bundle"),
 )
 
 

@@ -9,6 +9,8 @@ from rich.markup import escape
 from features.errors import HoldfastError
 from features.home import home
 from holdfast import keys, playbooks, policies, simulating
+from holdfast.challenging import challenger
+from holdfast.charging import challenge, promote, rollback
 from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
@@ -17,7 +19,7 @@ from holdfast.exporting import export, features
 from holdfast.health import health
 from holdfast.ingesting import ingest
 from holdfast.judging import backtest, evaluate
-from holdfast.learning import promote, train
+from holdfast.learning import train
 from holdfast.lifting import lift
 from holdfast.replaying import replay
 from holdfast.scoring import score
@@ -34,8 +36,8 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (
-    demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
-    lift, uplift, export, features, backup, restore, migrate,
+    demo, ingest, train, evaluate, backtest, promote, rollback, challenge, challenger, score, serve, decide, replay,
+    chase, consistency, quality, health, lift, uplift, export, features, backup, restore, migrate,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(keys.app, name="keys")
@@ -54,6 +56,7 @@ def main() -> None:
     # What libraries would keep in the user's own folder stays with the installation.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("BENTOML_HOME", str(place.data / "bentoml"))
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MPLCONFIGDIR", str(place.data / "tools" / "matplotlib"))
     try:

@@ -77,7 +77,7 @@ def health(
 
 
 def _asked(place: Home, history: History, clock: Clock, since: str | None) -> _Asked | None:
-    from models.bundle import manifest_of
+    from models.manifest import manifest_of
     from serving.bundle import fetch, has_champion
 
     with spinner("Reading the registry"):
@@ -123,7 +123,7 @@ def _answer(asked: _Asked) -> dict[str, Any]:
 
 
 def _hash(asked: _Asked) -> str:
-    from models.bundle import found_hash
+    from models.manifest import found_hash
 
     return found_hash(asked.folder / "manifest.json")
 

@@ -1,4 +1,4 @@
-"""`holdfast train` and `promote`: a bundle is made, and put in charge."""
+"""`holdfast train`: a bundle is made, and put in charge where its grade allows."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from features.history import History
 from features.home import Home
 from holdfast.locking import alone
 from holdfast.places import glossary_of, moment_or_now, opened
-from holdfast.screen import AsJson, Tick, bars, err, leaderboard, out, say_json
+from holdfast.screen import AsJson, Tick, bars, leaderboard, out, say_json
 
 _LAPSED = {"silence": "nothing bought for", "contract": "a contract ended within"}
 
@@ -106,7 +106,8 @@ def _registered(place: Home, trained: Any) -> tuple[str, str]:
 
 def _champion(place: Home) -> Any | None:
     """Open what serves until now; None where nothing does, or it can't be read any more."""
-    from models.bundle import load, manifest_of
+    from models.bundle import load
+    from models.manifest import manifest_of
     from serving.bundle import fetch
     from training.comparison import Champion
 
@@ -203,25 +204,3 @@ def _why(choice: dict[str, Any]) -> str:
     if rung["gain"] is None:
         return "the simplest: no other was better by more than a standard error on the later windows"
     return f"{rung['said']} on the later windows ({rung['gain']:.4g} ± {rung['error']:.2g})"
-
-
-def promote(
-    version: Annotated[str, typer.Argument(help="The version to put in charge.")],
-    why: Annotated[str | None, typer.Option(help="Why a worse grade is put in charge all the same.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make a registered bundle the champion, which is what serves.
-
-    A grade worse than the champion's, or "refused", needs a reason, which is kept with the version.
-
-    Example: holdfast promote 3 --why "a trial in the north"
-    """
-    from training.registry import promote as put_in_charge
-
-    with opened() as (place, _, _):
-        before = put_in_charge(place, version, why=why)
-    if as_json:
-        say_json({"champion": version, "before": before})
-    else:
-        out.print(f"Version {version} is the champion now" + (f"; before it was version {before}." if before else "."))
-        err.print("A running service takes it up when it is started again.")

@@ -65,7 +65,7 @@ def _check_of_log(*asked: object) -> None:
 
 def came_of(place: Home, history: History, now: Any) -> "tuple[DecisionLog, Realised, int]":
     """Read the log and what came of it, by the champion's own horizon; its days, too."""
-    from models.bundle import manifest_of
+    from models.manifest import manifest_of
     from serving.bundle import fetch
     from training.decision_log import Yardstick, decision_log, realised
 

@@ -1,6 +1,5 @@
 """`holdfast policy`: what another playbook or bundle would have brought, told from the log."""
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,14 +56,14 @@ def evaluate(
 
     if playbook is None and bundle is None:
         raise InputError("expected --playbook or --bundle, or both, to judge; found neither")
-    with opened() as (place, history, clock), ExitStack() as stack, bars() as tick:
+    with opened() as (place, history, clock), bars() as tick:
         log, came, days = came_of(place, history, clock())
         chance = np.array([len(arms) > 1 for arms in log.arms], dtype=bool)
         places = np.flatnonzero(came.complete & chance)[-most:]
         which = np.zeros(len(log), dtype=bool)
         which[places] = True
         kept, rewards = log.only(which), came.profit[which]
-        replayer = replayer_of(place, history, bundle, playbook, stack, POLICY)
+        replayer = replayer_of(place, history, bundle, playbook, POLICY)
         others, gone = _others(replayer, kept, tick)
         found = judge(_logged(kept, others, rewards), seed)
         seen = _seen(place, bundle, kept)
@@ -103,7 +102,7 @@ def _logged(log: "DecisionLog", others: list[dict[str, float] | None], rewards: 
 def _seen(place: Home, bundle: str | None, log: "DecisionLog") -> list[str]:
     """Say whether the bundle has learned from decisions that it is judged by."""
     from features.clock import from_microseconds
-    from models.bundle import manifest_of
+    from models.manifest import manifest_of
     from serving.bundle import fetch
 
     if bundle is None or not len(log):

@@ -2,10 +2,8 @@
 
 import random
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +16,6 @@ from holdfast.places import opened, scorer_of
 from holdfast.screen import AsJson, bars, out, say_json, spinner, table
 
 if TYPE_CHECKING:
-    from serving.decision import Decider
     from serving.replay import Replayed, Replayer
     from serving.scorer import Scorer
 
@@ -46,9 +43,9 @@ def replay(
         raise InputError(
             "expected the id of a decision, or --sample with a number; found " + ("both" if sample else "neither")
         )
-    with opened() as (place, history, _), ExitStack() as stack:
+    with opened() as (place, history, _):
         with spinner("Loading what decides"):
-            replayer = replayer_of(place, history, bundle, playbook, stack)
+            replayer = replayer_of(place, history, bundle, playbook)
         asked = [decision] if decision else drawn(history, sample or 0, seed)
         with bars() as tick:
             replayed = []
@@ -75,20 +72,20 @@ def drawn(history: History, sample: int, seed: int) -> list[str]:
 
 
 def replayer_of(
-    place: Home, history: History, bundle: str | None, playbook: Path | None, stack: ExitStack,
-    everyone: str | None = None,
+    place: Home, history: History, bundle: str | None, playbook: Path | None, everyone: str | None = None
 ) -> "Replayer":  # fmt: skip
     """Make what decides again, by another bundle or playbook if one is given.
 
     `everyone` puts all customers into one group; by default each is in their own.
     """
     from serving.decision import Decider
+    from serving.kept_playbooks import deciders
     from serving.playbook import load_playbook
     from serving.replay import Replayer
 
     scorer = None if bundle is None else scorer_of(place, bundle)
     decider = None if playbook is None else Decider.of(load_playbook(playbook, NAMES), everyone)
-    return Replayer(history, scorers(place), deciders(history, stack, everyone), scorer, decider)
+    return Replayer(history, scorers(place), deciders(history, everyone), scorer, decider)
 
 
 def scorers(place: Home) -> "Callable[[str], Scorer | None]":
@@ -101,23 +98,6 @@ def scorers(place: Home) -> "Callable[[str], Scorer | None]":
     def find(bundle_hash: str) -> Scorer | None:
         found = fetch_by_hash(place, bundle_hash)
         return None if found is None else Scorer(load(*found))
-
-    return find
-
-
-def deciders(history: History, stack: ExitStack, everyone: str | None = None) -> "Callable[[str], Decider | None]":
-    """Find deciders by their playbook's hash, of those that the store keeps; each is read once."""
-    from serving.decision import Decider
-    from serving.playbook import load_playbook, write_files
-
-    @cache
-    def find(playbook_hash: str) -> Decider | None:
-        files = history.decisions.playbook(playbook_hash)
-        if files is None:
-            return None
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        write_files(files, folder)
-        return Decider.of(load_playbook(folder, NAMES), everyone)
 
     return find
 

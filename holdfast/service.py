@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from features.errors import InputError
 from features.home import Home, home
@@ -23,13 +24,17 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 1,
-    version: Annotated[str, typer.Option(help="A bundle's version or alias.")] = "champion",
+    version: Annotated[
+        str, typer.Option(help="Serve this version or alias, and don't follow the registry.")
+    ] = "champion",
     certificate: Annotated[
         Path | None, typer.Option(help="A TLS certificate with its chain (PEM); the service then speaks HTTPS.")
     ] = None,
     key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM), without a password.")] = None,
 ) -> None:
     """Answer agents' desktops over HTTP until interrupted.
+
+    It follows the alias champion: another bundle is taken up within 10 seconds, without a request dropped.
 
     On loopback it needs no key while none was made; on any other address it doesn't start without one (holdfast keys).
 
@@ -51,7 +56,8 @@ def running(
     place: Home, version: str, host: str = "127.0.0.1", port: int = 0, workers: int = 1, tls: "Tls | None" = None
 ) -> Iterator[tuple["Server", str]]:
     """Keep a service up while the block runs; port 0 takes a free one. Yields the server and the bundle's version."""
-    from serving.bundle import fetch
+    from serving.bundle import CHAMPION, fetch
+    from serving.opening import choose
     from serving.run import free_port
     from serving.run import serve as begin
 
@@ -59,7 +65,9 @@ def running(
         signal.signal(ending, signal.default_int_handler)
     chosen = free_port(host, port)
     with spinner("Reading the registry"):
-        folder, number = fetch(place, version)
+        folder, number, why = (None, *choose(place)) if version == CHAMPION else (*fetch(place, version), "")
+    if why:
+        err.print(f"[yellow]Careful:[/] {escape(why)}", soft_wrap=True)
     with spinner("Starting the service"):
         server = begin(place, folder, host, chosen, workers, number, tls)
         try:

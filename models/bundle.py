@@ -7,12 +7,12 @@ value.json                        the same on the scale of logs, the interval wi
 next_purchase.json                calibration of next purchases; absent, as the next two, without named products
 items.json, segments.json         the population's items, and what is popular among people alike
 effects.json                      what offers were measured to change, by offer; absent where nothing was measured
+proof.json                        made-up customers, and what the models say of them, to see by that they still do
 trees/NAME/model.lgb, MLmodel     a booster as LightGBM's text, in the form that MLflow's LightGBM flavour loads
 
 Never a pickle.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -24,7 +24,7 @@ import lightgbm as lgb
 
 from features.affinity import PAIR_FEATURES, ItemTable
 from features.contract import CONTRACT, FeatureContract
-from features.errors import ContractError, RegistryError
+from features.errors import ContractError
 from features.segments import Segments
 from models.additive import Additive, Part
 from models.basis import Basis
@@ -34,14 +34,15 @@ from models.effects import Effect, Effects
 from models.hurdle import Hurdle
 from models.lifetime import Lifetime, Process
 from models.linear import Linear
+from models.manifest import FORMAT, digest, manifest_of, read
 from models.next_purchase import VISIT_FEATURES, NextPurchaseModel
+from models.proof import Proof
 from models.ranks import Ranks
 from models.regression import Regression
 from models.simulation import Simulation
 from models.trees import Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
 
-FORMAT = 6
 _INTERVAL = ("typical", "knots", "below", "above")
 _EFFECTS = ("wished", "staying")
 _EFFECT = ("mean", "covariance", "typical", "centre", "positives", "decisions", "mature", "grade")
@@ -112,10 +113,11 @@ def write(folder: Path, models: Models, manifest: Mapping[str, Any]) -> str:
     if models.effects:
         told = {name: getattr(models.effects, name) for name in _EFFECTS}
         writer.json("effects.json", {name: writer.effects(name, measured) for name, measured in told.items()})
-    files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    writer.json("proof.json", Proof.of(churn, value, models.next_purchase, models.effects).as_dict())
+    files = {str(path.relative_to(folder)): digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     whole = {"format": FORMAT, **manifest, "files": files}
     writer.text("manifest.json", json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True))
-    return _digest(folder / "manifest.json")
+    return digest(folder / "manifest.json")
 
 
 class _Writer:
@@ -181,14 +183,15 @@ def _ranks(ranks: Ranks) -> dict[str, Any]:
 
 
 def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundle:
-    """Load a bundle from its folder, checking every file against the manifest and the contract against the code.
+    """Load a bundle from its folder, checking every file, the contract, and what it says of made-up customers.
 
-    Raises RegistryError when a file is missing or differs, ContractError when it was trained on other features.
+    Raises RegistryError when a file is missing or differs, or the models say something else than when they were
+    written; ContractError when it was trained on other features.
     """
     manifest = manifest_of(folder)
     CONTRACT.check(FeatureContract.from_dict(manifest["contract"]))
     reader = _Reader(folder, threads)
-    churn, value = (_read(folder / f"{name}.json") for name in ("churn", "value"))
+    churn, value = (read(folder / f"{name}.json") for name in ("churn", "value"))
     ranker = reader.ranker() if "next_purchase.json" in manifest["files"] else None
     models = Models(
         reader.ranks(churn) if "ranks" in churn else reader.additive(churn),
@@ -196,7 +199,9 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
         ranker,
         reader.effects() if "effects.json" in manifest["files"] else Effects(),
     )
-    return Bundle(_digest(folder / "manifest.json"), version, manifest, models)
+    proof = Proof.from_dict(read(folder / "proof.json"))
+    proof.check(models.churn, models.value, models.next_purchase, models.effects)
+    return Bundle(digest(folder / "manifest.json"), version, manifest, models)
 
 
 @dataclass(frozen=True)
@@ -223,7 +228,7 @@ class _Reader:
         return Ranks(_linear(ranks["order"]), tuple(ranks["knots"]), tuple(ranks["shares"]))
 
     def effects(self) -> Effects:
-        told = _read(self.folder / "effects.json")
+        told = read(self.folder / "effects.json")
         return Effects(**{name: {offer: self.effect(one) for offer, one in told[name].items()} for name in _EFFECTS})
 
     def effect(self, told: Mapping[str, Any]) -> Effect:
@@ -249,7 +254,7 @@ class _Reader:
         return Simulation(Process(**value["process"]), value["days"], tuple(value["levels"]))
 
     def ranker(self) -> NextPurchaseModel:
-        told = _read(self.folder / "next_purchase.json")
+        told = read(self.folder / "next_purchase.json")
         points = told["calibration"]
         calibration = Calibration(tuple(points["scores"]), tuple(points["probabilities"]))
         table = ItemTable.from_json((self.folder / "items.json").read_text(encoding="utf-8"))
@@ -296,38 +301,3 @@ def _regression(told: Mapping[str, Any]) -> Regression:
 def _linear(told: Mapping[str, Any]) -> Linear:
     names, means, spreads, weights = (tuple(told[name]) for name in _LINEAR)
     return Linear(names, means, spreads, weights, told["intercept"])
-
-
-def manifest_of(folder: Path) -> dict[str, Any]:
-    """Read a bundle's manifest, and check every file against it.
-
-    Raises RegistryError when a file is missing or differs, or the bundle has another format.
-    """
-    try:
-        manifest = _read(folder / "manifest.json")
-    except (OSError, ValueError) as error:
-        raise RegistryError(f"expected a bundle with a manifest in {folder}, found: {error}") from error
-    if manifest.get("format") != FORMAT:
-        raise RegistryError(
-            f"expected a bundle of format {FORMAT}, found {manifest.get('format')}; train again: holdfast train"
-        )
-    for name, digest in manifest["files"].items():
-        if (found := found_hash(folder / name)) != digest:
-            raise RegistryError(
-                f"expected {name} of the bundle with hash {digest}, found {found}; train again: holdfast train"
-            )
-    return manifest
-
-
-def found_hash(path: Path) -> str:
-    """Hash a bundle's file; "no file" where there is none."""
-    return _digest(path) if path.exists() else "no file"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return told
-
-
-def _digest(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()

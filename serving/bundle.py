@@ -1,14 +1,22 @@
 """Where the bundle that serves is found; the only reader of the registry."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.errors import RegistryError
 from features.home import Home
-from models.bundle import found_hash
+from models.manifest import found_hash
 
 MODEL = "holdfast"
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
+_HINT = "train one: holdfast train"
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def fetch_by_hash(home: Home, bundle_hash: str) -> tuple[Path, str] | None:
@@ -22,14 +30,10 @@ def fetch_by_hash(home: Home, bundle_hash: str) -> tuple[Path, str] | None:
 
 def has_champion(home: Home) -> bool:
     """Tell whether any bundle is in charge, whether or not it can still be read."""
-    if _missing(home):
-        return False
-    mlflow = importlib.import_module("mlflow")
     try:
-        mlflow.MlflowClient(home.tracking_uri).get_model_version_by_alias(MODEL, CHAMPION)
-    except mlflow.exceptions.MlflowException:
+        return look(home) is not None
+    except RegistryError:
         return False
-    return True
 
 
 def fetch(home: Home, wanted: str = CHAMPION) -> tuple[Path, str]:
@@ -37,26 +41,83 @@ def fetch(home: Home, wanted: str = CHAMPION) -> tuple[Path, str]:
 
     Raises RegistryError when it isn't there.
     """
+    found = registered(home, wanted)
+    return download(home, found), found.version
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the registry says of a version: its hash, why it was promoted all the same, and where its files are."""
+
+    version: str
+    hash: str
+    why: str
+    source: str
+
+
+def look(home: Home, wanted: str = CHAMPION) -> Registered | None:
+    """Ask the registry for a version by alias or number; None when there is none of that name.
+
+    Raises RegistryError when the registry can't be asked.
+    """
     # MLflow takes seconds to import: only those who ask the registry pay, never a worker.
     mlflow = importlib.import_module("mlflow")
-    hint = "train one: holdfast train"
-    if missing := _missing(home):
-        raise RegistryError(f"expected a registry at {missing}, found none; {hint}")
-    client = mlflow.MlflowClient(home.tracking_uri)
-    try:
+    database = file_of(home)
+    if database and not database.exists():
+        raise RegistryError(f"expected a registry at {database}, found none; {_HINT}")
+    with _asking(mlflow, wanted):
+        client = mlflow.MlflowClient(home.tracking_uri)
         by_number = client.get_model_version if wanted.isdigit() else client.get_model_version_by_alias
-        found = by_number(MODEL, wanted)
+        try:
+            found = by_number(MODEL, wanted)
+        except mlflow.exceptions.MlflowException as error:
+            # MLflow calls an alias that nothing has a bad parameter.
+            if error.error_code in _NOT_THERE:
+                return None
+            raise
+    return Registered(
+        str(found.version), found.tags.get("bundle_hash", ""), found.tags.get("promoted_because", ""), found.source
+    )
+
+
+def registered(home: Home, wanted: str = CHAMPION) -> Registered:
+    """Ask the registry for a version as `look` does, which has to be there.
+
+    Raises RegistryError when it isn't.
+    """
+    found = look(home, wanted)
+    if found is None:
+        raise RegistryError(f"expected bundle {wanted!r} in the registry, found none; {_HINT}")
+    return found
+
+
+def download(home: Home, found: Registered, into: Path | None = None) -> Path:
+    """Bring a registered bundle's files into a folder and return where they are; without one, only if they aren't here.
+
+    Raises RegistryError when they aren't there, or aren't those that were registered.
+    """
+    mlflow = importlib.import_module("mlflow")
+    with _asking(mlflow, found.version):
         mlflow.set_tracking_uri(home.tracking_uri)
-        folder = Path(mlflow.artifacts.download_artifacts(found.source))
-        registered = found.tags.get("bundle_hash")
-    except mlflow.exceptions.MlflowException as error:
-        raise RegistryError(f"expected bundle {wanted!r} in the registry, found: {error}; {hint}") from error
-    if (digest := found_hash(folder / "manifest.json")) != registered:
-        raise RegistryError(f"expected bundle {found.version} with hash {registered}, found {digest}; {hint}")
-    return folder, str(found.version)
+        folder = Path(mlflow.artifacts.download_artifacts(found.source, dst_path=into and str(into)))
+    if (digest := found_hash(folder / "manifest.json")) != found.hash:
+        raise RegistryError(f"expected bundle {found.version} with hash {found.hash}, found {digest}; {_HINT}")
+    return folder
 
 
-def _missing(home: Home) -> str:
-    """Name the registry's database where it is a file that isn't there."""
+@contextmanager
+def _asking(mlflow: Any, wanted: str) -> Iterator[None]:
+    """Tell whatever goes wrong with the registry as one sort of error."""
+    try:
+        yield
+    except (mlflow.exceptions.MlflowException, SQLAlchemyError, OSError) as error:
+        found = str(error).partition("\n")[0]
+        raise RegistryError(
+            f"expected bundle {wanted!r} in the registry, found: {found}; see that the registry can be reached"
+        ) from error
+
+
+def file_of(home: Home) -> Path | None:
+    """Name the registry's database where it is a file."""
     database = home.tracking_uri.removeprefix("sqlite:///")
-    return database if database != home.tracking_uri and not Path(database).exists() else ""
+    return Path(database) if database != home.tracking_uri else None

@@ -1,6 +1,7 @@
 """The one use case: somebody talks to a customer, asks what to offer, and tells what came of it."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -82,6 +83,13 @@ class Desk:
         self.clock = clock
         self._new_id = new_id
         self._counted = Responses(), self.decider.learned(scorer.bundle.effects, Responses())
+
+    def by(self, scorer: Scoring) -> "Desk":
+        """Make a desk that decides by another bundle, and shares all else with this one."""
+        desk = copy(self)
+        desk.scorer = scorer
+        desk._counted = Responses(), self.decider.learned(scorer.bundle.effects, Responses())
+        return desk
 
     def decide(self, ask: Ask, deadline: Deadline | None = None, away: Degraded | None = None) -> dict[str, Any]:
         """Decide what to offer; when this returns, the decision is on disk.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -43,14 +44,16 @@ class Ranker:
 
     def __init__(self, model: NextPurchaseModel) -> None:
         self._model = model
+        # Whose a kept ranking is; kept with this object itself, it would keep the models of every bundle that served.
+        self._mark = object()
 
     def rank(self, events: CustomerEvents, as_of: datetime) -> Ranked:
         """Rank one customer's candidates; for one who hasn't bought anything, what is popular among people alike."""
-        kept = events.derived.get(self)
-        if isinstance(kept, Ranked) and timedelta(0) <= as_of - kept.as_of < KEPT:
-            return kept
+        mark, kept = events.derived.get(Ranker, (None, None))
+        if mark is self._mark and timedelta(0) <= as_of - kept.as_of < KEPT:
+            return cast("Ranked", kept)
         ranked = self._ranked(events, as_of)
-        events.derived[self] = ranked
+        events.derived[Ranker] = self._mark, ranked
         return ranked
 
     def popular(self, attributes: Mapping[str, int], as_of: datetime) -> Ranked:

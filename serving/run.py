@@ -21,7 +21,7 @@ from serving import logs
 from serving.answering import budget_seconds
 from serving.bounds import bounds
 from serving.leash import PARENT
-from serving.opening import open_desk
+from serving.opening import open_desk, open_last
 from serving.openness import Tls, check_keys, check_tls
 
 SERVICE = "serving.service:HoldfastService"
@@ -62,21 +62,18 @@ class Server:
 
 
 def serve(
-    home: Home,
-    bundle: Path,
-    host: str = "127.0.0.1",
-    port: int = 3000,
-    workers: int = 1,
-    version: str = "unregistered",
-    tls: Tls | None = None,
-) -> Server:
+    home: Home, bundle: Path | None, host: str = "127.0.0.1", port: int = 3000, workers: int = 1,
+    version: str = "unregistered", tls: Tls | None = None,
+) -> Server:  # fmt: skip
     """Start the service of a home with the bundle in a folder, once the desk has been opened here to see that it opens.
+
+    Without a folder it follows the registry, and begins with what served last.
 
     Raises PlaybookError, RegistryError, ContractError or StoreError when it doesn't, InputError when the port is taken,
     TLS's files or the environment don't do, or somebody beyond this machine could ask without a key.
     """
     budget_seconds()
-    with closing(open_desk(home, bundle, version).history) as history:
+    with closing((open_last(home) if bundle is None else open_desk(home, bundle, version)).history) as history:
         check_keys(history.keys.all(), host)
     bounds()
     logs.check()
@@ -100,19 +97,23 @@ def start(environment: dict[str, str], host: str, port: int, service: str = SERV
     return Server(process, f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-def environment(home: Home, bundle: Path, workers: int, version: str) -> dict[str, str]:
-    """Say to the workers where they are: this process's environment, with the home's places and one thread each."""
+def environment(home: Home, bundle: Path | None, workers: int, version: str) -> dict[str, str]:
+    """Say to the workers where they are: this process's environment, with the home's places and one thread each.
+
+    Without a bundle they follow the registry.
+    """
     return {
         **os.environ,
         **dict.fromkeys(_ONE_THREAD, "1"),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(home.data / "bentoml"),
-        "HOLDFAST_BUNDLE": str(bundle.resolve()),
+        "HOLDFAST_BUNDLE": str(bundle.resolve()) if bundle else "",
         "HOLDFAST_BUNDLE_VERSION": version,
         "HOLDFAST_CLOCK": home.clock,
         "HOLDFAST_DATABASE_URL": home.database_url,
         "HOLDFAST_HOME": str(home.folder),
+        "MLFLOW_TRACKING_URI": home.registry_url,
         PARENT: str(os.getpid()),
         "HOLDFAST_PLAYBOOK": str(home.playbook),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),

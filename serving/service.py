@@ -1,9 +1,7 @@
 """The desk as a BentoML service: typed and documented endpoints, answered by threads within a budget of time."""
 
-import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -16,7 +14,7 @@ from starlette.responses import Response
 from features.clock import unasked
 from features.deadline import Deadline
 from features.home import home
-from serving import answers, degraded, leash, opening, routing_answers, visit_answers, wire
+from serving import answers, degraded, following, leash, routing_answers, visit_answers, wire
 from serving.answering import Answer, Answering, Body, budget_seconds
 from serving.degradation import Degraded
 from serving.desk import Desk, as_text
@@ -120,16 +118,19 @@ class HoldfastService:
     """
 
     ring: ClassVar[Keyring] = Keyring()
-    desk: Desk
     answering: Answering
 
     def __init__(self) -> None:
         leash.follow()
-        bundle = Path(os.environ.get("HOLDFAST_BUNDLE", ""))
-        self.desk = opening.open_desk(home(), bundle, os.environ.get("HOLDFAST_BUNDLE_VERSION", "unregistered"))
+        self.following = following.begin(home())
         self.ring.follow(self.desk.history.keys)
         self.answering = Answering(budget_seconds())
         warm(self.desk)
+
+    @property
+    def desk(self) -> Desk:
+        """The desk that answers now; a request takes it once, since another bundle may be taken up meanwhile."""
+        return self.following.desk
 
     @_endpoint("/v1/decisions", wire.DecisionRequest, answers.DecisionAnswer, _decision)
     def decisions(self, request: wire.DecisionRequest, deadline: Deadline, away: Degraded | None) -> Body:

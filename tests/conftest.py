@@ -32,6 +32,12 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def pinned_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that is opened in a test serves what it is given: only those that say so follow a registry."""
+    monkeypatch.setenv("HOLDFAST_BUNDLE", "nothing")
+
+
 @pytest.fixture(scope="session")
 def small_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of 120 real households."""

@@ -20,7 +20,8 @@ from features.errors import SourceError
 from features.history import History, Known
 from features.home import Home, home
 from holdfast.app import app
-from models.bundle import load, manifest_of
+from models.bundle import load
+from models.manifest import manifest_of
 from serving.bundle import fetch
 from serving.scorer import Scorer
 from serving.tiers import changes, records_of

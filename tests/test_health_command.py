@@ -16,7 +16,7 @@ from features.home import ROOT, Home
 from holdfast import health
 from holdfast.app import app
 from holdfast.health_picture import picture
-from models.bundle import manifest_of
+from models.manifest import manifest_of
 from serving.bundle import fetch
 
 Trained = tuple[Home, History, dict[str, Any]]

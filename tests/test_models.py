@@ -19,6 +19,8 @@ from models.bundle import Models, load, write
 from models.calibration import Calibration
 from models.effects import Effect, Effects
 from models.next_purchase import VISIT_COLUMNS, VISIT_FEATURES, NextPurchaseModel
+from models.proof import Proof
+from models.ranks import risks
 from models.regression import Regression
 from models.simulation import Simulation
 from models.trees import Trees
@@ -164,7 +166,7 @@ def test_every_file_of_a_bundle_is_checked(tmp_path: Path, ranker: NextPurchaseM
     write(folder, Models(EVERY, value("trees"), ranker), MANIFEST)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "manifest.json"]
     assert {path.relative_to(folder).parts[0] for path in files} == {
-        "churn.json", "value.json", "next_purchase.json", "items.json", "segments.json", "trees",
+        "churn.json", "value.json", "next_purchase.json", "items.json", "segments.json", "proof.json", "trees",
     }  # fmt: skip
     for path in files:
         whole = path.read_text(encoding="utf-8")
@@ -173,6 +175,33 @@ def test_every_file_of_a_bundle_is_checked(tmp_path: Path, ranker: NextPurchaseM
             load(folder)
         path.write_text(whole, encoding="utf-8")
     load(folder)
+
+
+def test_a_bundle_that_says_something_else_than_it_did_is_refused(
+    tmp_path: Path, ranker: NextPurchaseModel, monkeypatch: pytest.MonkeyPatch
+):
+    write(tmp_path, Models(EVERY, value("trees"), ranker), MANIFEST)
+    load(tmp_path)
+    proof = json.loads((tmp_path / "proof.json").read_text(encoding="utf-8"))
+    assert set(proof["answers"]) == {
+        "risk", "risk_rank", "value", "value_low", "value_high", "value_rank", "next_purchase",
+    }  # fmt: skip
+    assert len({tuple(row) for row in proof["rows"]}) == 6
+
+    def off_by(much: float) -> None:
+        monkeypatch.setattr("models.proof.risks", lambda *asked: tuple(told + much for told in risks(*asked)))
+
+    off_by(1e-6)
+    with pytest.raises(RegistryError, match=r"expected of the bundle's made-up customers risk \[.*\]; found \["):
+        load(tmp_path)
+    off_by(1e-12)
+    load(tmp_path)
+
+
+def test_a_bundle_that_lacks_an_answer_is_refused(tmp_path: Path, ranker: NextPurchaseModel):
+    told = Proof.of(EVERY, value("trees"), ranker, Effects())
+    with pytest.raises(RegistryError, match=r"expected of the bundle's made-up customers answers of .*next_purchase"):
+        told.check(EVERY, value("trees"), None, Effects())
 
 
 def test_a_ranker_that_the_manifest_does_not_know_is_not_served(tmp_path: Path, ranker: NextPurchaseModel):

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,11 +18,12 @@ from features.history import History
 from features.home import ROOT, Home
 from features.identity import IdentityLink, Reference
 from holdfast.app import app
-from holdfast.replaying import deciders, scorers
+from holdfast.replaying import scorers
 from serving.bundle import fetch
 from serving.decision import Decider
 from serving.degradation import MODEL, Degraded
 from serving.desk import Desk, as_text
+from serving.kept_playbooks import deciders
 from serving.opening import open_desk
 from serving.playbook import load_playbook
 from serving.replay import Replayer
@@ -48,9 +48,8 @@ def desk(home: Home) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def replayer(home: Home, desk: Desk) -> Iterator[Replayer]:
-    with ExitStack() as stack:
-        yield Replayer(desk.history, scorers(home), deciders(desk.history, stack))
+def replayer(home: Home, desk: Desk) -> Replayer:
+    return Replayer(desk.history, scorers(home), deciders(desk.history))
 
 
 def busy(desk: Desk, count: int) -> list[str]:
@@ -95,14 +94,13 @@ def test_a_playbook_that_was_changed_is_kept_as_it_was(home: Home, desk: Desk, t
     text = (folder / "offers.toml").read_text(encoding="utf-8")
     (folder / "offers.toml").write_text(text.replace("margin = 1.00", "margin = 9.00"), encoding="utf-8")
     moved = open_desk(replace(home, playbook=folder), *fetch(home))
-    with ExitStack() as stack:
-        replayer = Replayer(moved.history, scorers(home), deciders(moved.history, stack))
-        assert all(replayer.replay(one).same for one in made)
-        later = moved.decide(Ask(customer="nobody", channel="phone"))
-        assert replayer.replay(later["decision_id"]).same
-        other = Decider.of(load_playbook(folder, NAMES))
-        anew = Replayer(moved.history, scorers(home), deciders(moved.history, stack), decider=other)
-        changed = [anew.replay(one) for one in made]
+    replayer = Replayer(moved.history, scorers(home), deciders(moved.history))
+    assert all(replayer.replay(one).same for one in made)
+    later = moved.decide(Ask(customer="nobody", channel="phone"))
+    assert replayer.replay(later["decision_id"]).same
+    other = Decider.of(load_playbook(folder, NAMES))
+    anew = Replayer(moved.history, scorers(home), deciders(moved.history), decider=other)
+    changed = [anew.replay(one) for one in made]
     moved.history.close()
     assert any(not one.same and one.body is not None for one in changed)
     assert all(one.body and one.body["playbook"]["hash"] == other.playbook.hash for one in changed)

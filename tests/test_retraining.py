@@ -20,7 +20,8 @@ from features.home import Home
 from holdfast import learning
 from holdfast.app import app
 from holdfast.locking import alone
-from models.bundle import load, manifest_of
+from models.bundle import load
+from models.manifest import manifest_of
 from serving.bundle import fetch
 from tests.making import AS_OF
 from training import pipeline, registry

@@ -119,7 +119,7 @@ def test_what_is_missing_is_said_before_anything_is_computed(
         return str(done.exception)
 
     assert refused("--events", str(tmp_path)).startswith(f"expected an archive at {tmp_path}, as holdfast export")
-    assert refused("--version", "99").startswith("expected bundle '99' in the registry, found: ")
+    assert refused("--version", "99").startswith("expected bundle '99' in the registry, found none")
     with monkeypatch.context() as patched:
         patched.setattr(parts, "find_spec", lambda name: None if name == "pyspark" else name)
         assert refused("--engine", "spark") == (

@@ -11,7 +11,6 @@ from features.feature import Array
 from training.evaluation import Figure
 from training.metrics import CHURN_METRICS
 
-GRADES = ("A", "B", "C", "refused")
 HEADLINES = {"churn": "AUC", "value": "normalised Gini", "next_purchase": "recall at 10"}
 _ALWAYS = ("churn", "value")
 _WORST_CALIBRATION = 0.15
@@ -22,7 +21,7 @@ _SAID = {"churn": "Churn", "value": "Value", "next_purchase": "Next purchase"}
 
 @dataclass(frozen=True)
 class Verdict:
-    """One of `GRADES`, and the reasons as sentences."""
+    """One of the grades, and the reasons as sentences."""
 
     grade: str
     reasons: tuple[str, ...]

@@ -15,12 +15,14 @@ from mlflow.exceptions import MlflowException
 from features.contract import CONTRACT
 from features.errors import RegistryError
 from features.home import Home
+from models.grades import GRADES, REFUSED, rank
 from training.evaluation import Figure
-from training.grading import GRADES
+from training.succession import before, keep, succession
 
 MODEL = "holdfast"
-CHAMPION = "champion"
-_REFUSED = GRADES.index("refused")
+CHAMPION, CHALLENGER = "champion", "challenger"
+# Why a version serves all the same: a running service takes up a worse grade only with it.
+REASON = "promoted_because"
 
 
 def register(
@@ -67,19 +69,73 @@ def promote(home: Home, version: str, *, why: str | None = None) -> str | None:
     features can't serve any more, and gives way to any grade but "refused".
     """
     client = _client(home)
+    new, old = _version(client, home, version), champion(home)
+    if why is None:
+        _check_grade(new, old)
+    champions = succession(client, MODEL, None if old is None else str(old.version))
+    _put_in_charge(client, old, new, why)
+    keep(client, MODEL, champions if champions[-1:] == [version] else [*champions, version])
+    return None if old is None else str(old.version)
+
+
+def rollback(home: Home, *, why: str | None = None) -> tuple[str, str | None]:
+    """Put the champion before this one back in charge, whatever its grade; returns it, and the one it replaces.
+
+    Done twice, it goes back two. Why is kept with the version that is put back and with the one that is left.
+    Raises RegistryError when none before it is registered any more.
+    """
+    client, old = _client(home), champion(home)
+    left = None if old is None else str(old.version)
+    champions = succession(client, MODEL, left)
+    earlier = before(client, MODEL, champions) if old is not None else champions
+    if not earlier:
+        known = ", ".join(champions) or "none"
+        raise RegistryError(
+            f"expected a champion before this one, found {known}; to choose another: holdfast promote VERSION"
+        )
+    new = client.get_model_version(MODEL, earlier[-1])
+    reason = f"rolled back from version {left}" + (f": {why}" if why else "")
+    _put_in_charge(client, old, new, reason)
+    if left is not None:
+        client.set_model_version_tag(MODEL, left, "rolled_back_because", why or "nobody said why")
+    keep(client, MODEL, earlier)
+    return str(new.version), left
+
+
+def challenge(home: Home, version: str | None) -> str | None:
+    """Let a version score in the shadow of the champion, or none; returns the one that did until now.
+
+    Raises RegistryError when there is no such version, or it is the champion.
+    """
+    client, old, serving = _client(home), _by_alias(home, CHALLENGER), champion(home)
+    if version is None:
+        client.delete_registered_model_alias(MODEL, CHALLENGER)
+    else:
+        new = _version(client, home, version)
+        if serving is not None and serving.version == new.version:
+            raise RegistryError(f"expected another version than the champion as its challenger, found {version}")
+        client.set_registered_model_alias(MODEL, CHALLENGER, version)
+    return None if old is None else str(old.version)
+
+
+def _version(client: mlflow.MlflowClient, home: Home, version: str) -> Any:
     try:
-        new = client.get_model_version(MODEL, version)
+        return client.get_model_version(MODEL, version)
     except MlflowException as error:
         known = ", ".join(str(found.version) for found in versions(home)) or "none"
         raise RegistryError(f"expected a registered version, found {version!r}; there are: {known}") from error
-    old = champion(home)
-    if why is None:
-        _check_grade(new, old)
-    client.set_registered_model_alias(MODEL, CHAMPION, version)
-    _say_promoted(client, old, new)
+
+
+def _put_in_charge(client: mlflow.MlflowClient, old: Any | None, new: Any, why: str | None) -> None:
+    """Move the alias; the reason is there before it, since a running service may look between the two."""
     if why is not None:
-        client.set_model_version_tag(MODEL, version, "promoted_because", why)
-    return None if old is None else str(old.version)
+        client.set_model_version_tag(MODEL, new.version, REASON, why)
+    elif REASON in new.tags and (old is None or old.version != new.version):
+        client.delete_model_version_tag(MODEL, new.version, REASON)
+    client.set_registered_model_alias(MODEL, CHAMPION, new.version)
+    if str(client.get_registered_model(MODEL).aliases.get(CHALLENGER)) == str(new.version):
+        client.delete_registered_model_alias(MODEL, CHALLENGER)
+    _say_promoted(client, old, new)
 
 
 def _say_promoted(client: mlflow.MlflowClient, old: Any | None, new: Any) -> None:
@@ -92,13 +148,13 @@ def _say_promoted(client: mlflow.MlflowClient, old: Any | None, new: Any) -> Non
 
 def _check_grade(new: Any, old: Any | None) -> None:
     all_the_same = f"To promote it all the same: holdfast promote {new.version} --why REASON"
-    if _rank(new) >= _REFUSED:
+    if rank(new.tags) >= REFUSED:
         raise RegistryError(
-            f"expected a grade of {', '.join(GRADES[: _REFUSED - 1])} or {GRADES[_REFUSED - 1]}, found"
+            f"expected a grade of {', '.join(GRADES[: REFUSED - 1])} or {GRADES[REFUSED - 1]}, found"
             f" {new.tags.get('grade', 'none')}: its figures are too poor to serve, as holdfast evaluate {new.version}"
             f" says. {all_the_same}"
         )
-    if old is not None and _may_serve(old) and _rank(new) > _rank(old):
+    if old is not None and _may_serve(old) and rank(new.tags) > rank(old.tags):
         raise RegistryError(
             f"expected a grade of {old.tags['grade']} or better, as the champion (version {old.version}) has; found"
             f" {new.tags['grade']}. {all_the_same}"
@@ -112,8 +168,12 @@ def _check_grade(new: Any, old: Any | None) -> None:
 
 def champion(home: Home) -> Any | None:
     """Find the version that serves, or None."""
+    return _by_alias(home, CHAMPION)
+
+
+def _by_alias(home: Home, alias: str) -> Any | None:
     try:
-        return _client(home).get_model_version_by_alias(MODEL, CHAMPION)
+        return _client(home).get_model_version_by_alias(MODEL, alias)
     except MlflowException:
         return None
 
@@ -132,11 +192,6 @@ def _may_serve(version: Any) -> bool:
 def _ranked(version: Any) -> set[str]:
     """Name the models of a version that only rank; those registered before there were any don't tell."""
     return set(filter(None, version.tags.get("ranks_only", "").split(", ")))
-
-
-def _rank(version: Any) -> int:
-    grade = version.tags.get("grade")
-    return GRADES.index(grade) if grade in GRADES else len(GRADES)
 
 
 def _client(home: Home) -> mlflow.MlflowClient:

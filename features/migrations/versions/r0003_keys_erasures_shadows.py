@@ -33,8 +33,9 @@ def upgrade() -> None:
     op.create_table(
         "shadows",
         sa.Column("seq", sequence, primary_key=True, autoincrement=True),
-        _text("decision", index=True),
+        _text("decision"),
         _text("bundle", index=True),
         _whole("made_at"),
         _text("body"),
+        sa.UniqueConstraint("decision", "bundle"),
     )

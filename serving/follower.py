@@ -1,0 +1,109 @@
+"""The process that asks the registry, so that no worker has to: one for the services of a home, started by a worker.
+
+It keeps on its shelf what the aliases name, and what went wrong. It ends with the worker that started it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from features.errors import RegistryError
+from features.home import Home, home
+from serving import bundle, logs
+from serving.child import end_with_parent
+from serving.logs import log
+from serving.shadow_writer import ShadowWriter
+from serving.shelf import Pick, Said, Shelf
+
+EVERY_SECONDS = 2.0
+_AGAIN_SECONDS = 30.0
+
+
+class Follower:
+    """Asks the registry of a home what serves and what challenges; `now` tells the seconds since 1970."""
+
+    def __init__(self, place: Home, now: Callable[[], float] = time.time) -> None:
+        self._place, self._now = place, now
+        self.shelf = Shelf.of(place)
+        self._file = _identity(place)
+        self._said = replace(self.shelf.said(), misses=0)
+        self._full = False
+        self._failed: dict[Pick, tuple[float, str]] = {}
+
+    def look(self) -> Said:
+        """Ask once, and write down what was said; a registry that is away changes nothing but that."""
+        now = self._now()
+        try:
+            champion, challenger = (self._picked(alias) for alias in (bundle.CHAMPION, bundle.CHALLENGER))
+        except RegistryError as error:
+            if not self._said.fault:
+                log("registry_away", "warning", error)
+            said = replace(self._said, asked_at=now, fault=str(error), misses=self._said.misses + 1)
+        else:
+            if self._said.fault:
+                log("registry_back", "warning", count=self._said.misses)
+            said = Said(now, now, "", self._said.misses, champion, challenger)
+        self._said = said
+        self._write(said)
+        return said
+
+    def _write(self, said: Said) -> None:
+        try:
+            self.shelf.say(said)
+        except OSError as error:
+            if not self._full:
+                log("registry_unkept", "warning", error)
+            self._full = True
+        else:
+            self._full = False
+
+    def outdated(self) -> bool:
+        """Tell whether another file has taken the place of the registry's, whose old one would go on being read."""
+        return self._file is not None and _identity(self._place) not in (None, self._file)
+
+    def _picked(self, alias: str) -> Pick | None:
+        """Find what an alias names, and have it here; what is wrong with its files is told with it."""
+        found = bundle.look(self._place, alias)
+        if found is None:
+            return None
+        pick = Pick(found.version, found.hash, found.why)
+        known = next((one for one in (self._said.champion, self._said.challenger) if one == pick), None)
+        return known or replace(pick, fault=self._brought(pick, found))
+
+    def _brought(self, pick: Pick, found: bundle.Registered) -> str:
+        failed_at, fault = self._failed.get(pick, (0.0, ""))
+        if fault and self._now() - failed_at < _AGAIN_SECONDS:
+            return fault
+        try:
+            self.shelf.keep(pick, lambda into: bundle.download(self._place, found, into))
+        except (RegistryError, OSError) as error:
+            self._failed[pick] = self._now(), str(error)
+            return str(error)
+        needed = (pick, self.shelf.served(), self._said.champion, self._said.challenger)
+        self.shelf.tidy([one for one in needed if one is not None])
+        return ""
+
+
+def _identity(place: Home) -> tuple[int, int] | None:
+    """Tell a file from another of its name; None where there is none."""
+    database = bundle.file_of(place)
+    if database is None or not database.exists():
+        return None
+    found = database.stat()
+    return found.st_dev, found.st_ino
+
+
+def main() -> None:
+    """Look every few seconds, for as long as the worker lives that started this process; it starts another at need."""
+    end_with_parent()
+    logs.begin()
+    place = home()
+    follower, writer = Follower(place), ShadowWriter(Shelf.of(place), place.database_url)
+    while not follower.outdated():
+        writer.follow(follower.look())
+        writer.write()
+        time.sleep(EVERY_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

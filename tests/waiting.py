@@ -1,0 +1,8 @@
+"""A process that waits to be ended."""
+
+import time
+
+from serving.child import end_with_parent
+
+end_with_parent()
+time.sleep(60)
