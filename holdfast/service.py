@@ -2,11 +2,12 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.errors import HoldfastError
 from features.home import Home, home
 from holdfast.screen import err, spinner
 
@@ -24,11 +25,18 @@ def serve(
 ) -> None:
     """Answer agents' desktops over HTTP until interrupted.
 
+    Told to stop, by Ctrl-C or SIGTERM, it goes on answering for HOLDFAST_DRAIN_SECONDS (1) while it says on /readyz that
+    it isn't ready, refuses connections then, answers what it has taken, and ends with status 0.
+
     Example: holdfast serve --port 3000
     """
-    with running(home(), version, host, port, workers) as (server, number):
+    with suppress(KeyboardInterrupt), running(home(), version, host, port, workers) as (server, number):
         err.print(f"Serving bundle version {number} on {server.url}; its documentation is there. Stop with Ctrl-C.")
-        server.process.wait()
+        status = server.process.wait()
+        raise HoldfastError(
+            f"expected the service to run until it is told to stop, found that it ended with status {status};"
+            " its own message is above"
+        )
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from features.packed import CustomerEvents, pack
 from features.responses import Responses
 from models.basis import Basis
 from models.effects import Effects
+from serving import metrics
 from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Decided, Decider, Known
 from serving.learned import STATED, Learned
@@ -34,6 +35,10 @@ MOST_VISITS, MOST_INTERACTIONS, MOST_OFFERS = 1_000, 10_000, 20
 _SHOWN_FAULTS = 10
 
 
+def _untimed(_stage: str) -> None:
+    """Take no notice of a stage's end."""
+
+
 class Taught(Protocol):
     """What the desk asks of a bundle: what stands beside its scores, and what offers were measured to change."""
 
@@ -41,6 +46,8 @@ class Taught(Protocol):
     def basis(self) -> Basis: ...  # noqa: D102
     @property
     def effects(self) -> Effects: ...  # noqa: D102
+    @property
+    def grade(self) -> str: ...  # noqa: D102
 
 
 class Scoring(Protocol):
@@ -75,19 +82,28 @@ class Desk:
         self._new_id = new_id
         self._counted = Responses(), self.decider.learned(scorer.bundle.effects, Responses())
 
+    @property
+    def cache(self) -> CustomerCache:
+        """The customers kept in memory."""
+        return self._customers
+
     def decide(self, ask: Ask) -> dict[str, Any]:
         """Decide what to offer; when this returns, the decision is on disk.
 
         Raises InputError when the question can't be answered, StoreError when the answer can't be kept.
         """
-        language = self._checked(ask)
+        stages, language = metrics.Stages(), self._checked(ask)
         as_of, decision_id = self.clock(), f"d-{self._new_id()}"
-        known = self._known(ask.customer, as_of)
+        known = self._known(ask.customer, as_of, ended=stages.ended)
         window = self.decider.policy.approach.window(as_of, known.scores.tier)
         learned = self.learned()
         with self.history.decisions.making(known.caller.references, window) as making:
+            stages.ended("ledger")
             made = self.decider.decide(decision_id, ask, language, known, self._bundle(), making.ledger, learned)
+            stages.ended("decide")
             making.write(decision_id, known.caller.customer, as_of, as_text(made.body), made.held)
+        stages.ended("write")
+        metrics.decided(made.body, len(made.held))
         return made.body
 
     def consider(self, ask: Ask, as_of: datetime, decision_id: str) -> Decided:
@@ -125,6 +141,9 @@ class Desk:
         settlement = settlement_of(decision, report, now)
         told = told_of(interaction, report, self.playbook.reasons, self.history.occurred_at)
         written = self.history.append(told, now, settlement)
+        contact = settlement.state if settlement.contact and written.new + written.corrected else None
+        if written.new + written.corrected:
+            metrics.outcome(report.status, contact)
         return {
             "decision_id": report.decision_id,
             "offer": report.offer,
@@ -132,7 +151,7 @@ class Desk:
             "event_id": interaction.id,
             "recorded": bool(written.new + written.corrected),
             "note": "corrected" if written.corrected else None if written.new else "already known",
-            "contact": settlement.state if settlement.contact and written.new + written.corrected else None,
+            "contact": contact,
         }
 
     def interactions(self, happenings: Sequence[Happening]) -> dict[str, Any]:
@@ -155,6 +174,7 @@ class Desk:
         if faults:
             raise InputError(_faults(faults, len(happenings)))
         written = self.history.append(taken, now)
+        metrics.told(written.new, written.corrected, written.known)
         return {
             "received": len(taken),
             "recorded": written.new,
@@ -258,12 +278,17 @@ class Desk:
             raise InputError(f"expected language to be one of {', '.join(known)}; found {wanted!r}")
         return wanted or known[0]
 
-    def _known(self, customer: str, as_of: datetime, whole: bool = True) -> Known:
+    def _known(
+        self, customer: str, as_of: datetime, whole: bool = True, ended: Callable[[str], object] = _untimed
+    ) -> Known:
         caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
+        ended("lookup")
         events, state = pack([], as_of), State(0, 0)
         if caller.known:
             events, state = self._customers.record(caller.references, as_of)
+        ended("history")
         scores, row = self.scorer.score(events, as_of, whole)
+        ended("scores")
         return Known(caller, events, row, scores, state)
 
     def _valued(self, visits: Iterable[Visit], as_of: datetime) -> list[Valued]:

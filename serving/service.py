@@ -17,12 +17,15 @@ from features.home import home
 from serving import answers, leash, opening, routing_answers, visit_answers, wire
 from serving.desk import Desk, as_text
 from serving.documentation import DocumentedService
+from serving.health import Watch
+from serving.probes import Counted, Probes
 from serving.refusal import refusal
 from serving.rehearsal import Rehearsal, warm
 
 THREADS = 8
 TIMEOUT_SECONDS = 60
 LARGEST_BODY = 16 * 2**20
+WATCH = Watch()
 
 
 class Refused:
@@ -93,6 +96,7 @@ def _endpoint(route: str, request: type[BaseModel], answer: type[BaseModel]) -> 
     threads=THREADS,
     traffic={"timeout": TIMEOUT_SECONDS},
     logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
 )
 class HoldfastService:
     """Who is leaving, what they are worth, and what to offer next.
@@ -108,6 +112,13 @@ class HoldfastService:
         bundle = Path(os.environ.get("HOLDFAST_BUNDLE", ""))
         self.desk = opening.open_desk(home(), bundle, os.environ.get("HOLDFAST_BUNDLE_VERSION", "unregistered"))
         warm(self.desk)
+        WATCH.begin(lambda: self.desk, home().data)
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Let go of the store, once everything that was begun is answered."""
+        WATCH.end()
+        self.desk.history.close()
 
     @_endpoint("/v1/decisions", wire.DecisionRequest, answers.DecisionAnswer)
     def decisions(self, request: wire.DecisionRequest, /) -> dict[str, Any]:
@@ -140,4 +151,7 @@ class HoldfastService:
         return self.desk.prioritise([one.visit() for one in request.visits], request.shift(), request.language)
 
 
+ROUTES = [api.route for api in HoldfastService.apis.values()]  # type: ignore[attr-defined]
+HoldfastService.add_asgi_middleware(Counted, routes=ROUTES, watch=WATCH)  # type: ignore[attr-defined]
+HoldfastService.add_asgi_middleware(Probes, watch=WATCH, beside=lambda: home().health_metrics)  # type: ignore[attr-defined]
 HoldfastService.add_asgi_middleware(Rehearsal)  # type: ignore[attr-defined]
