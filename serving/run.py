@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 
 from features.errors import HoldfastError, InputError
 from features.home import ROOT, Home
+from serving.deployment import BUNDLE, ONE_THREAD, VERSION
 from serving.leash import PARENT
 from serving.opening import open_desk
 from serving.stopping import FINISH_SECONDS, drain_seconds
@@ -24,7 +25,6 @@ from serving.stopping import FINISH_SECONDS, drain_seconds
 SERVICE = "serving.service:HoldfastService"
 _TICK_SECONDS = 0.25
 _PATIENCE_SECONDS = FINISH_SECONDS + 10.0
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def environment(home: Home, bundle: Path, workers: int, version: str) -> dict[st
     """Say to the workers where they are: this process's environment, with the home's places and one thread each."""
     return {
         **os.environ,
-        **dict.fromkeys(_ONE_THREAD, "1"),
+        **dict.fromkeys(ONE_THREAD, "1"),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(home.data / "bentoml"),
-        "HOLDFAST_BUNDLE": str(bundle.resolve()),
-        "HOLDFAST_BUNDLE_VERSION": version,
+        BUNDLE: str(bundle.resolve()),
+        VERSION: version,
         "HOLDFAST_CLOCK": home.clock,
         "HOLDFAST_DATABASE_URL": home.database_url,
         "HOLDFAST_HOME": str(home.folder),

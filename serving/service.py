@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from features.errors import InputError, StoreError
 from features.home import home
-from serving import answers, leash, opening, routing_answers, visit_answers, wire
+from serving import answers, deployment, leash, opening, routing_answers, visit_answers, wire
 from serving.desk import Desk, as_text
 from serving.documentation import DocumentedService
 from serving.health import Watch
@@ -106,6 +106,12 @@ class HoldfastService:
     """
 
     desk: Desk
+
+    @bentoml.on_deployment
+    @staticmethod
+    def prepare() -> None:
+        """Say once what all workers need."""
+        deployment.prepare()
 
     def __init__(self) -> None:
         leash.follow()
