@@ -68,6 +68,15 @@ def engine_of(url: str) -> sa.Engine:
     return engine
 
 
+def file_of(url: str) -> Path | None:
+    """Name the file that a store is, or none.
+
+    Raises StoreError when the address names neither SQLite nor PostgreSQL.
+    """
+    parsed = _parsed(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
 def address(engine: sa.Engine) -> str:
     """Write a store's address without its password, and without what was added to it here."""
     kept = engine.url.difference_update_query(_REACHING).set(drivername=engine.url.get_backend_name())

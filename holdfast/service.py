@@ -25,8 +25,8 @@ def serve(
 ) -> None:
     """Answer agents' desktops over HTTP until interrupted.
 
-    Told to stop, by Ctrl-C or SIGTERM, it goes on answering for HOLDFAST_DRAIN_SECONDS (1) while it says on /readyz that
-    it isn't ready, refuses connections then, answers what it has taken, and ends with status 0.
+    Told to stop, by Ctrl-C or SIGTERM, it says on /readyz that it isn't ready, goes on answering for
+    HOLDFAST_DRAIN_SECONDS (1), refuses connections then, answers what it has taken, and ends with status 0.
 
     Example: holdfast serve --port 3000
     """

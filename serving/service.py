@@ -107,7 +107,7 @@ class HoldfastService:
 
     desk: Desk
 
-    @bentoml.on_deployment
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def prepare() -> None:
         """Say once what all workers need."""
