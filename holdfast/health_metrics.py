@@ -5,6 +5,7 @@ checks, models and features, which the code bounds.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,8 @@ def write(answer: Mapping[str, Any], file: Path) -> None:
     registry = CollectorRegistry()
     told = _Told(registry)
     asked = datetime.fromisoformat(answer["as_of"]).timestamp()
-    told.set("holdfast_health_timestamp_seconds", "Up to when health was looked at.", asked)
+    told.set("holdfast_health_as_of_timestamp_seconds", "Up to when health was looked at.", asked)
+    told.set("holdfast_health_asked_timestamp_seconds", "When it was.", time.time())
     for check in answer["checks"]:
         name, whose = _parted(check["name"])
         verdict = VERDICTS.index(check["verdict"])

@@ -45,7 +45,7 @@ _WITHHELD = Counter("holdfast_offers_withheld", "Offers withheld, by what stoppe
 _CONTACTS = Counter("holdfast_contacts", "Contacts of the ledger held, confirmed and released.", ["state"])
 _OUTCOMES = Counter("holdfast_outcomes", "Outcomes written down.", ["status"])
 _INTERACTIONS = Counter("holdfast_interactions", "Interactions told.", ["result"])
-_DEGRADED = Counter("holdfast_answers_degraded", "Answers that were a safe default, and why.", ["part", "reason"])
+_DEGRADED = Counter("holdfast_answers_degraded", "Answers that were less than they should be, and why.", ["part", "reason"])
 
 
 def _gauge(name: str, says: str, labels: Iterable[str], mode: _Mode) -> Gauge:
@@ -107,13 +107,13 @@ _decisions, _withheld, _contacts = _Kept(_DECISIONS), _Kept(_WITHHELD), _Kept(_C
 _outcomes, _interactions, _degraded = _Kept(_OUTCOMES), _Kept(_INTERACTIONS), _Kept(_DEGRADED)
 _requests = _Kept(_REQUESTS)
 # What can be counted stands at nought from the start, since a rate begins with the second sample.
-_NAMED: tuple[tuple[_Kept, tuple[str, ...]], ...] = (
-    (_contacts, ("held", "confirmed", "released")),
-    (_interactions, ("recorded", "corrected", "already_known")),
-)
-for _counter, _names in _NAMED:
-    for _name in _names:
-        _counter.add(_name, count=0.0)
+for _name in ("held", "confirmed", "released"):
+    _contacts.add(_name, count=0.0)
+for _name in ("recorded", "corrected", "already_known"):
+    _interactions.add(_name, count=0.0)
+for _part in ("store", "model", "service"):
+    for _name in ("error", "slow", "busy", "open"):
+        _degraded.add(_part, _name, count=0.0)
 
 
 def answered(endpoint: str, status: int, seconds: float) -> None:
@@ -154,7 +154,7 @@ def told(recorded: int, corrected: int, already_known: int) -> None:
 
 
 def degraded(part: str, reason: str) -> None:
-    """Count an answer that was a safe default: the part that failed it, and how, each one word of the code's."""
+    """Count an answer that was less than it should be: the part that was missing, and how, a word of the code's each."""
     _degraded.add(part, reason)
 
 

@@ -89,7 +89,7 @@ def environment(home: Home, bundle: Path, workers: int, version: str) -> dict[st
         **dict.fromkeys(ONE_THREAD, "1"),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
         "BENTOML_DO_NOT_TRACK": "True",
-        "BENTOML_HOME": str(home.data / "bentoml"),
+        "BENTOML_HOME": os.environ.get("BENTOML_HOME") or str(home.data / "bentoml"),
         BUNDLE: str(bundle.resolve()),
         VERSION: version,
         "HOLDFAST_CLOCK": home.clock,

@@ -94,7 +94,7 @@ def test_prometheus_is_left_what_came_against_what_was_said_and_how_far_features
     assert told["holdfast_health_verdict", "", "age"] == VERDICTS.index(checks["age"]["verdict"])
     drifted = {name[1] for name in told if name[0] == "holdfast_feature_drift_index"}
     assert drifted == {feature["feature"] for feature in checks["feature drift"]["figures"]["features"]}
-    assert told["holdfast_health_timestamp_seconds",] == datetime.fromisoformat(later["as_of"]).timestamp()
+    assert told["holdfast_health_as_of_timestamp_seconds",] == datetime.fromisoformat(later["as_of"]).timestamp()
 
 
 def test_picture_and_numbers_are_written_whole_and_dated(later: dict[str, Any]):
@@ -105,7 +105,7 @@ def test_picture_and_numbers_are_written_whole_and_dated(later: dict[str, Any]):
     svg = drawn.read_text(encoding="utf-8")
     assert svg.startswith("<svg")
     assert all(word in svg for word in ("population stability index", later["learned"][:10], later["as_of"][:10]))
-    assert sorted(file.suffix for file in drawn.parent.iterdir()) == [".json", ".svg"]
+    assert sorted(file.suffix for file in drawn.parent.iterdir()) == [".json", ".prom", ".svg"]
 
 
 def test_a_picture_of_nothing_says_so(later: dict[str, Any]):
