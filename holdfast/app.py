@@ -55,6 +55,7 @@ def main() -> None:
     # What libraries would keep in the user's own folder stays with the installation.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("BENTOML_HOME", str(place.data / "bentoml"))
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MPLCONFIGDIR", str(place.data / "tools" / "matplotlib"))
     try:

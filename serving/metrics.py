@@ -45,7 +45,9 @@ _WITHHELD = Counter("holdfast_offers_withheld", "Offers withheld, by what stoppe
 _CONTACTS = Counter("holdfast_contacts", "Contacts of the ledger held, confirmed and released.", ["state"])
 _OUTCOMES = Counter("holdfast_outcomes", "Outcomes written down.", ["status"])
 _INTERACTIONS = Counter("holdfast_interactions", "Interactions told.", ["result"])
-_DEGRADED = Counter("holdfast_answers_degraded", "Answers that were less than they should be, and why.", ["part", "reason"])
+_DEGRADED = Counter(
+    "holdfast_answers_degraded", "Answers that were less than they should be, and why.", ["part", "reason"]
+)
 
 
 def _gauge(name: str, says: str, labels: Iterable[str], mode: _Mode) -> Gauge:
@@ -154,7 +156,7 @@ def told(recorded: int, corrected: int, already_known: int) -> None:
 
 
 def degraded(part: str, reason: str) -> None:
-    """Count an answer that was less than it should be: the part that was missing, and how, a word of the code's each."""
+    """Count an answer that lacked a part, and why: a word of the code's each."""
     _degraded.add(part, reason)
 
 

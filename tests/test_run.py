@@ -15,17 +15,7 @@ from features.history import History
 from features.home import Home, home
 from serving.run import Server, environment, serve, start, wait_ready
 from tests.desks import stocked
-
-FAKE = """
-from features.clock import live
-from features.history import History
-from serving import opening
-from serving.desk import Desk
-from tests.desks import FakeScorer, playbook
-
-opening.open_desk = lambda at, bundle, version: Desk(History(at.database_url), FakeScorer(), playbook(), live)
-from serving.service import HoldfastService
-"""
+from tests.servers import FAKE
 
 
 def free_port() -> int:
