@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -12,12 +13,18 @@ import pytest
 from benchmarks.postgres import Server as Postgres
 from features.clock import live
 from features.decisions import Window
+from features.events import Interaction
 from features.history import History
 from tests.desks import shopped, stocked
 from tests.servers import asking, home_at, serving
 
 MANY = range(100, 130)
 ASKED = {"customer": "7", "channel": "phone", "offers": 3}
+
+
+def lately(number: int, days: int) -> Interaction:
+    when = live() - timedelta(days=days)
+    return replace(shopped(str(number), 90.0, days), occurred_at=when, recorded_at=when)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +34,7 @@ def replicas(
     """The store that they share, and somebody who asks each."""
     url = postgres.url()
     history = stocked(History(url))
-    history.append([shopped(str(number), 90.0, days) for number in MANY for days in (2, 30, 65)], None)
+    history.append([lately(number, days) for number in MANY for days in (2, 30, 65)], None)
     with ExitStack() as stack:
         homes = [home_at(tmp_path_factory.mktemp("replica"), url) for _ in range(2)]
         with ThreadPoolExecutor(2) as pool:
