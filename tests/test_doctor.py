@@ -168,14 +168,18 @@ def test_a_service_that_answers_says_what_it_serves_and_that_it_is_not_the_champ
     assert (state, found) == (POOR, f"on {watched[0].url}, ready, serves 7; the champion is 8")
 
 
+def hang_up(on: socket.socket) -> None:
+    on.accept()[0].close()
+
+
 def test_a_port_that_something_else_took_is_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        rude = threading.Thread(target=lambda: taken.accept()[0].close())
+        rude = threading.Thread(target=hang_up, args=(taken,))
         rude.start()
         state, found, _ = standing.service(port, "")
         rude.join()
-    assert (state, found.partition(":")[0]) == (BAD, f"what is on port {port} doesn't answer as the service does")
+    assert (state, found.partition(":")[0]) == (BAD, f"something on port {port} doesn't answer as the service does")
 
 
 def test_packages_that_differ_from_the_pins_are_named(monkeypatch: pytest.MonkeyPatch):
