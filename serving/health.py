@@ -52,6 +52,7 @@ class Watch:
         self._end = threading.Event()
         self._looks = {}
         metrics.WORKERS.set(1)
+        metrics.following("fixed")
         self.look(0)
         threading.Thread(target=self._go_on, args=(self._end,), daemon=True, name="watch").start()
 

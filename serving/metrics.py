@@ -116,6 +116,7 @@ for _name in ("recorded", "corrected", "already_known"):
 for _part in ("store", "model", "service"):
     for _name in ("error", "slow", "busy", "open"):
         _degraded.add(_part, _name, count=0.0)
+    _BREAKER.labels(_part).set(0)
 
 
 def answered(endpoint: str, status: int, seconds: float) -> None:
