@@ -33,6 +33,13 @@ class CustomerCache:
         self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
         self._events = 0
         self._lock = Lock()
+        # How often what was asked for was there, was there but for newer rows, and wasn't; threads may miscount a few.
+        self.looks = {"hit": 0, "newer": 0, "miss": 0}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many customers are kept, and how many events of theirs."""
+        return len(self._kept), self._events - len(self._kept)
 
     def events(self, references: Iterable[str], as_of: datetime) -> CustomerEvents:
         """Get a customer's events as known at a moment, and that occurred before it."""
@@ -46,6 +53,7 @@ class CustomerCache:
             kept = self._kept.get(key)
             if kept is not None:
                 self._kept.move_to_end(key)
+        self.looks["miss" if kept is None else "hit" if kept.state == state else "newer"] += 1
         if kept is None or kept.state != state:
             kept = self._fetched(key, state, kept)
             self._keep(key, kept)

@@ -22,23 +22,32 @@ class Deadline:
         self._clock, self._lock = clock, Lock()
         self.began = self._since = clock()
         self.ends = self.began + seconds
-        self._part, self._spent = QUEUED, dict[str, float]()
+        self._part, self._stage = QUEUED, ""
+        self._spent = dict[tuple[str, str], float]()
         self._given_up = self._claimed = self._kept = False
 
     def left(self) -> float:
         """Tell how many seconds are left, at least 0."""
         return max(self.ends - self._clock(), 0.0)
 
-    def enter(self, part: str) -> None:
-        """Say which part is at work from now on."""
-        now = self._clock()
-        self._spent[self._part] = self._spent.get(self._part, 0.0) + now - self._since
-        self._part, self._since = part, now
+    def enter(self, part: str, stage: str = "") -> None:
+        """Say which part is at work from now on, and with which stage of a decision, if with any."""
+        now, at = self._clock(), (self._part, self._stage)
+        self._spent[at] = self._spent.get(at, 0.0) + now - self._since
+        self._part, self._stage, self._since = part, stage, now
 
     def spent(self) -> dict[str, float]:
         """Tell how many seconds went into each part so far."""
-        ongoing = self._clock() - self._since
-        return {**self._spent, self._part: self._spent.get(self._part, 0.0) + ongoing}
+        self.enter(self._part, self._stage)
+        parts: dict[str, float] = {}
+        for (part, _), seconds in self._spent.items():
+            parts[part] = parts.get(part, 0.0) + seconds
+        return parts
+
+    def stages(self) -> dict[str, float]:
+        """Tell how many seconds went into each stage so far."""
+        self.enter(self._part, self._stage)
+        return {stage: seconds for (_, stage), seconds in self._spent.items() if stage}
 
     @property
     def slowest(self) -> str:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from features import store
 from features.clock import DAY, microseconds
 from features.deadline import Deadline
-from features.engines import together, wait_for
+from features.engines import together, wait_for, writable
 from features.errors import StoreError
 from features.responses import Offered, Responses, count, responses_after
 from features.store import Store
@@ -191,6 +191,23 @@ class Decisions:
         with self._store.reading() as connection:
             spent = _SPENT.fetch(connection, tiers=list(window.tiers), first=window.first_day) if window.tiers else []
             return Ledger(0, _standing(connection.execute(rows)), dict(spent))
+
+    def spending(self, window: Window) -> dict[tuple[str, str], int]:
+        """Count what each owner has spent on each of the tiers whose attention is limited, by (owner, tier)."""
+        table = store.spending
+        rows = sa.select(table.c.owner, table.c.tier, store.whole_sum(table.c.contacts))
+        rows = rows.where(table.c.tier.in_(window.tiers) & (table.c.day >= window.first_day))
+        with self._store.reading() as connection:
+            found = connection.execute(rows.group_by(table.c.owner, table.c.tier))
+            return {(owner, tier): count for owner, tier, count in found}
+
+    def writable(self) -> bool:
+        """Look at the store, and tell whether it may be written to and has room.
+
+        Raises StoreError when it can't be read.
+        """
+        with self._store.reading() as connection:
+            return writable(connection)
 
     def ledger_then(self, references: Iterable[str], window: Window, seq: int) -> Ledger:
         """Look at the ledger as it stood when its newest row had a number; what was spent is counted anew."""

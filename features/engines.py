@@ -5,6 +5,7 @@ import select
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,6 +44,8 @@ _WAITING = """
     FROM unnest(%s::bigint[]) AS name
 """
 _CONNECTIONS = 16
+# What has to fit on the disk, in bytes, for a store to be called writable.
+_ROOM = 1 << 16
 
 
 def engine_of(url: str) -> sa.Engine:
@@ -63,6 +66,15 @@ def engine_of(url: str) -> sa.Engine:
     sa.event.listen(engine, "connect", _prepare_postgresql)
     sa.event.listen(engine, "checkout", _check_postgresql)
     return engine
+
+
+def file_of(url: str) -> Path | None:
+    """Name the file that a store is, or none.
+
+    Raises StoreError when the address names neither SQLite nor PostgreSQL.
+    """
+    parsed = _parsed(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
 def address(engine: sa.Engine) -> str:
@@ -97,6 +109,20 @@ def wait_for(connection: sa.Connection, names: Iterable[str]) -> None:
     if keys and is_postgresql(connection):
         with together(connection), closing(connection.connection.cursor()) as cursor:
             cursor.execute(_WAITING, (_IDLE, keys))
+
+
+def writable(connection: sa.Connection) -> bool:
+    """Look at a store, and tell whether it may be written to and, where it is a file, has room beside it."""
+    if is_postgresql(connection):
+        return connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "off"
+    connection.exec_driver_sql("PRAGMA schema_version")
+    try:
+        with TemporaryFile(dir=Path(connection.engine.url.database or ".").parent) as file:
+            file.write(bytes(_ROOM))
+            file.flush()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -32,6 +32,11 @@ class Home:
         return self.folder / "data"
 
     @property
+    def health_metrics(self) -> Path:
+        """What `holdfast health` leaves for Prometheus, which the service and node_exporter tell."""
+        return self.data / "health" / "holdfast_health.prom"
+
+    @property
     def mlruns(self) -> Path:
         """MLflow's embedded home: its database and its artifacts."""
         return self.folder / "mlruns"

@@ -15,6 +15,7 @@ from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
 from holdfast.demo import demo
+from holdfast.doctor import doctor
 from holdfast.exporting import export, features
 from holdfast.health import health
 from holdfast.ingesting import ingest
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 for command in (
     demo, ingest, train, evaluate, backtest, promote, rollback, challenge, challenger, score, serve, decide, replay,
-    chase, consistency, quality, health, lift, uplift, export, features, backup, restore, migrate,
+    chase, consistency, quality, health, lift, uplift, export, features, backup, restore, migrate, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(keys.app, name="keys")

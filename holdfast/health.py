@@ -57,8 +57,9 @@ def health(
     """Report whether what serves still does what it was promised to: one line a check, and the command that follows.
 
     Predictions against what happened, calibration, drift, age, effects and exploration, each against a threshold of
-    playbook/health.toml. Beside what it prints it writes a picture (SVG) and the numbers (JSON) to data/health. The
-    status is 1 when there is something to act on.
+    playbook/health.toml. Beside what it prints it writes a picture (SVG) and the numbers (JSON) to data/health, and
+    what Prometheus may know of it, which the service's /metrics tells. The status is 1 when there is something to act
+    on.
 
     Example: holdfast health --since 2017-11-06
     """
@@ -98,6 +99,7 @@ def _empty(now: datetime) -> dict[str, Any]:
 
 
 def _answer(asked: _Asked) -> dict[str, Any]:
+    from holdfast import health_metrics
     from holdfast.health_picture import picture, write
     from training.checks import commands, worst
     from training.thresholds import load_thresholds
@@ -119,7 +121,8 @@ def _answer(asked: _Asked) -> dict[str, Any]:
         "checks": [check.as_dict() for check in checks],
     }
     files = write(answer, picture(answer), asked.place.data / "health", asked.now)
-    return answer | {"files": [str(file) for file in files]}
+    health_metrics.write(answer, asked.place.health_metrics)
+    return answer | {"files": [str(file) for file in (*files, asked.place.health_metrics)]}
 
 
 def _hash(asked: _Asked) -> str:

@@ -2,14 +2,14 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from features.errors import InputError
+from features.errors import HoldfastError, InputError
 from features.home import Home, home
 from holdfast.screen import err, spinner
 
@@ -38,6 +38,9 @@ def serve(
 
     On loopback it needs no key while none was made; on any other address it doesn't start without one (holdfast keys).
 
+    Told to stop, by Ctrl-C or SIGTERM, it says on /readyz that it isn't ready, goes on answering for
+    HOLDFAST_DRAIN_SECONDS (1), refuses connections then, answers what it has taken, and ends with status 0.
+
     Example: holdfast serve --port 3000
     """
     from serving.openness import Tls, standing
@@ -45,10 +48,14 @@ def serve(
     if (certificate is None) != (key is None):
         raise InputError("expected --certificate and --key together, found one of them")
     tls = None if certificate is None or key is None else Tls(certificate, key)
-    with running(home(), version, host, port, workers, tls) as (server, number):
+    with suppress(KeyboardInterrupt), running(home(), version, host, port, workers, tls) as (server, number):
         err.print(f"Serving bundle version {number} on {server.url}; its documentation is there. Stop with Ctrl-C.")
         err.print(standing(home().database_url, host, tls), soft_wrap=True)
-        server.process.wait()
+        status = server.process.wait()
+        raise HoldfastError(
+            f"expected the service to run until it is told to stop, found that it ended with status {status};"
+            " its own message is above"
+        )
 
 
 @contextmanager

@@ -86,6 +86,11 @@ class Bundle:
         return datetime.fromisoformat(self.manifest["as_of"])
 
     @property
+    def grade(self) -> str:
+        """How it was judged: A, B or C."""
+        return str(self.manifest["grade"])
+
+    @property
     def effects(self) -> Effects:
         """What offers were measured to change."""
         return self.models.effects

@@ -17,6 +17,7 @@ from typing import Any
 from features.clock import Clock, live
 from features.deadline import Deadline
 from features.errors import GivenUp, InputError, StoreError
+from serving import metrics
 from serving.breaker import OPEN_SECONDS, Breaker, Pass
 from serving.degradation import MODEL, SERVICE, STORE, Degraded
 from serving.logs import log
@@ -104,13 +105,18 @@ class Answering:
         if degraded is None:
             self._passed(uses, MODEL)
         else:
-            self.counts[endpoint, MODEL, degraded["cause"]] += 1
+            self._count(endpoint, MODEL, degraded["cause"])
             self._missed(uses, MODEL)
+
+    def _count(self, endpoint: str, part: str, cause: str) -> None:
+        self.counts[endpoint, part, cause] += 1
+        metrics.degraded(part, cause)
 
     def _passed(self, uses: Mapping[str, Pass], part: str) -> None:
         if part in uses:
             self.breakers[part].passed(uses[part])
             if uses[part] == "half-open":
+                metrics.breaker(part, False)
                 log("part_back", part=part)
 
     def _missed(self, uses: Mapping[str, Pass], part: str) -> None:
@@ -118,6 +124,7 @@ class Answering:
             breaker = self.breakers[part]
             breaker.missed(uses[part], self._elapsed())
             if breaker.state == "open":
+                metrics.breaker(part, True)
                 log("part_left_alone", "warning", part=part, seconds=OPEN_SECONDS, count=breaker.misses)
 
     def _degraded(self, part: str, cause: str) -> Degraded:
@@ -127,7 +134,7 @@ class Answering:
         return Degraded(part, cause, self._clock() - timedelta(seconds=ago))
 
     def _less(self, endpoint: str, safe: Safe | None, part: str, cause: str, refusal: str) -> Answer:
-        self.counts[endpoint, part, cause] += 1
+        self._count(endpoint, part, cause)
         if safe:
             return Answer(safe(self._degraded(part, cause)))
         breaker = self.breakers.get(part)

@@ -22,6 +22,7 @@ from features.packed import CustomerEvents, pack
 from features.responses import Responses
 from models.basis import Basis
 from models.effects import Effects
+from serving import metrics
 from serving.callers import find_caller, find_reference
 from serving.decision import Bundle, Decided, Decider, Known, unscored
 from serving.degradation import MODEL, SERVICE, STORE, UNKEPT, UNKEPT_TOLD, Degraded
@@ -48,6 +49,8 @@ class Taught(Protocol):
     def basis(self) -> Basis: ...  # noqa: D102
     @property
     def effects(self) -> Effects: ...  # noqa: D102
+    @property
+    def grade(self) -> str: ...  # noqa: D102
 
 
 class Scoring(Protocol):
@@ -91,6 +94,11 @@ class Desk:
         desk._counted = Responses(), self.decider.learned(scorer.bundle.effects, Responses())
         return desk
 
+    @property
+    def cache(self) -> CustomerCache:
+        """The customers kept in memory."""
+        return self._customers
+
     def decide(self, ask: Ask, deadline: Deadline | None = None, away: Degraded | None = None) -> dict[str, Any]:
         """Decide what to offer; when this returns, the decision is on disk.
 
@@ -100,16 +108,18 @@ class Desk:
         it came too late.
         """
         language, deadline = self.checked(ask), deadline or Deadline()
-        deadline.enter(STORE)
+        deadline.enter(STORE, "lookup")
         as_of, decision_id = self.clock(), f"d-{self._new_id()}"
         known = self._known(ask.customer, as_of, away, deadline)
         decider, learned = self._believing(known)
         window = decider.policy.approach.window(as_of, known.scores.tier)
+        deadline.enter(STORE, "ledger")
         with self.history.decisions.making(known.caller.references, window, deadline) as making:
-            deadline.enter(SERVICE)
+            deadline.enter(SERVICE, "decide")
             made = decider.decide(decision_id, ask, language, known, self.spoken(), making.ledger, learned)
-            deadline.enter(STORE)
+            deadline.enter(STORE, "write")
             making.write(decision_id, known.caller.customer, as_of, as_text(made.body), made.held)
+        metrics.decided(made.body, len(made.held), deadline.stages())
         return made.body
 
     def consider(self, ask: Ask, as_of: datetime, decision_id: str) -> Decided:
@@ -162,6 +172,9 @@ class Desk:
         settlement = settlement_of(decision, report, now)
         told = told_of(interaction, report, self.playbook.reasons, self.history.occurred_at)
         written = self.history.append(told, now, settlement, deadline)
+        contact = settlement.state if settlement.contact and written.new + written.corrected else None
+        if written.new + written.corrected:
+            metrics.outcome(report.status, contact)
         return {
             "decision_id": report.decision_id,
             "offer": report.offer,
@@ -169,7 +182,7 @@ class Desk:
             "event_id": interaction.id,
             "recorded": bool(written.new + written.corrected),
             "note": "corrected" if written.corrected else None if written.new else "already known",
-            "contact": settlement.state if settlement.contact and written.new + written.corrected else None,
+            "contact": contact,
         }
 
     def interactions(self, happenings: Sequence[Happening], deadline: Deadline | None = None) -> dict[str, Any]:
@@ -193,6 +206,7 @@ class Desk:
         if faults:
             raise InputError(_faults(faults, len(happenings)))
         written = self.history.append(taken, now, None, deadline)
+        metrics.told(written.new, written.corrected, written.known)
         return {
             "received": len(taken),
             "recorded": written.new,
@@ -325,11 +339,12 @@ class Desk:
     ) -> Known:  # fmt: skip
         deadline = deadline or Deadline()
         caller = find_caller(self.history, customer, as_of, self.playbook.glossary.region)
+        deadline.enter(STORE, "history")
         events, state = pack([], as_of), State(0, 0)
         if caller.known:
             events, state = self._customers.record(caller.references, as_of)
         if away is None:
-            deadline.enter(MODEL)
+            deadline.enter(MODEL, "scores")
             try:
                 scores, row = self.scorer.score(events, as_of, whole)
                 return Known(caller, events, row, scores, state)

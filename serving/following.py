@@ -46,6 +46,13 @@ class State:
     refusals: int = 0
     registry: Said = field(default_factory=Said)
 
+    @property
+    def stands(self) -> str:
+        """How the worker stands to the registry: "fixed", "refused", "away" or "following"."""
+        if not self.follows:
+            return "fixed"
+        return "refused" if self.refused else "away" if self.registry.fault else "following"
+
 
 class Following:
     """The desk that answers now, and the thread that puts another in its place."""

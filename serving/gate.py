@@ -14,7 +14,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.keys import Key
-from serving import denials, logs, patience
+from serving import denials, logs, metrics, patience
 from serving.asking import ASKING, Asking
 from serving.bounds import bounds, whole
 from serving.denials import Denied
@@ -144,6 +144,7 @@ class Gate:
         refused = answer.status >= 400
         if refused:
             self.refusals[answer.reason] += 1
+            metrics.refused(answer.reason)
         if refused or self._all:
             told: dict[str, Any] = {"reason": answer.reason} if refused else {}
             spent = round((time.perf_counter() - answer.began) * 1_000, 3)

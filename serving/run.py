@@ -20,14 +20,15 @@ from features.home import ROOT, Home
 from serving import logs
 from serving.answering import budget_seconds
 from serving.bounds import bounds
+from serving.deployment import ONE_THREAD
 from serving.leash import PARENT
 from serving.opening import open_desk, open_last
 from serving.openness import Tls, check_keys, check_tls
+from serving.stopping import FINISH_SECONDS, drain_seconds
 
 SERVICE = "serving.service:HoldfastService"
 _TICK_SECONDS = 0.25
-_PATIENCE_SECONDS = 20.0
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+_PATIENCE_SECONDS = FINISH_SECONDS + 10.0
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,13 @@ class Server:
         wait_ready(self.url, timeout_seconds, on_tick, lambda: self.process.poll() is None)
 
     def stop(self) -> int:
-        """End the service and its workers, and return its exit status."""
+        """Tell the service to end, wait until it has answered what it had taken, and return its exit status."""
         # The supervisor gives each worker a process group of its own, so they have to be found before it ends.
         workers = _workers(self.process.pid) if self.process.poll() is None else []
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
         try:
-            return self.process.wait(_PATIENCE_SECONDS)
+            return self.process.wait(drain_seconds() + _PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
@@ -91,9 +92,9 @@ def start(environment: dict[str, str], host: str, port: int, service: str = SERV
     command = [sys.executable, "-m", "bentoml", "serve", service, "--quiet", "--host", host, "--port", str(port)]
     if tls is not None:
         command += ["--ssl-certfile", str(tls.certificate.resolve()), "--ssl-keyfile", str(tls.key.resolve())]
-    process = subprocess.Popen(
-        [*command, "--working-dir", str(ROOT)], env=environment, cwd=ROOT, start_new_session=True
-    )
+    # Whoever starts with BentoML's home clears what its workers have counted: each service has one of its own.
+    own = environment | {"BENTOML_HOME": str(Path(environment["BENTOML_HOME"]) / f"port-{port}")}
+    process = subprocess.Popen([*command, "--working-dir", str(ROOT)], env=own, cwd=ROOT, start_new_session=True)
     return Server(process, f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}")
 
 
@@ -104,10 +105,10 @@ def environment(home: Home, bundle: Path | None, workers: int, version: str) -> 
     """
     return {
         **os.environ,
-        **dict.fromkeys(_ONE_THREAD, "1"),
+        **dict.fromkeys(ONE_THREAD, "1"),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
         "BENTOML_DO_NOT_TRACK": "True",
-        "BENTOML_HOME": str(home.data / "bentoml"),
+        "BENTOML_HOME": os.environ.get("BENTOML_HOME") or str(home.data / "bentoml"),
         "HOLDFAST_BUNDLE": str(bundle.resolve()) if bundle else "",
         "HOLDFAST_BUNDLE_VERSION": version,
         "HOLDFAST_CLOCK": home.clock,

@@ -14,16 +14,19 @@ from starlette.responses import Response
 from features.clock import unasked
 from features.deadline import Deadline
 from features.home import home
-from serving import answers, degraded, following, leash, routing_answers, visit_answers, wire
+from serving import answers, degraded, deployment, following, leash, routing_answers, visit_answers, wire
 from serving.answering import Answer, Answering, Body, budget_seconds
 from serving.degradation import Degraded
 from serving.desk import Desk, as_text
 from serving.gated import GatedService
+from serving.health import Watch
 from serving.keyring import Keyring
+from serving.probes import Counted, Probes
 from serving.refusal import refusal
 from serving.rehearsal import Rehearsal, warm
 
 TIMEOUT_SECONDS = 60
+WATCH = Watch()
 
 
 class Refused:
@@ -108,6 +111,7 @@ def _visits(desk: Desk, request: wire.VisitsRequest, why: Degraded) -> Body:
     service_class=GatedService,
     traffic={"timeout": TIMEOUT_SECONDS},
     logging={"access": {"enabled": False}},
+    metrics={"enabled": False},
 )
 class HoldfastService:
     """Who is leaving, what they are worth, and what to offer next.
@@ -120,12 +124,25 @@ class HoldfastService:
     ring: ClassVar[Keyring] = Keyring()
     answering: Answering
 
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def prepare() -> None:
+        """Say once what all workers need."""
+        deployment.prepare()
+
     def __init__(self) -> None:
         leash.follow()
         self.following = following.begin(home())
         self.ring.follow(self.desk.history.keys)
         self.answering = Answering(budget_seconds())
         warm(self.desk)
+        WATCH.begin(self.following, home().data)
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Let go of the store, once everything that was begun is answered."""
+        WATCH.end()
+        self.desk.history.close()
 
     @property
     def desk(self) -> Desk:
@@ -164,4 +181,7 @@ class HoldfastService:
         return self.desk.prioritise(visits, request.shift(), request.language, deadline, away)
 
 
+ROUTES = [api.route for api in HoldfastService.apis.values()]  # type: ignore[attr-defined]
+HoldfastService.add_asgi_middleware(Counted, routes=ROUTES, watch=WATCH)  # type: ignore[attr-defined]
+HoldfastService.add_asgi_middleware(Probes, watch=WATCH, beside=lambda: home().health_metrics)  # type: ignore[attr-defined]
 HoldfastService.add_asgi_middleware(Rehearsal)  # type: ignore[attr-defined]

@@ -13,6 +13,8 @@ from features.clock import after_history
 from features.history import History
 from features.home import ROOT, Home
 from holdfast import ingesting, learning, sample
+from serving import run
+from tests import desks, servers
 
 _OPEN_AT_ONCE = 20
 
@@ -83,6 +85,16 @@ def postgres() -> Iterator[Server]:
             pytest.skip(f"no PostgreSQL can be started from the wheel here: {error}")
         server.spare_the_disk()
         yield server
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[run.Server, Home]]:
+    """A real server of two workers over a small store, for all tests that only ask it."""
+    here = servers.home_at(tmp_path_factory.mktemp("watched"))
+    history = desks.stocked(History(here.database_url))
+    history.close()
+    with servers.serving(here, workers=2) as server:
+        yield server, here
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ DEFAULT = replace(
 class FakeScorer:
     """Gives everyone who ever bought the same scores, but for a value that is their spend of a quarter."""
 
-    bundle = SimpleNamespace(basis=BASIS, effects=Effects())
+    bundle = SimpleNamespace(basis=BASIS, effects=Effects(), grade="B")
     bundle_hash = "0" * 32
     bundle_version = "7"
     default = DEFAULT

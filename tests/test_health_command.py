@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner, Result
 
 from features.clock import after_history
@@ -18,6 +19,7 @@ from holdfast.app import app
 from holdfast.health_picture import picture
 from models.manifest import manifest_of
 from serving.bundle import fetch
+from training.checks import VERDICTS
 
 Trained = tuple[Home, History, dict[str, Any]]
 PARTS = {"name", "found", "threshold", "verdict", "do", "figures"}
@@ -82,15 +84,28 @@ def test_the_base_is_judged_as_of_the_bundles_moment_and_as_of_the_newest_whose_
     assert all(0.3 < check["figures"]["ratio"]["of"] < 3.0 for check in totals)
 
 
+def test_prometheus_is_left_what_came_against_what_was_said_and_how_far_features_moved(later: dict[str, Any]):
+    families = text_string_to_metric_families(Path(later["files"][2]).read_text())
+    told = {(one.name, *sorted(one.labels.values())): one.value for family in families for one in family.samples}
+    checks = {check["name"]: check for check in later["checks"]}
+    newest = [name for name in checks if name.startswith("churn rate (base")][-1]
+    assert told["holdfast_prediction_ratio", "base", "churn"] == checks[newest]["figures"]["ratio"]["of"]
+    assert told["holdfast_prediction_observed", "base", "churn"] == checks[newest]["figures"]["observed"]
+    assert told["holdfast_health_verdict", "", "age"] == VERDICTS.index(checks["age"]["verdict"])
+    drifted = {name[1] for name in told if name[0] == "holdfast_feature_drift_index"}
+    assert drifted == {feature["feature"] for feature in checks["feature drift"]["figures"]["features"]}
+    assert told["holdfast_health_as_of_timestamp_seconds",] == datetime.fromisoformat(later["as_of"]).timestamp()
+
+
 def test_picture_and_numbers_are_written_whole_and_dated(later: dict[str, Any]):
-    drawn, numbers = (Path(file) for file in later["files"])
+    drawn, numbers, _ = (Path(file) for file in later["files"])
     assert drawn.parent.name == "health"
     assert drawn.stem == numbers.stem == f"{datetime.fromisoformat(later['as_of']):%Y-%m-%dT%H%M%S}"
     assert json.loads(numbers.read_text(encoding="utf-8"))["checks"] == later["checks"]
     svg = drawn.read_text(encoding="utf-8")
     assert svg.startswith("<svg")
     assert all(word in svg for word in ("population stability index", later["learned"][:10], later["as_of"][:10]))
-    assert sorted(file.suffix for file in drawn.parent.iterdir()) == [".json", ".svg"]
+    assert sorted(file.suffix for file in drawn.parent.iterdir()) == [".json", ".prom", ".svg"]
 
 
 def test_a_picture_of_nothing_says_so(later: dict[str, Any]):

@@ -15,17 +15,7 @@ from features.history import History
 from features.home import Home, home
 from serving.run import Server, environment, serve, start, wait_ready
 from tests.desks import stocked
-
-FAKE = """
-from features.clock import live
-from features.history import History
-from serving import opening
-from serving.desk import Desk
-from tests.desks import FakeScorer, playbook
-
-opening.open_desk = lambda at, bundle, version: Desk(History(at.database_url), FakeScorer(), playbook(), live)
-from serving.service import HoldfastService
-"""
+from tests.servers import FAKE
 
 
 def free_port() -> int:
@@ -63,7 +53,7 @@ def test_a_server_starts_answers_is_measured_and_stops(server: Server, here: Hom
         refused = client.post("/v1/decisions", json={"customer": "7", "channel": "fax"})
         assert (decided.status_code, refused.status_code) == (200, 400)
         metrics = client.get("/metrics").text
-        assert 'bentoml_service_request_total{endpoint="/v1/decisions",http_response_code="200"' in metrics
+        assert 'holdfast_requests_total{endpoint="/v1/decisions",status="200"} 1.0' in metrics
     server.stop()
     assert server.process.returncode is not None
     with pytest.raises(httpx.ConnectError):
