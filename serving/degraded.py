@@ -12,7 +12,7 @@ from typing import Any
 from features.contract import FeatureRow
 from features.decisions import Ledger
 from features.history import State
-from features.packed import pack
+from features.packed import pack_all
 from serving.callers import Caller, reference_of
 from serving.decision import Known
 from serving.degradation import UNKEPT, Degraded
@@ -56,10 +56,11 @@ def visits(
 def _unlooked(desk: Desk, degraded: Degraded) -> Look:
     """Take everybody for somebody of whom nothing is known but the reference that was asked by."""
 
+    unknown, nothing = desk.scorer.default.unknown(), pack_all([])
+
     def look(customer: str, as_of: datetime, _away: Degraded | None) -> Known:
         reference = str(reference_of(customer, desk.playbook.glossary.region))
         caller = Caller(reference, reference, False, (reference,))
-        unknown = FeatureRow(as_of, UNKNOWN), desk.scorer.default.unknown()
-        return Known(caller, pack([], as_of), *unknown, State(0, 0), degraded)
+        return Known(caller, nothing, FeatureRow(as_of, UNKNOWN), unknown, State(0, 0), degraded)
 
     return look

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.clock import microseconds
 from features.history import COLUMNS, LEVELS
 from features.packed import CustomerEvents, pack
+from serving import degraded
+from serving.degradation import STORE, Degraded
 from serving.desk import Desk
 from serving.requests import Ask
 
@@ -52,9 +54,10 @@ class Rehearsal:
 
 
 def warm(desk: Desk) -> None:
-    """Decide for a stranger and score somebody made up, and write neither down."""
-    now = desk.clock()
-    desk.consider(Ask(customer=_STRANGER, channel="phone"), now, "d-rehearsal")
+    """Decide for a stranger, with the store and without, and score somebody made up; write nothing of it down."""
+    now, ask = desk.clock(), Ask(customer=_STRANGER, channel="phone")
+    desk.consider(ask, now, "d-rehearsal")
+    degraded.decision(desk, ask, now, Degraded(STORE, "open", now), "rehearsal")
     desk.scorer.score(_one_purchase(now), now)
 
 

@@ -227,19 +227,25 @@ def test_a_model_that_fails_is_left_alone_and_asked_again_later(history: History
 @pytest.mark.usefixtures("quick")
 def test_a_model_that_hangs_is_waited_for_no_longer_than_the_budget_and_then_decided_without(history: History) -> None:
     gate = threading.Event()
-    asking = caller(history, Model(lambda: gate.wait(20)), 0.1)
+    asking = caller(history, Model(lambda: gate.wait(20)), 0.3)
+    model = asking.answering.breakers["model"]
 
     async def session() -> None:
-        for _ in range(5):
+        while model.state != "open":
             await asking.ask("household:7")
+        hung, asking.answering.budget = len(asking.taken), 20.0
+        await asking.ask("household:7")
         gate.set()
         await asking.settled()
         await asyncio.sleep(1.1)
         await asking.ask("household:7")
+        assert hung < 10
+        # The first three were given up, and hold nothing.
+        assert not asking.bodies[0]["decision_id"].startswith("d-")
 
     asyncio.run(session())
     causes = [body["degraded"] and (*body["degraded"]["parts"], body["degraded"]["cause"]) for body in asking.bodies]
-    assert causes == [("model", "slow")] * 3 + [("model", "open")] * 2 + [None]
+    assert causes[-3:] == [("model", "slow"), ("model", "open"), None]
     asking.check()
 
 
@@ -247,8 +253,14 @@ def test_what_is_held_is_what_was_told_however_work_and_deadlines_fall(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Work and commits take as long as the budget, more or less, and some commits are never heard of again."""
-    chance = random.Random(7)
-    asking = caller(history, Model(lambda: time.sleep(chance.uniform(0.0, 0.06))), 0.06)
+    chance, plain = random.Random(7), caller(history)
+    began = time.monotonic()
+    for customer in PEOPLE:
+        plain.desk.decide(Ask(customer=customer, channel="phone", offers=2))
+    # However busy the machine is, some make it and some don't.
+    budget = min(2.0 * (time.monotonic() - began), 0.25)
+    asking = caller(history, Model(lambda: time.sleep(chance.uniform(0.0, budget))), budget)
+    asking.taken += [(0.0, Answer(history.decisions.get(one) or {})) for one in history.decisions.ids()]
     # Else breakers would end the races.
     monkeypatch.setattr(breaker, "MISSES", 10_000)
 
@@ -257,17 +269,19 @@ def test_what_is_held_is_what_was_told_however_work_and_deadlines_fall(
 
     def odd_commit(connection: Any) -> None:
         if chance.random() < 0.3:
-            time.sleep(chance.uniform(0.0, 0.05))
+            time.sleep(chance.uniform(0.0, budget))
         commit(connection)
-        if chance.random() < 0.05:
+        if chance.random() < 0.1:
             lost.append(1)
             raise dialect.loaded_dbapi.OperationalError("nothing was heard")
 
     monkeypatch.setattr(dialect, "do_commit", odd_commit)
 
     async def session() -> None:
-        for _ in range(40):
+        rounds = 0
+        while rounds < 20 or (rounds < 80 and not lost):
             await asyncio.gather(*map(asking.ask, PEOPLE))
+            rounds += 1
         await asking.settled()
 
     asyncio.run(session())
@@ -275,8 +289,8 @@ def test_what_is_held_is_what_was_told_however_work_and_deadlines_fall(
     # What is in doubt is settled by whoever decides next.
     asking.taken.append((0.0, Answer(asking.desk.decide(Ask(customer="a:9", channel="phone", offers=2)))))
     assert lost
-    assert 10 < len(asking.decided) < 190
-    assert {("store", "error"), ("model", "slow")} <= asking.lacking()
+    assert len(asking.decided) > len(PEOPLE) + 5
+    assert {"store", "model"} <= {part for part, _ in asking.lacking()}
     asking.check()
 
 
