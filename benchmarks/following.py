@@ -27,6 +27,7 @@ from holdfast.service import running
 from serving.bundle import CHALLENGER, CHAMPION, MODEL
 from serving.kept_playbooks import deciders
 from serving.replay import Replayer
+from serving.shelf import Shelf
 
 _BETWEEN_SECONDS = 12.0
 _SAME_CONNECTION = 20
@@ -89,6 +90,9 @@ def loaded(url: str, customers: list[str], clients: int, pause: float) -> Iterat
 def moved(place: Home, url: str, customers: list[str], versions: list[str], moves: int, clients: int) -> dict[str, Any]:
     """Move the alias in MLflow itself, under load, and tell when the last answer by the bundle before was begun."""
     client, marks = mlflow.MlflowClient(place.tracking_uri), list[tuple[float, str]]()
+    began, shelf = time.time(), Shelf.of(place)
+    while shelf.said().reached_at < began:
+        time.sleep(0.1)
     with loaded(url, customers, clients, 0.01) as answers:
         time.sleep(3.0)
         for number in range(moves):
@@ -123,7 +127,9 @@ def replayed(place: Home, decisions: list[str], sample: int = 400) -> dict[str, 
     return {"replayed": len(chosen), "replayed_the_same": same}
 
 
-def beside(place: Home, url: str, customers: list[str], challenger: str, rounds: int, seconds: float) -> dict[str, Any]:
+def beside(
+    place: Home, url: str, customers: list[str], challenger: str, rounds: int, seconds: float, pause: float = 0.02
+) -> dict[str, Any]:  # fmt: skip
     """Measure decisions with a challenger and without, in turn; milliseconds."""
     client, found = mlflow.MlflowClient(place.tracking_uri), dict[str, list[float]]()
     for _ in range(rounds):
@@ -132,8 +138,9 @@ def beside(place: Home, url: str, customers: list[str], challenger: str, rounds:
                 client.set_registered_model_alias(MODEL, CHALLENGER, challenger)
             else:
                 client.delete_registered_model_alias(MODEL, CHALLENGER)
-            time.sleep(10.0)
-            with loaded(url, customers, 1, 0.0) as answers:
+            # Until it has begun, with all its imports, or has ended.
+            time.sleep(12.0)
+            with loaded(url, customers, 1, pause) as answers:
                 time.sleep(seconds)
             found.setdefault(name, []).extend(one.seconds * 1000 for one in answers)
     client.delete_registered_model_alias(MODEL, CHALLENGER)

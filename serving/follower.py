@@ -72,7 +72,7 @@ class Follower:
 
     def _brought(self, pick: Pick, found: bundle.Registered) -> str:
         failed_at, fault = self._failed.get(pick, (0.0, ""))
-        if fault and self._now() - failed_at < _AGAIN_SECONDS:
+        if fault and abs(self._now() - failed_at) < _AGAIN_SECONDS:
             return fault
         try:
             self.shelf.keep(pick, lambda into: bundle.download(self._place, found, into))

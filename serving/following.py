@@ -176,11 +176,10 @@ def _first(place: Home, shelf: Shelf, watch: Watch) -> Desk:
 
 def _awaited(shelf: Shelf, watch: Watch) -> Pick:
     """Wait until the registry has said what serves, and that is on the shelf."""
-    began, said = time.time(), Said()
-    while time.time() - began < _FIRST_SECONDS and not said.reached_at > began:
+    began, before = time.monotonic(), shelf.said().reached_at
+    while (said := shelf.said()).reached_at == before and time.monotonic() - began < _FIRST_SECONDS:
         watch.look()
         time.sleep(EVERY_SECONDS)
-        said = shelf.said()
     fault = said.fault or (said.champion.fault if said.champion else "none")
     if said.champion is None or fault:
         raise RegistryError(f"expected a champion in the registry, found {fault}; train one: holdfast train")

@@ -11,9 +11,9 @@ import pytest
 from features.errors import RegistryError, StoreError
 from features.history import History
 from features.home import Home
-from serving import opening
+from serving import following, opening
 from serving.follower import Follower
-from serving.following import Following, begin
+from serving.following import Following, Watch, begin
 from serving.requests import Ask
 from serving.shelf import Pick, Said, Shelf
 from tests.variants import Variants
@@ -273,6 +273,27 @@ def test_the_shelf_keeps_the_last_few_bundles_and_nothing_of_another_registry(va
     assert sorted(path.name for path in (shelf.folder / "bundles").iterdir()) == sorted(["0", *"5678", pick.hash])
     other = Shelf(shelf.folder, "another registry")
     assert (shelf.served(), other.served()) == (pick, None)
+
+
+def test_a_worker_without_a_good_copy_waits_for_what_the_registry_says(
+    variants: Variants, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    place, shelf = variants.place, Shelf.of(variants.place)
+    monkeypatch.setattr(Watch, "look", lambda _: Follower(place).look())
+    monkeypatch.setattr(following, "EVERY_SECONDS", 0.0)
+    first = following._first(place, shelf, Watch(shelf))
+    assert (first.scorer.bundle_version, shelf.served()) == ("1", Pick("1", variants.hash("1")))
+    first.history.close()
+    kept = shelf.bundle(Pick("1", variants.hash("1"))) / "value.json"
+    kept.write_bytes(b"")
+    second = following._first(place, shelf, Watch(shelf))
+    assert second.scorer.bundle_version == "1"
+    second.history.close()
+    assert caplog.records[0].getMessage().startswith("what served last can't serve: expected value.json")
+    variants.client.delete_registered_model_alias("holdfast", "champion")
+    shutil.rmtree(shelf.folder)
+    with pytest.raises(RegistryError, match="expected a champion in the registry, found none; train one"):
+        following._first(place, shelf, Watch(shelf))
 
 
 def test_a_pinned_version_is_served_and_not_followed(variants: Variants, monkeypatch: pytest.MonkeyPatch) -> None:

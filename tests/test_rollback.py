@@ -85,6 +85,9 @@ def test_a_version_that_was_deleted_is_passed_over(place: Home) -> None:
         registry.promote(place, version)
     registry._client(place).delete_model_version(registry.MODEL, "2")
     assert registry.rollback(place) == ("1", "4")
+    registry.promote(place, "5")
+    registry._client(place).delete_model_version(registry.MODEL, "5")
+    assert registry.rollback(place) == ("1", None)
 
 
 def test_a_reason_holds_for_the_promotion_that_it_was_given_for(place: Home) -> None:

@@ -87,7 +87,7 @@ def rollback(home: Home, *, why: str | None = None) -> tuple[str, str | None]:
     client, old = _client(home), champion(home)
     left = None if old is None else str(old.version)
     champions = succession(client, MODEL, left)
-    earlier = before(client, MODEL, champions) if old is not None else champions
+    earlier = before(client, MODEL, champions if old is not None else [*champions, "none"])
     if not earlier:
         known = ", ".join(champions) or "none"
         raise RegistryError(
