@@ -1,9 +1,8 @@
 """The history: with two clocks, and every version of what was told; the only reader and writer of the store."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -18,7 +17,8 @@ from features.decisions import Decisions, Settlement, settle, touched
 from features.engines import wait_for
 from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
-from features.identity import IdentityLink, canonical, components, reachable, standing
+from features.identity import IdentityLink, canonical, reachable, standing
+from features.known import LEVELS, Known, ended_by, with_customer, with_levels
 from features.versions import Row, Written
 
 COLUMNS = (
@@ -28,7 +28,6 @@ COLUMNS = (
 _WHOLE = ("quantity", "amount", "margin", "discount", "occurred_at", "recorded_at", "utc_offset", "superseded_at")
 _KIND, _RECORDED_AT = (3 + COLUMNS.index(name) for name in ("kind", "recorded_at"))
 _NEVER, _LAST = -(2**62), 2**62
-LEVELS = ("product", "type", "category", "department")
 FETCHED = (*COLUMNS, *LEVELS[1:], "body")
 
 
@@ -57,49 +56,6 @@ class Added:
     def state(self, before: State) -> State:
         """How far the record goes with this."""
         return State(before.catalogue, self.seq)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What was known at a moment: records with a `customer` column, the links behind it, and the products sold.
-
-    `records` holds `COLUMNS`, `wording` (of attributes, else empty), `superseded_at` (null where it wasn't by then),
-    `customer`, `type`, `category` and `department`, a row for each version recorded by the moment; moments are
-    microseconds and measures ten-thousandths, all whole numbers. A frame without `superseded_at` is taken to hold what
-    stands, and one without `wording` no wordings.
-    """
-
-    as_of: datetime
-    records: pl.DataFrame
-    links: tuple[tuple[str, str, int, str], ...]
-    products: pl.DataFrame
-
-    def __post_init__(self) -> None:
-        if "superseded_at" not in self.records.columns:
-            always = self.records.with_columns(superseded_at=pl.lit(None, pl.Int64))
-            object.__setattr__(self, "records", always)
-        if "wording" not in self.records.columns:
-            object.__setattr__(self, "records", self.records.with_columns(wording=pl.lit("")))
-
-    @cached_property
-    def events(self) -> pl.DataFrame:
-        """The records that stand: neither superseded by a later version, nor withdrawn."""
-        stands = self.records.select(pl.col("superseded_at").is_null() & (pl.col("kind") != "void")).to_series()
-        return self.records if stands.all() else self.records.filter(stands)
-
-    def at(self, earlier: datetime) -> "Known":
-        """Go back to an earlier moment: later records vanish, and later links with them."""
-        cut = microseconds(earlier)
-        links = tuple(link for link in self.links if link[2] <= cut)
-        records = _ended_by(self.records.filter(pl.col("recorded_at") <= cut), cut)
-        if links or self.links:
-            records = _with_customer(records, links)
-        return replace(self, as_of=earlier, records=records, links=links)
-
-    def only(self, customers: Iterable[str]) -> "Known":
-        """Keep some customers."""
-        some = pl.Series(list(customers), dtype=pl.String).implode()
-        return replace(self, records=self.records.filter(pl.col("customer").is_in(some)))
 
 
 class History:
@@ -180,11 +136,11 @@ class History:
         query = sa.select(*(table.c[name] for name in (*COLUMNS, "superseded_at")), _WORDING)
         query = query.where(table.c.recorded_at <= cut)
         some = None if references is None else table.c.reference
-        records = worded(_ended_by(self._frame(query, some, references or ()), cut))
+        records = worded(ended_by(self._frame(query, some, references or ()), cut))
         products = self._frame(sa.select(*(catalogue.c[name] for name in ("product", "name", *LEVELS[1:]))))
         links = tuple(link for link in self._links() if link[2] <= cut)
         records = with_levels(records, products)
-        return Known(as_of, _with_customer(records, links), links, products)
+        return Known(as_of, with_customer(records, links), links, products)
 
     def batches(self, as_of: datetime) -> Iterator[pl.DataFrame]:
         """Read all that was recorded by a moment, many rows at once: `id`, `source`, and what `Known.records` has."""
@@ -193,7 +149,7 @@ class History:
         with self._reading() as connection:
             for rows in store.tuples(connection, query):
                 frame = pl.DataFrame(rows, schema=_schema([*names, "wording"]), orient="row")
-                yield worded(_ended_by(frame, cut))
+                yield worded(ended_by(frame, cut))
 
     def reasons(self, as_of: datetime) -> list[tuple[str, str, str, int, int, str]]:
         """List the reasons told of offers: reference, kind, offer, when it occurred and was known, reason."""
@@ -367,23 +323,6 @@ def _differing(connection: sa.Connection, rows: Sequence[Mapping[str, str]]) -> 
     for part in store.parts([row["product"] for row in rows]):
         stored.update(map(tuple, connection.execute(query.where(store.products.c.product.in_(part)))))
     return [row for row in rows if itemgetter(*names)(row) not in stored]
-
-
-def _ended_by(records: pl.DataFrame, cut: int) -> pl.DataFrame:
-    """Forget the ends that weren't known yet."""
-    end = pl.col("superseded_at")
-    return records.with_columns(superseded_at=pl.when(end <= cut).then(end))
-
-
-def with_levels(records: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
-    """Add the type, category and department of each record's product, as the catalogue has them."""
-    levelled = records.join(products.select(LEVELS), on="product", how="left")
-    return levelled.with_columns(pl.col(*LEVELS[1:]).fill_null(""))
-
-
-def _with_customer(records: pl.DataFrame, links: Sequence[tuple[str, str, int, str]]) -> pl.DataFrame:
-    named = components(standing(links))
-    return records.with_columns(customer=pl.col("reference").replace(named) if named else pl.col("reference"))
 
 
 def _named(reference: str) -> dict[str, str]:

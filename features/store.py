@@ -153,8 +153,18 @@ keys = sa.Table(
     _whole("made_at"),
     sa.Column("revoked_at", sa.BigInteger),
 )
-# References that were erased, each as a keyed hash that names nobody: what is told of them again isn't taken.
-erasures = sa.Table("erasures", metadata, _text("digest", primary_key=True), _whole("erased_at"))
+# References that were erased, each as a keyed hash that names nobody: what is told of them again isn't taken. The newest
+# row of a digest holds; `secret` tells which secret it was made with. A row without a digest says that rows were taken
+# out of the store, so that nobody goes on with what they have kept of them.
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    _sequence(),
+    _text("digest", index=True),
+    _text("secret"),
+    _text("action"),
+    _whole("erased_at"),
+)
 # What a challenger would have decided beside a decision, never answered.
 shadows = sa.Table(
     "shadows",

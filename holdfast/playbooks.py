@@ -10,8 +10,8 @@ import typer
 
 from features.definitions import NAMES
 from features.errors import RegistryError
-from features.history import Known
 from features.home import home
+from features.known import Known
 from holdfast.places import opened, scorer_of
 from holdfast.screen import AsJson, bars, out, say_json, table
 

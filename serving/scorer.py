@@ -13,7 +13,7 @@ import polars as pl
 from features.contract import CONTRACT, FeatureMatrix, FeatureRow, row_of, rows_of
 from features.definitions import BY_NAME
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from features.packed import CustomerEvents
 from models.additive import Additive
 from models.bundle import Bundle, Models

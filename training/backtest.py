@@ -8,7 +8,7 @@ from typing import Any
 from features.clock import from_microseconds, microseconds
 from features.errors import NotEnoughData
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from models.population import Active
 from training.baselines import churn_baselines, value_baselines
 from training.boosting import Fit

@@ -15,7 +15,7 @@ from features.contract import CONTRACT, FeatureMatrix
 from features.errors import NotEnoughData
 from features.feature import Array
 from features.glossary import TIER_BAND
-from features.history import LEVELS, Known
+from features.known import LEVELS, Known
 from models.bundle import Models, write
 from models.population import Active
 from models.ranks import Ranks, worths

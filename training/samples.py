@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.contract import CONTRACT
-from features.history import Known
+from features.known import Known
 from models.lifetime import Process
 from models.population import Active
 from training.dataset import Progress, Window, Windows, value_measure

@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from models.population import Active
 from training.boosting import Fit
 from training.choosing import churn_loss, paired, value_loss

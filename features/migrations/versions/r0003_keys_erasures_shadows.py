@@ -1,4 +1,6 @@
-"""Callers have keys, an erasure leaves a mark that names nobody, and a challenger's decisions lie beside the champion's."""
+"""Callers have keys, an erasure leaves marks that name nobody, and a challenger's decisions lie beside the champion's."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,7 +8,7 @@ from alembic import op
 revision, down_revision = "0003", "0002"
 
 
-def _text(name: str, **options: bool) -> sa.Column[str]:
+def _text(name: str, **options: Any) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, server_default="", **options)
 
 
@@ -25,8 +27,15 @@ def upgrade() -> None:
         _whole("made_at"),
         sa.Column("revoked_at", sa.BigInteger),
     )
-    op.create_table("erasures", _text("digest", primary_key=True), _whole("erased_at"))
     sequence = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "erasures",
+        sa.Column("seq", sequence, primary_key=True, autoincrement=True),
+        _text("digest", index=True),
+        _text("secret"),
+        _text("action"),
+        _whole("erased_at"),
+    )
     op.create_table(
         "shadows",
         sa.Column("seq", sequence, primary_key=True, autoincrement=True),
