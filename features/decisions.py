@@ -15,10 +15,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from features import store
-from features.clock import DAY, microseconds
+from features.clock import DAY, from_microseconds, microseconds
 from features.engines import together, wait_for
 from features.responses import Offered, Responses, count, responses_after
 from features.store import Store
+from features.tombstones import Tombstones
 
 HELD, CONFIRMED, RELEASED = "held", "confirmed", "released"
 
@@ -100,23 +101,32 @@ class Making:
 class Decisions:
     """Every decision as it was answered, the ledger, and the playbooks that were decided by."""
 
-    def __init__(self, opened: Store) -> None:
+    def __init__(self, opened: Store, tombstones: Tombstones) -> None:
         self._store = opened
+        self._tombstones = tombstones
 
     @contextmanager
     def making(self, references: Iterable[str], window: Window) -> Iterator[Making]:
         """Make a decision alone: when the block ends what was written is on disk; when it raises, nothing is.
 
-        Alone with the customer, and with what may be spent on the tiers whose attention is limited.
+        Alone with the customer, and with what may be spent on the tiers whose attention is limited. Raises
+        ErasedCustomer when the customer was erased: of them nothing may be written down.
         """
         references = sorted(references)
-        with self._store.alone([*_customers(references), *_tiers(window.tiers)]) as connection:
+        with self._store.alone([*customers(references), *_tiers(window.tiers)]) as connection:
+            self._tombstones.check(connection, references)
             yield Making(connection, references, window)
 
     def body(self, decision_id: str) -> str | None:
         """Fetch a decision as it was written, or None."""
         with self._store.reading() as connection:
             return connection.scalar(sa.select(store.decisions.c.body).where(store.decisions.c.id == decision_id))
+
+    def erased_at(self, decision_id: str) -> datetime | None:
+        """Tell when a decision was erased with its customer; None where it wasn't."""
+        with self._store.reading() as connection:
+            at = self._tombstones.erased(connection, [decision_id]).get(decision_id)
+        return None if at is None else from_microseconds(at)
 
     def get(self, decision_id: str) -> dict[str, Any] | None:
         """Fetch a decision as JSON values, or None."""
@@ -217,7 +227,7 @@ def told_in(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 def touched(connection: sa.Connection, settlement: Settlement) -> list[str]:
     """Name what nobody else may hold while a report is settled: its contact's customer and tier."""
     found = [] if settlement.contact is None else _contact(connection, settlement.contact)
-    return [name for one in found for name in (*_customers([one.reference]), *_tiers([one.tier]))]
+    return [name for one in found for name in (*customers([one.reference]), *_tiers([one.tier]))]
 
 
 def settle(connection: sa.Connection, settlement: Settlement) -> None:
@@ -241,7 +251,8 @@ def _contact(connection: sa.Connection, contact: str) -> list[Contact]:
     return [Contact(*row) for row in _NEWEST_OF.fetch(connection, contact=contact)]
 
 
-def _customers(references: Iterable[str]) -> list[str]:
+def customers(references: Iterable[str]) -> list[str]:
+    """Name what whoever changes what is held of some references waits for."""
     return [f"customer {reference}" for reference in references]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,10 +16,12 @@ from features.clock import from_microseconds, microseconds
 from features.corrections import correct
 from features.decisions import Decisions, Settlement, settle, touched
 from features.engines import wait_for
+from features.erasing import Erasures
 from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
 from features.identity import IdentityLink, canonical, reachable, standing
 from features.known import LEVELS, Known, ended_by, with_customer, with_levels
+from features.tombstones import Tombstones
 from features.versions import Row, Written
 
 COLUMNS = (
@@ -33,10 +36,14 @@ FETCHED = (*COLUMNS, *LEVELS[1:], "body")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far the record of a customer goes: the catalogue's revision, and the number of the newest row."""
+    """How far the record of a customer goes: the catalogue's revision, and the number of the newest row.
+
+    `erasures` numbers the last time that rows were taken out of the store, of whomever.
+    """
 
     catalogue: int
     seq: int
+    erasures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +62,22 @@ class Added:
 
     def state(self, before: State) -> State:
         """How far the record goes with this."""
-        return State(before.catalogue, self.seq)
+        return State(before.catalogue, self.seq, before.erasures)
 
 
 class History:
-    """Everything that is known of every customer, and when it became known."""
+    """Everything that is known of every customer, and when it became known.
 
-    def __init__(self, url: str) -> None:
+    `key` is the file of the secret by which the erased are known again, in vain where nobody ever was.
+    """
+
+    def __init__(self, url: str, key: Path | None = None) -> None:
         self.url = url
         self._store = store.Store(url)
         self._reading = self._store.reading
-        self.decisions = Decisions(self._store)
+        self.tombstones = Tombstones(key)
+        self.decisions = Decisions(self._store, self.tombstones)
+        self.erasures = Erasures(self._store, self.tombstones)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -89,30 +101,34 @@ class History:
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
-        where that is None, from its own `recorded_at` on.
+        where that is None, from its own `recorded_at` on. What is told of somebody who was erased isn't taken.
         """
-        names = {row["reference"] for row in rows}
+        names, offered = {row["reference"] for row in rows}, len(rows)
         with self._store.alone() as connection:
             wait_for(connection, [*(touched(connection, settlement) if settlement else ()), store.TOLD])
+            if gone := self.tombstones.erased(connection, names):
+                names, rows = names - gone.keys(), [row for row in rows if row["reference"] not in gone]
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)
             corrected = correct(connection, rows, moment) if new < len(rows) else 0
             if settlement is not None and new + corrected:
                 settle(connection, settlement)
-        return Written(new, corrected, len(rows) - new - corrected)
+        return Written(new, corrected, len(rows) - new - corrected, offered - len(rows))
 
-    def link(self, found: Iterable[IdentityLink]) -> int:
-        """Append links between references and return how many were new."""
+    def link(self, found: Iterable[IdentityLink]) -> Written:
+        """Append links between references; one with somebody who was erased isn't taken."""
         rows = []
         for link in found:
             first, second = link.pair()
             recorded_at = microseconds(link.recorded_at)
             rows.append({"first": first, "second": second, "action": link.action, "recorded_at": recorded_at})
-        names = {str(row[side]) for row in rows for side in ("first", "second")}
         with self._store.alone([store.TOLD]) as connection:
-            store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
-            return store.insert_new(connection, store.links, rows)
+            gone = self.tombstones.erased(connection, _linked(rows))
+            kept = [row for row in rows if gone.keys().isdisjoint(_linked([row]))]
+            store.insert_new(connection, store.references, [_named(name) for name in sorted(_linked(kept))])
+            new = store.insert_new(connection, store.links, kept)
+        return Written(new, 0, len(kept) - new, len(rows) - len(kept))
 
     def put_products(self, rows: Sequence[Mapping[str, str]]) -> Written:
         """Lay down catalogue rows (`product`, `name`, `type`, `category`, `department`), each product once.
@@ -309,7 +325,10 @@ _TOUCHING = store.Prepared(
     )
 )
 _REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
-_STATE = store.Prepared(sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0)).where(_MINE))
+_ERASURES = sa.select(sa.func.coalesce(sa.func.max(store.erasures.c.seq), 0)).scalar_subquery()
+_STATE = store.Prepared(
+    sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0), _ERASURES).where(_MINE)
+)
 
 
 def _schema(names: Iterable[str]) -> dict[str, type[pl.DataType]]:
@@ -323,6 +342,10 @@ def _differing(connection: sa.Connection, rows: Sequence[Mapping[str, str]]) -> 
     for part in store.parts([row["product"] for row in rows]):
         stored.update(map(tuple, connection.execute(query.where(store.products.c.product.in_(part)))))
     return [row for row in rows if itemgetter(*names)(row) not in stored]
+
+
+def _linked(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {str(row[side]) for row in rows for side in ("first", "second")}
 
 
 def _named(reference: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from holdfast.ingesting import ingest
 from holdfast.judging import backtest, evaluate
 from holdfast.learning import promote, train
 from holdfast.lifting import lift
+from holdfast.privacy import erase
 from holdfast.replaying import replay
 from holdfast.scoring import score
 from holdfast.screen import err
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for command in (
     demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
-    lift, uplift, export, features, backup, restore, migrate,
+    lift, uplift, export, features, backup, restore, migrate, erase,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")

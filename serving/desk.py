@@ -114,7 +114,7 @@ class Desk:
         """
         decision = self.history.decisions.get(report.decision_id)
         if decision is None:
-            raise InputError(f"expected the id of a decision, found {report.decision_id!r}, which nobody made")
+            raise InputError(f"expected the id of a decision, found {_missing(self.history, report.decision_id)}")
         now = self.clock()
         interaction = outcome_of(decision, report, now, self.playbook.reasons)
         before = self.history.occurred_at(interaction.id)
@@ -160,6 +160,7 @@ class Desk:
             "recorded": written.new,
             "corrected": written.corrected,
             "already_known": written.known,
+            "erased": written.erased,
         }
 
     def lookup(self, customer: str) -> dict[str, Any]:
@@ -283,6 +284,12 @@ class Desk:
             except InputError as error:
                 raise InputError(f"visits[{place}]: {error}") from error
         return valued
+
+
+def _missing(history: History, decision_id: str) -> str:
+    """Say why a decision isn't there."""
+    at = history.decisions.erased_at(decision_id)
+    return f"{decision_id!r}, which {'nobody made' if at is None else 'was erased with its customer'}"
 
 
 def as_text(body: dict[str, Any]) -> str:

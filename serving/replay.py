@@ -66,6 +66,8 @@ class Replayer:
         Raises InputError when nobody made it.
         """
         text = self._history.decisions.body(decision_id)
+        if text is None and (at := self._history.decisions.erased_at(decision_id)):
+            return Replayed(decision_id, {}, (f"the customer: everything of them was erased on {at:%Y-%m-%d}",))
         if text is None:
             raise InputError(f"expected the id of a decision, found {decision_id!r}, which nobody made")
         logged = orjson.loads(text)

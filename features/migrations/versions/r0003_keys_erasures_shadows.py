@@ -1,4 +1,4 @@
-"""Callers have keys, an erasure leaves marks that name nobody, and a challenger's decisions lie beside the champion's."""
+"""Callers have keys, an erasure leaves marks that name nobody, and a challenger decides beside the champion."""
 
 from typing import Any
 
