@@ -146,8 +146,9 @@ def erase_within(
     seen = seen or _Seen()
     mentions = [*seen.mentions, *_looked(connection, names, seen.until).mentions]
     about = _about(connection, names, mentions)
-    nameless = _leave_nameless(connection, names, about)
+    nameless, moved = _leave_nameless(connection, names, about), _moved(connection, names)
     deleted = {table.name: _delete(connection, table, columns, some) for table, columns, some in _owned(names, about)}
+    _renumber(connection, moved)
     unnamed = dict.fromkeys((table.name for table in _SPOKEN), 0)
     for mention in mentions:
         unnamed[mention.table.name] += _unname(connection, names, mention)
@@ -212,6 +213,23 @@ def _among(
     for part in store.parts(names):
         among = sa.or_(*(table.c[column].in_(part) for column in columns))
         yield from connection.scalars(sa.select(table.c[wanted]).where(among))
+
+
+def _moved(connection: sa.Connection, names: Names) -> list[tuple[str, int]]:
+    """Find the events that were told of the person and of somebody else, with their first version of the others."""
+    table, found = store.events, list[tuple[str, int]]()
+    for part in store.parts(names.references):
+        theirs = sa.select(table.c.id).where(table.c.reference.in_(part))
+        others = sa.select(table.c.id, sa.func.min(table.c.version)).where(table.c.reference.not_in(names.references))
+        found += map(tuple, connection.execute(others.where(table.c.id.in_(theirs)).group_by(table.c.id)))
+    return found
+
+
+def _renumber(connection: sa.Connection, firsts: Iterable[tuple[str, int]]) -> None:
+    """Let each event have a first version: by its number it is known that the event was told before."""
+    table = store.events
+    for event, version in firsts:
+        connection.execute(sa.update(table).where(table.c.id == event, table.c.version == version).values(version=0))
 
 
 def _unname(connection: sa.Connection, names: Names, mention: Mention) -> int:

@@ -103,11 +103,11 @@ class History:
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
         where that is None, from its own `recorded_at` on. What is told of somebody who was erased isn't taken.
         """
-        names, offered = {row["reference"] for row in rows}, len(rows)
+        offered = len(rows)
         with self._store.alone() as connection:
             wait_for(connection, [*(touched(connection, settlement) if settlement else ()), store.TOLD])
-            if gone := self.tombstones.erased(connection, names):
-                names, rows = names - gone.keys(), [row for row in rows if row["reference"] not in gone]
+            rows = self.tombstones.taken(connection, rows)
+            names = {row["reference"] for row in rows}
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)

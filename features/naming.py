@@ -15,6 +15,7 @@ NOBODY = "erased"
 _AT_ONCE = 50
 # What goes on a name, on either side of it: customer:7 isn't named in customer:77, nor in customer:7-b.
 _ON = r"[\w@+:/-]"
+_TEXT, _WORD = re.compile(r'"([^"]+)"'), re.compile(r"[^\s\"',;(){}\[\]<>]+")
 
 
 class Mention(NamedTuple):
@@ -79,6 +80,18 @@ class Names:
                 for name, text in zip(names, row[len(keys) :], strict=True):
                     if self.within(text):
                         yield Mention(table, row[: len(keys)], name, text)
+
+
+def likely_in(text: str) -> set[str]:
+    """List what in the body of an event may be somebody's reference: whole texts of JSON, and words.
+
+    >>> sorted(likely_in('{"by": "email:A@b.c or +12024561111"}') & {"email:a@b.c", "phone:+12024561111"})
+    ['email:a@b.c', 'phone:+12024561111']
+    """
+    found = {*_TEXT.findall(text), *(word.rstrip(".") for word in _WORD.findall(text))}
+    found |= {f"phone:{one}" for one in found if one.startswith("+")}
+    found |= {f"email:{one.removeprefix('email:').lower()}" for one in found if "@" in one}
+    return {one for one in found if ":" in one}
 
 
 def texts_of(table: sa.Table) -> list[str]:

@@ -7,7 +7,7 @@ trying phone numbers who was erased. BLAKE2b with a key (RFC 7693) is such a has
 import hashlib
 import os
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from features import store
 from features.clock import microseconds
 from features.errors import ErasedCustomer, StoreError
+from features.naming import Names, likely_in
+from features.versions import Row
 
 ERASED, LIFTED, TAKEN_OUT = "erased", "lifted", "taken out"
 _BYTES = 32
@@ -47,6 +49,20 @@ class Tombstones:
         digests = {digest_of(secret, name): name for name in names}
         marks = standing(connection, digests)
         return {digests[digest]: mark.at for digest, mark in marks.items() if mark.action == ERASED}
+
+    def taken(self, connection: sa.Connection, rows: Sequence[Row]) -> Sequence[Row]:
+        """Keep the rows of events that aren't of the erased, without the names of the erased in their bodies.
+
+        Raises StoreError as `erased` does.
+        """
+        if not _ANY.fetch(connection):
+            return rows
+        spoken = {row["body"]: likely_in(row["body"]) for row in rows if row["body"]}
+        names = {row["reference"] for row in rows}.union(*spoken.values())
+        gone = Names(self.erased(connection, names))
+        kept = [row for row in rows if row["reference"] not in gone.references]
+        named = {body for body, likely in spoken.items() if not gone.references.isdisjoint(likely)}
+        return [{**row, "body": gone.without(row["body"])} if row["body"] in named else row for row in kept]
 
     def check(self, connection: sa.Connection, names: Collection[str]) -> None:
         """Refuse names that were erased.
