@@ -14,7 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from features import store
-from features.clock import DAY
+from features.clock import DAY, from_microseconds
 from features.decisions import customers
 from features.naming import Mention, Names
 from features.persons import Person, person_of
@@ -73,6 +73,13 @@ class Erasures:
         """Count the texts of every table that name somebody: none, once they are erased."""
         with self._store.reading() as connection:
             return {table.name: sum(1 for _ in names.mentions(connection, table)) for table in metadata.sorted_tables}
+
+    def newest(self) -> datetime | None:
+        """Tell when somebody was erased last; None where nobody ever was."""
+        query = sa.select(sa.func.max(store.erasures.c.erased_at)).where(store.erasures.c.action == ERASED)
+        with self._store.reading() as connection:
+            at = connection.scalar(query)
+        return None if at is None else from_microseconds(at)
 
     def erase(self, find: Finding, at: datetime) -> Erased:
         """Erase whom `find` finds, within one transaction.

@@ -261,6 +261,15 @@ class History:
         with self._reading() as connection:
             return sorted(connection.scalars(sa.select(store.events.c.source).distinct()))
 
+    def origins(self, as_of: datetime) -> list[tuple[str, str, int, int, int]]:
+        """Count what was told by a moment: source, kind, events, and the first and last moment they occurred."""
+        table = store.events
+        first, last = (function(table.c.occurred_at) for function in (sa.func.min, sa.func.max))
+        query = sa.select(table.c.source, table.c.kind, sa.func.count(), first, last)
+        query = query.where(_stands(sa.bindparam("cut", microseconds(as_of)))).group_by(table.c.source, table.c.kind)
+        with self._reading() as connection:
+            return [tuple(row) for row in connection.execute(query.order_by(table.c.source, table.c.kind))]
+
     def _links(self, condition: Any = None) -> list[tuple[str, str, int, str]]:
         query = sa.select(*(store.links.c[name] for name in ("first", "second", "recorded_at", "action")))
         with self._reading() as connection:

@@ -52,8 +52,15 @@ class Known:
 
     def only(self, customers: Iterable[str]) -> "Known":
         """Keep some customers."""
-        some = pl.Series(list(customers), dtype=pl.String).implode()
-        return replace(self, records=self.records.filter(pl.col("customer").is_in(some)))
+        return replace(self, records=self.records.filter(_among(customers)))
+
+    def without(self, customers: Iterable[str]) -> "Known":
+        """Leave some customers out."""
+        return replace(self, records=self.records.filter(~_among(customers)))
+
+
+def _among(customers: Iterable[str]) -> pl.Expr:
+    return pl.col("customer").is_in(pl.Series(list(customers), dtype=pl.String).implode())
 
 
 def ended_by(records: pl.DataFrame, cut: int) -> pl.DataFrame:

@@ -24,7 +24,7 @@ from serving.money import Breakdown, loss_rate
 from serving.playbook import Playbook
 from serving.policy import Candidate, Policy, Ruling, Withheld
 from serving.requests import Ask
-from serving.scores import COSTS, NextPurchase, Reason, Scores, Worth
+from serving.scores import COSTS, OBJECTED, NextPurchase, Reason, Scores, Worth
 from serving.situation import Situation, ages, situation_of
 from serving.stops import Flip, Stop
 from serving.why import reasons_of
@@ -169,7 +169,7 @@ class _Writer:
         }
 
     def note(self, known: Known) -> str | None:
-        stand_in = sentences.NO_HISTORY if known.caller.known else sentences.STRANGER
+        stand_in = sentences.stand_in(known.caller.known, known.scores.note == OBJECTED)
         said = [stand_in] if known.scores.note or not known.caller.known else []
         said += [sentences.RANKS_ONLY[name] for name in known.scores.ranks_only]
         return " ".join(sentence[self.language] for sentence in said) or None
