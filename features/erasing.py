@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from features import store
 from features.clock import DAY, from_microseconds
 from features.decisions import customers
+from features.disclosure import Rows, held_of
 from features.naming import Mention, Names
 from features.persons import Person, person_of
 from features.store import Store, metadata
@@ -59,6 +60,11 @@ class Erasures:
         """Collect the references of the person behind one, now and ever."""
         with self._store.reading() as connection:
             return person_of(connection, [reference])
+
+    def held(self, names: Names) -> dict[str, Rows]:
+        """Collect everything that is held of somebody, by table."""
+        with self._store.reading() as connection:
+            return held_of(connection, names)
 
     def counts(self, names: Names) -> dict[str, int]:
         """Count the rows that an erasure would delete, or leave nameless, by table."""

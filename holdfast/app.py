@@ -13,6 +13,7 @@ from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
 from holdfast.demo import demo
+from holdfast.disclosing import export_person
 from holdfast.exporting import export, features
 from holdfast.health import health
 from holdfast.ingesting import ingest
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for command in (
     demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
-    lift, uplift, export, features, backup, restore, migrate, erase,
+    lift, uplift, export, features, backup, restore, migrate, erase, export_person,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")

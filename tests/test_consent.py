@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -65,15 +65,16 @@ def test_a_no_told_of_any_reference_withholds_what_is_marketing_and_holds_none_o
 
 
 def test_a_consent_is_corrected_and_withdrawn_like_any_event(history: History):
-    desk = desk_over(history)
+    desk, seconds = desk_over(history), count()
+    desk.clock = lambda: NOW + timedelta(seconds=next(seconds))
     assert not withheld(desk)
     assert told(desk, 0.0)["recorded"] == 1
     assert withheld(desk)
     assert told(desk, 1.0)["corrected"] == 1
     assert not withheld(desk)
-    assert told(desk, 0.0)["corrected"] == 1
+    assert told(desk, 0.0, event_id="c2")["recorded"] == 1
     assert withheld(desk)
-    assert told(desk, 0.0, kind="void")["corrected"] == 1
+    assert told(desk, 0.0, event_id="c2", kind="void")["corrected"] == 1
     assert not withheld(desk)
 
 
