@@ -19,6 +19,7 @@ from features.engines import wait_for
 from features.erasing import Erasures
 from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
+from features.expiry import Expiry
 from features.identity import IdentityLink, canonical, reachable, standing
 from features.known import LEVELS, Known, ended_by, with_customer, with_levels
 from features.tombstones import Tombstones
@@ -78,6 +79,7 @@ class History:
         self.tombstones = Tombstones(key)
         self.decisions = Decisions(self._store, self.tombstones)
         self.erasures = Erasures(self._store, self.tombstones)
+        self.expiry = Expiry(self._store)
 
     def close(self) -> None:
         """Let go of the store."""

@@ -22,6 +22,7 @@ from holdfast.learning import promote, train
 from holdfast.lifting import lift
 from holdfast.privacy import erase
 from holdfast.replaying import replay
+from holdfast.retaining import retain
 from holdfast.scoring import score
 from holdfast.screen import err
 from holdfast.service import serve
@@ -38,6 +39,7 @@ app = typer.Typer(
 for command in (
     demo, ingest, train, evaluate, backtest, promote, score, serve, decide, replay, chase, consistency, quality, health,
     lift, uplift, export, features, backup, restore, migrate, erase, export_person,
+    retain,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(playbooks.app, name="playbook")

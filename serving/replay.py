@@ -18,6 +18,7 @@ from serving.decision import FORMAT, Bundle, Decider, Known
 from serving.desk import as_text
 from serving.requests import Ask
 from serving.scorer import Scorer
+from serving.situation import known_events
 
 _SHOWN = 10
 
@@ -94,8 +95,19 @@ class Replayer:
             yield f"the features: they were defined as contract {found}, now it is {CONTRACT.definitions[:12]}"
         references = self._history.references_of(logged["reference"], datetime.fromisoformat(logged["as_of"]))
         catalogue = self._history.state_of(references).catalogue
+        yield from self._taken_out(logged, references)
         if logged["found"] and inputs["catalogue"] != catalogue:
             yield f"the catalogue: it was revision {inputs['catalogue']}, now it is {catalogue}, and keeps no past"
+
+    def _taken_out(self, logged: Mapping[str, Any], references: set[str]) -> Iterator[str]:
+        """Say how many of the events that a decision rested on aren't kept any more."""
+        as_of, inputs = datetime.fromisoformat(logged["as_of"]), logged["inputs"]
+        if not logged["found"] or not self._history.expiry.told_since(as_of):
+            return
+        events = pack(self._history.of_customer(references, as_of, inputs["events"]), as_of)
+        before, now = logged["ages"]["events"], known_events(events)
+        if now < before:
+            yield f"what was known: of {before:,} events {before - now:,} aren't kept any more"
 
     def _made(self, logged: Mapping[str, Any], scorer: Scorer, decider: Decider) -> dict[str, Any]:
         as_of, inputs = datetime.fromisoformat(logged["as_of"]), logged["inputs"]
