@@ -178,7 +178,8 @@ def test_the_command_counts_then_deletes_and_refuses_what_caps_still_count(
     folder.mkdir()
     for file in (ROOT / "playbook").glob("*.toml"):
         (folder / file.name).write_text(file.read_text())
-    for name, value in (("HOME", tmp_path), ("DATABASE_URL", history.url), ("PLAYBOOK", folder), ("CLOCK", "history")):
+    places = {"HOME": tmp_path, "DATABASE_URL": history.url, "PLAYBOOK": folder, "CLOCK": "history"}
+    for name, value in places.items():
         monkeypatch.setenv(f"HOLDFAST_{name}", str(value))
     history.append([happened(1, occurred_at=AS_OF - timedelta(days=4000)), happened(2)], None)
     counted = json.loads(commanded("--json").stdout)
@@ -187,8 +188,7 @@ def test_the_command_counts_then_deletes_and_refuses_what_caps_still_count(
     assert json.loads(commanded("--apply", "--json").stdout)["rows"]["purchase"] == 1
     assert history.counts() == {"purchase": 1}
     (folder / "privacy.toml").write_text('[retention]\ncontacts = "20 days"\n')
-    refused = str(commanded("--apply").exception)
-    assert (
-        refused
-        == "privacy.toml, contacts: expected it to be kept for longer, found it kept 20 days, yet contact.toml counts back 28"
+    assert str(commanded("--apply").exception) == (
+        "privacy.toml, contacts: expected it to be kept for longer, found it kept 20 days, yet contact.toml counts back"
+        " 28"
     )
