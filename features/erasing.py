@@ -20,7 +20,7 @@ from features.disclosure import Rows, held_of
 from features.naming import Mention, Names
 from features.persons import Person, person_of
 from features.store import Store, metadata
-from features.tombstones import ERASED, LIFTED, Tombstones, standing, tell_taken_out
+from features.tombstones import ERASED, LIFTED, Tombstones, standing, tell_taken_out, values_of
 
 Finding = Callable[[sa.Connection], Names]
 # Where a text may name somebody whom the row isn't about.
@@ -32,10 +32,12 @@ _CALLED = (store.references.c.reference, store.contacts.c.reference, store.decis
 class Erased:
     """What an erasure took: rows deleted, texts of others that named the person, and rows left nameless, by table.
 
-    `references` are the person's, and `decisions` those about them, each with its digest.
+    `references` are the person's, `values` what they are called without their type, and `decisions` those about them,
+    each with its digest.
     """
 
     references: Mapping[str, str]
+    values: Mapping[str, str]
     decisions: Mapping[str, str]
     deleted: Mapping[str, int]
     unnamed: Mapping[str, int]
@@ -105,7 +107,7 @@ class Erasures:
         """Let something be told again of references that were erased; returns how many were."""
         with self._store.alone([store.TOLD]) as connection:
             erased = self._tombstones.erased(connection, references)
-            self._tombstones.mark(connection, erased, LIFTED, at)
+            self._tombstones.mark(connection, {*erased, *values_of(erased)}, LIFTED, at)
         return len(erased)
 
     def bury(self, digests: Iterable[str], at: datetime) -> None:
@@ -166,8 +168,10 @@ def erase_within(
     for mention in mentions:
         unnamed[mention.table.name] += _unname(connection, names, mention)
     tell_taken_out(connection, at)
-    references = tombstones.mark(connection, names.references, ERASED, at)
-    return Erased(references, tombstones.mark(connection, about, ERASED, at), deleted, unnamed, nameless)
+    references, values, decisions = (
+        tombstones.mark(connection, some, ERASED, at) for some in (names.references, values_of(names.references), about)
+    )
+    return Erased(references, values, decisions, deleted, unnamed, nameless)
 
 
 def _looked(connection: sa.Connection, names: Names, after: Mapping[str, int] | None = None) -> _Seen:

@@ -22,7 +22,7 @@ from features.events import Interaction, scaled
 from features.expiry import Expiry
 from features.identity import IdentityLink, canonical, reachable, standing
 from features.known import LEVELS, Known, ended_by, with_customer, with_levels
-from features.tombstones import Tombstones
+from features.tombstones import Tombstones, valued
 from features.versions import Row, Written
 
 COLUMNS = (
@@ -228,6 +228,14 @@ class History:
                 f"expected one customer behind {text!r}, found {', '.join(found)}; name one of them"
             )
         return None
+
+    def check_erased(self, text: str) -> None:
+        """Refuse an id that nobody is known by and that was, without its type, somebody's who was erased.
+
+        Raises ErasedCustomer.
+        """
+        with self._reading() as connection:
+            self.tombstones.check(connection, [valued(text)])
 
     def customer(self, reference: str, as_of: datetime) -> str:
         """Name the customer that a reference belongs to."""

@@ -43,6 +43,7 @@ def proof_of(
         "by": request.by,
         "secret": fingerprint(secret),
         "references": sorted(erased.references.values()),
+        "values": sorted(erased.values.values()),
         "decisions": sorted(erased.decisions.values()),
         "deleted": dict(erased.deleted),
         "left_nameless": dict(erased.nameless),
@@ -82,15 +83,21 @@ def read_proof(path: Path) -> dict[str, Any]:
     return proof
 
 
+def marks_of(proof: Mapping[str, Any]) -> list[str]:
+    """List the digests of all that a proof tells of."""
+    return [*proof["references"], *proof["values"], *proof["decisions"]]
+
+
 def doubts(proof: Mapping[str, Any], history: History) -> list[str]:
     """Say what of a proof doesn't hold in a store: somebody came back, or a mark is missing; nothing where all holds.
 
     Raises StoreError when the secret isn't the one that the proof was made with.
     """
     history.tombstones.same(proof["secret"])
-    marked = history.erasures.holding([*proof["references"], *proof["decisions"]])
+    marks = marks_of(proof)
+    marked = history.erasures.holding(marks)
     back = history.erasures.known(proof["references"]).references
-    missing = len(proof["references"]) + len(proof["decisions"]) - len(marked)
+    missing = len(set(marks)) - len(marked)
     said = [f"{missing:,} of its marks don't hold in the store"] if missing else []
     said += [f"{len(back):,} of its references are known in the store again"] if back else []
     still = sum(proof["still_named_after"].values())

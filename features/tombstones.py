@@ -23,6 +23,10 @@ from features.versions import Row
 
 ERASED, LIFTED, TAKEN_OUT = "erased", "lifted", "taken out"
 _BYTES = 32
+_REFUSED = (
+    "expected a customer of whom something may be kept, found one who was erased; offer them nothing, and where they"
+    " become a customer again: holdfast erase REFERENCE --lift"
+)
 
 
 class Mark(NamedTuple):
@@ -70,10 +74,7 @@ class Tombstones:
         Raises ErasedCustomer when one was, and StoreError as `erased` does.
         """
         if self.erased(connection, names):
-            raise ErasedCustomer(
-                "expected a customer of whom something may be kept, found one who was erased; offer them nothing, and"
-                " where they become a customer again: holdfast erase REFERENCE --lift"
-            )
+            raise ErasedCustomer(_REFUSED)
 
     def mark(self, connection: sa.Connection, names: Iterable[str], action: str, at: datetime) -> dict[str, str]:
         """Write down that names were erased, or are lifted; returns their digests.
@@ -136,6 +137,16 @@ class Tombstones:
                 " where it is: without it, whoever was erased can't be told from others"
             )
         return found
+
+
+def values_of(references: Iterable[str]) -> set[str]:
+    """Name what references are called without their type, as an id alone may come in again."""
+    return {valued(reference.partition(":")[2]) for reference in references}
+
+
+def valued(text: str) -> str:
+    """Name an id that came without its type; no reference has such a name."""
+    return f"the id {text}"
 
 
 def digest_of(secret: bytes, name: str) -> str:

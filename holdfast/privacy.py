@@ -14,7 +14,7 @@ from features.errors import InputError, StoreError
 from features.history import History
 from features.home import Home
 from features.naming import Names
-from features.proofs import Request, doubts, proof_of, read_proof, write_proof
+from features.proofs import Request, doubts, marks_of, proof_of, read_proof, write_proof
 from features.traces import Traces, clear
 from holdfast.places import glossary_of, opened
 from holdfast.screen import AsJson, near, out, say_json, spinner, table
@@ -125,7 +125,7 @@ def _again(place: Home, history: History, proof: Mapping[str, Any], folders: lis
     """Erase what a proof tells of in a store that doesn't know of it, and see that the proof holds."""
     history.tombstones.same(proof["secret"])
     with spinner("Erasing"):
-        history.erasures.bury([*proof["references"], *proof["decisions"]], live())
+        history.erasures.bury(marks_of(proof), live())
         erased = history.erasures.erase(marked(history.tombstones, proof["references"]), live())
         _cleared(place, history, Names(erased.references), folders, rewrite=True)
     if not as_json:

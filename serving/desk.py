@@ -11,7 +11,7 @@ import orjson
 from features.cache import CustomerCache
 from features.clock import Clock, from_microseconds
 from features.contract import FeatureRow
-from features.errors import InputError
+from features.errors import ErasedCustomer, InputError
 from features.events import CHANNELS
 from features.history import History, State
 from features.identity import Reference
@@ -85,6 +85,8 @@ class Desk:
         known = self._known(ask.customer, as_of)
         window = self.decider.policy.approach.window(as_of, known.scores.tier)
         learned = self.learned()
+        if not known.caller.known:
+            self.history.check_erased(ask.customer.strip())
         with self.history.decisions.making(known.caller.references, window) as making:
             made = self.decider.decide(decision_id, ask, language, known, self._bundle(), making.ledger, learned)
             making.write(decision_id, known.caller.customer, as_of, as_text(made.body), made.held)
@@ -143,24 +145,26 @@ class Desk:
         if not 1 <= len(happenings) <= MOST_INTERACTIONS:
             raise InputError(f"expected 1 to {MOST_INTERACTIONS:,} interactions, found {len(happenings):,}")
         now = self.clock()
-        taken, faults = [], []
+        taken, faults, erased = [], [], 0
         named: dict[str, Reference] = {}
         for place, happening in enumerate(happenings):
             try:
                 name = happening.customer
                 named[name] = named.get(name) or find_reference(self.history, name, self.playbook.glossary.region)
                 taken.append(interaction_of(happening, named[name], now))
+            except ErasedCustomer:
+                erased += 1
             except InputError as error:
                 faults.append(f"[{place}] {error}")
         if faults:
             raise InputError(_faults(faults, len(happenings)))
         written = self.history.append(taken, now)
         return {
-            "received": len(taken),
+            "received": len(happenings),
             "recorded": written.new,
             "corrected": written.corrected,
             "already_known": written.known,
-            "erased": written.erased,
+            "erased": written.erased + erased,
         }
 
     def lookup(self, customer: str) -> dict[str, Any]:

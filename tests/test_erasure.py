@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from features.backups import disposed, write_backup
 from features.cache import CustomerCache
+from features.consistency import check
 from features.contract import row_of
 from features.decisions import Window
 from features.engines import engine_of
@@ -40,6 +41,7 @@ from serving.replay import Replayer
 from serving.requests import Ask, Happening, Report
 from tests.desks import NOW, FakeScorer, playbook
 from tests.making import AS_OF, BOTH, happened, interactions, tellings
+from training.decision_log import decision_log
 
 ENGINES = BOTH
 Opener = Callable[[], History]
@@ -174,6 +176,12 @@ def test_nothing_is_decided_or_told_of_the_erased_until_that_is_lifted(told: His
     with pytest.raises(ErasedCustomer, match="offer them nothing"):
         desk.decide(Ask(customer=PHONE, channel="phone"))
     assert desk.interactions([bought])["erased"] == 1
+    assert (
+        desk.interactions([replace(bought, customer="anna"), replace(bought, customer="dora", event_id="10")])["erased"]
+        == 1
+    )
+    with pytest.raises(ErasedCustomer):
+        desk.decide(Ask(customer=" anna", channel="phone"))
     assert not desk.lookup(ANNA)["found"]
     with pytest.raises(InputError, match="was erased with its customer"):
         desk.outcome(Report(decision_id=logged["decision_id"], offer=logged["offers"][0]["offer"], status="declined"))
@@ -192,6 +200,18 @@ def test_a_decision_about_the_erased_is_said_to_be_erased_when_it_is_replayed(to
     assert "the customer" not in replayer.replay(second).gone[0]
     with pytest.raises(InputError, match="which nobody made"):
         replayer.replay("d-never")
+
+
+def test_the_log_is_read_on_and_the_rows_of_others_are_still_those_of_batch(told: History):
+    before = decision_log(told)
+    erased(told)
+    log = decision_log(told)
+    assert [(one, name) for one, name in zip(before.ids, before.customers, strict=True) if name != ANNA] == list(
+        zip(log.ids, log.customers, strict=True)
+    )
+    found = check(told, 9, 1, None, lambda done, total: None)
+    assert (found.logged, found.compared, found.differing) == (1, 1, ())
+    assert len(told.decisions.tries(LATER)) == 2
 
 
 def test_a_running_worker_forgets_the_erased_at_its_next_request_of_whomever(told: History):
@@ -317,7 +337,7 @@ def test_the_command_erases_and_its_proof_names_nobody_and_is_held_against_the_s
     told.append([happened(99, reference=reference(ANNA))], LATER)
     found = commanded("--check", str(proof))
     assert found.exit_code == 1
-    assert "1 of its marks don't hold in the store; 1 of its references are known" in found.stdout.replace("\n", " ")
+    assert "2 of its marks don't hold in the store; 1 of its references are known" in found.stdout.replace("\n", " ")
     assert "Erased again: 1 events" in commanded("--from", str(proof)).stdout
     assert "The proof holds" in commanded("--check", str(proof)).stdout
     proof.write_text(proof.read_text().replace("desk 4", "desk 5"))
