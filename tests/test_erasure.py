@@ -152,6 +152,9 @@ def told(keyed: Opener) -> History:
     history.append([happened(n, reference=reference((ANNA, BERT)[n % 2]), amount=9.0) for n in range(8)], None)
     history.link([IdentityLink(reference(ANNA), reference(PHONE), MOMENTS[0])])
     _asked(desk_of(history, AS_OF), [(PHONE, "accepted"), (BERT, "accepted")])
+    with disposed(engine_of(history.url)) as engine, engine.begin() as connection:
+        shadow = {"decision": history.decisions.ids()[0], "made_at": 1, "body": json.dumps({"customer": ANNA})}
+        connection.execute(sa.insert(metadata.tables["shadows"]).values(**shadow))
     return history
 
 
@@ -160,6 +163,7 @@ def test_an_erasure_says_what_it_took_and_what_counts_on_without_a_name(told: Hi
     done = erased(told, PHONE)
     assert before == {**done.deleted, **done.nameless}
     assert done.deleted["events"] > 4
+    assert done.deleted["shadows"] == 1
     assert (done.deleted["links"], done.deleted["references"], done.deleted["decisions"]) == (1, 2, 1)
     assert done.nameless["contacts"] >= 1
     assert told.decisions.responses(Responses()) == shares
@@ -203,7 +207,7 @@ def test_a_decision_about_the_erased_is_said_to_be_erased_when_it_is_replayed(to
 
 
 def test_the_log_is_read_on_and_the_rows_of_others_are_still_those_of_batch(told: History):
-    before = decision_log(told)
+    before, tries = decision_log(told), told.decisions.tries(LATER)
     erased(told)
     log = decision_log(told)
     assert [(one, name) for one, name in zip(before.ids, before.customers, strict=True) if name != ANNA] == list(
@@ -211,7 +215,7 @@ def test_the_log_is_read_on_and_the_rows_of_others_are_still_those_of_batch(told
     )
     found = check(told, 9, 1, None, lambda done, total: None)
     assert (found.logged, found.compared, found.differing) == (1, 1, ())
-    assert len(told.decisions.tries(LATER)) == 2
+    assert sorted(told.decisions.tries(LATER).values()) == sorted(tries.values())
 
 
 def test_a_running_worker_forgets_the_erased_at_its_next_request_of_whomever(told: History):
