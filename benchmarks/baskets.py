@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from features.clock import DAY
-from features.history import Known
 from features.items import bought
+from features.known import Known
 
 FEWEST_BASKETS, FEWEST_LINES = 5, 10  # of a customer, of an item
 HORIZON_DAYS = 28

@@ -25,8 +25,9 @@ from features.clock import after_history, live
 from features.definitions import NAMES
 from features.feature import Array
 from features.glossary import load_glossary
-from features.history import History, Known
+from features.history import History
 from features.home import ROOT
+from features.known import Known
 from features.sources.ingest import ingest
 from features.sources.source import find_source
 from holdfast.learning import plan_of

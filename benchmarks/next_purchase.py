@@ -25,9 +25,10 @@ from benchmarks.timing import seconds, within
 from features.affinity import PAIR_FEATURES, ItemTable, Pairs, item_table, pairs_of
 from features.clock import DAY, after_history, from_microseconds, live, microseconds
 from features.feature import Array
-from features.history import History, Known
+from features.history import History
 from features.home import ROOT
 from features.items import Links
+from features.known import Known
 from features.packed import CustomerEvents, pack_all
 from features.segments import segments_of
 from features.sources.ingest import ingest

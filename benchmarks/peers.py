@@ -16,7 +16,7 @@ from benchmarks.lifetime_peers import BetaGeometric, GammaGamma, Histories, Pare
 from features.clock import DAY, microseconds
 from features.events import SCALE
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from training.dataset import Window
 from training.metrics import Metric, gini, log_loss
 

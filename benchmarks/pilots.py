@@ -23,8 +23,8 @@ from features.contract import CONTRACT, rows_of
 from features.definitions import NAMES
 from features.feature import Array
 from features.glossary import Glossary
-from features.history import Known
 from features.home import ROOT
+from features.known import Known
 from models.effects import Effects
 from serving.experiment import RANDOM
 from serving.exploring import by_lot

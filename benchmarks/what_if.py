@@ -16,8 +16,8 @@ from benchmarks.timing import against, peak, within
 from features.decisions import Ledger
 from features.definitions import NAMES
 from features.expressions import compile_rule
-from features.history import Known
 from features.home import home
+from features.known import Known
 from features.responses import Responses
 from features.wordings import wordings_of
 from models.effects import Effects

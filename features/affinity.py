@@ -15,8 +15,8 @@ from features.candidates import CANDIDATE_DEFINITION, Lines, candidates
 from features.clock import DAY, microseconds
 from features.events import KINDS
 from features.feature import Array
-from features.history import Known
 from features.items import ITEM_DEFINITION, ItemTable, Whole, bought, item_table
+from features.known import Known
 from features.packed import CustomerEvents
 from features.pairs import PAIR_FEATURES
 

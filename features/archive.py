@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from features.clock import microseconds
 from features.errors import InputError
-from features.history import History, Known, with_levels
+from features.history import History
 from features.identity import components, standing
+from features.known import Known, with_levels
 
 FORMAT = "holdfast history 2"
 ROWS_A_PART = 2_000_000

@@ -31,7 +31,7 @@ class CustomerCache:
         self._history = history
         self._most = most_events
         self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
-        self._events = 0
+        self._events = self._erasures = 0
         self._lock = Lock()
         # How often what was asked for was there, was there but for newer rows, and wasn't; threads may miscount a few.
         self.looks = {"hit": 0, "newer": 0, "miss": 0}
@@ -50,6 +50,7 @@ class CustomerCache:
         key, cut = tuple(sorted(references)), microseconds(as_of)
         state = self._history.state_of(key)
         with self._lock:
+            self._follow(state.erasures)
             kept = self._kept.get(key)
             if kept is not None:
                 self._kept.move_to_end(key)
@@ -61,6 +62,12 @@ class CustomerCache:
         if kept.known_from > cut:
             return pack(self._history.of_customer(key, as_of, kept.state.seq), as_of), kept.state
         return kept.events.before(cut), kept.state
+
+    def _follow(self, erasures: int) -> None:
+        """Forget everybody once rows were taken out of the store: whose they were isn't told."""
+        if erasures > self._erasures:
+            self._kept.clear()
+            self._events, self._erasures = 0, erasures
 
     def _fetched(self, key: tuple[str, ...], state: State, kept: _Kept | None) -> _Kept:
         if kept is not None and kept.state.catalogue == state.catalogue:
@@ -74,6 +81,8 @@ class CustomerCache:
     def _keep(self, key: tuple[str, ...], kept: _Kept) -> None:
         with self._lock:
             self._forget(key)
+            if kept.state.erasures < self._erasures:
+                return
             self._kept[key] = kept
             self._events += len(kept.events) + 1
             while self._events > self._most and len(self._kept) > 1:

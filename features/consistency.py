@@ -13,7 +13,8 @@ import polars as pl
 from features.contract import CONTRACT, row_of, rows_of
 from features.definitions import BY_NAME
 from features.feature import Array
-from features.history import History, Known
+from features.history import History
+from features.known import Known
 from features.packed import pack
 
 Cause = Literal["executors", "history"]

@@ -17,7 +17,7 @@ from features.definitions import FEATURES, NAMES
 from features.errors import ContractError
 from features.feature import Array, fingerprint
 from features.formulas import MEANING, Formulas
-from features.history import Known
+from features.known import Known
 from features.online import OnlineAggregates
 from features.packed import CustomerEvents
 

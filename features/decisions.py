@@ -16,12 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from features import store
-from features.clock import DAY, microseconds
+from features.clock import DAY, from_microseconds, microseconds
 from features.deadline import Deadline
 from features.engines import together, wait_for, writable
 from features.errors import StoreError
 from features.responses import Offered, Responses, count, responses_after
 from features.store import Store
+from features.tombstones import Tombstones
 
 HELD, CONFIRMED, RELEASED = "held", "confirmed", "released"
 
@@ -106,9 +107,10 @@ class Making:
 class Decisions:
     """Every decision as it was answered, the ledger, and the playbooks that were decided by."""
 
-    def __init__(self, opened: Store) -> None:
+    def __init__(self, opened: Store, tombstones: Tombstones) -> None:
         self._store = opened
         self._doubted = deque[tuple[str, list[str], datetime]]()
+        self._tombstones = tombstones
 
     @contextmanager
     def making(self, references: Iterable[str], window: Window, deadline: Deadline | None = None) -> Iterator[Making]:
@@ -116,14 +118,16 @@ class Decisions:
 
         Alone with the customer, and with what may be spent on the tiers whose attention is limited.
 
-        Raises GivenUp when the deadline was missed; then nothing is written either.
+        Raises GivenUp when the deadline was missed; then nothing is written either. Raises ErasedCustomer when the
+        customer was erased: of them nothing may be written down.
         """
         references, deadline = sorted(references), deadline or Deadline()
         self._take_back_doubted()
         made: Making | None = None
         try:
-            with self._store.alone([*_customers(references), *_tiers(window.tiers)]) as connection:
+            with self._store.alone([*customers(references), *_tiers(window.tiers)]) as connection:
                 deadline.check()
+                self._tombstones.check(connection, references)
                 made = Making(connection, references, window)
                 yield made
                 deadline.claim()
@@ -154,7 +158,7 @@ class Decisions:
         Its contacts are released, but for those that another decision has named to somebody since.
         """
         names = sorted(references)
-        with self._store.alone(_customers(names)) as connection:
+        with self._store.alone(customers(names)) as connection:
             held = _OF_DECISION.fetch(connection, decision=decision_id)
             wait_for(connection, _tiers({tier for _, tier in held}))
             told = {contact for contact, _ in held if _named(connection, contact, decision_id, names)}
@@ -168,6 +172,12 @@ class Decisions:
         """Fetch a decision as it was written, or None."""
         with self._store.reading() as connection:
             return connection.scalar(sa.select(store.decisions.c.body).where(store.decisions.c.id == decision_id))
+
+    def erased_at(self, decision_id: str) -> datetime | None:
+        """Tell when a decision was erased with its customer; None where it wasn't."""
+        with self._store.reading() as connection:
+            at = self._tombstones.erased(connection, [decision_id]).get(decision_id)
+        return None if at is None else from_microseconds(at)
 
     def get(self, decision_id: str) -> dict[str, Any] | None:
         """Fetch a decision as JSON values, or None."""
@@ -285,7 +295,7 @@ def told_in(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 def touched(connection: sa.Connection, settlement: Settlement) -> list[str]:
     """Name what nobody else may hold while a report is settled: its contact's customer and tier."""
     found = [] if settlement.contact is None else _contact(connection, settlement.contact)
-    return [name for one in found for name in (*_customers([one.reference]), *_tiers([one.tier]))]
+    return [name for one in found for name in (*customers([one.reference]), *_tiers([one.tier]))]
 
 
 def settle(connection: sa.Connection, settlement: Settlement) -> None:
@@ -318,7 +328,8 @@ def _named(connection: sa.Connection, contact: str, decision_id: str, references
     return any(one["contact"] == contact for body in bodies for one in body["offers"])
 
 
-def _customers(references: Iterable[str]) -> list[str]:
+def customers(references: Iterable[str]) -> list[str]:
+    """Name what whoever changes what is held of some references waits for."""
     return [f"customer {reference}" for reference in references]
 
 

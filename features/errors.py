@@ -4,7 +4,8 @@ HoldfastError
 ├── InputError            what came in can't be taken: a row, a request, a file
 │   ├── SourceError       a source's mapping, or a file that doesn't fit it
 │   ├── TooManyBadRows    more rows were refused than the source allows
-│   └── AmbiguousCustomer one reference names several customers
+│   ├── AmbiguousCustomer one reference names several customers
+│   └── ErasedCustomer    nothing may be kept of the customer any more
 ├── PlaybookError         the business's own words don't hold together
 ├── ContractError         a row, a bundle and the definitions don't agree
 ├── NotEnoughData         there is too little history to say anything honest
@@ -34,6 +35,10 @@ class TooManyBadRows(InputError):  # noqa: N818 - it names the finding
 
 class AmbiguousCustomer(InputError):  # noqa: N818 - it names the finding
     """One reference names several customers."""
+
+
+class ErasedCustomer(InputError):  # noqa: N818 - it names the finding
+    """Everything of the customer was erased, and nothing may be kept again."""
 
 
 class PlaybookError(HoldfastError):

@@ -33,7 +33,7 @@ KINDS = {
     "void": "an earlier record was withdrawn",
     "write_off": "a bill was given up: the margin is minus what was lost",
     "tier": "the tier of record was set: the product is its name",
-    "consent": "a wish about being contacted was told: the product is the purpose, the quantity 1 (yes) or 0 (no)",
+    "consent": "a wish about being contacted, or profiled, was told: the product is the purpose, the quantity 1 or 0",
     "reason": "why an offer was declined was learned: the product is the sort of reason",
 }
 # What it takes to keep in touch; the margin of such an event is minus what it cost.

@@ -1,10 +1,10 @@
 """The history: with two clocks, and every version of what was told; the only reader and writer of the store."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,11 +17,15 @@ from features.corrections import correct
 from features.deadline import Deadline
 from features.decisions import Decisions, Settlement, settle, touched
 from features.engines import wait_for
+from features.erasing import Erasures
 from features.errors import AmbiguousCustomer
 from features.events import Interaction, scaled
-from features.identity import IdentityLink, canonical, components, reachable, standing
+from features.expiry import Expiry
+from features.identity import IdentityLink, canonical, reachable, standing
 from features.keys import Keys
+from features.known import LEVELS, Known, ended_by, with_customer, with_levels
 from features.shadows import Shadows
+from features.tombstones import Tombstones, valued
 from features.versions import Row, Written
 
 COLUMNS = (
@@ -31,16 +35,19 @@ COLUMNS = (
 _WHOLE = ("quantity", "amount", "margin", "discount", "occurred_at", "recorded_at", "utc_offset", "superseded_at")
 _KIND, _RECORDED_AT = (3 + COLUMNS.index(name) for name in ("kind", "recorded_at"))
 _NEVER, _LAST = -(2**62), 2**62
-LEVELS = ("product", "type", "category", "department")
 FETCHED = (*COLUMNS, *LEVELS[1:], "body")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far the record of a customer goes: the catalogue's revision, and the number of the newest row."""
+    """How far the record of a customer goes: the catalogue's revision, and the number of the newest row.
+
+    `erasures` numbers the last time that rows were taken out of the store, of whomever.
+    """
 
     catalogue: int
     seq: int
+    erasures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,60 +66,23 @@ class Added:
 
     def state(self, before: State) -> State:
         """How far the record goes with this."""
-        return State(before.catalogue, self.seq)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What was known at a moment: records with a `customer` column, the links behind it, and the products sold.
-
-    `records` holds `COLUMNS`, `wording` (of attributes, else empty), `superseded_at` (null where it wasn't by then),
-    `customer`, `type`, `category` and `department`, a row for each version recorded by the moment; moments are
-    microseconds and measures ten-thousandths, all whole numbers. A frame without `superseded_at` is taken to hold what
-    stands, and one without `wording` no wordings.
-    """
-
-    as_of: datetime
-    records: pl.DataFrame
-    links: tuple[tuple[str, str, int, str], ...]
-    products: pl.DataFrame
-
-    def __post_init__(self) -> None:
-        if "superseded_at" not in self.records.columns:
-            always = self.records.with_columns(superseded_at=pl.lit(None, pl.Int64))
-            object.__setattr__(self, "records", always)
-        if "wording" not in self.records.columns:
-            object.__setattr__(self, "records", self.records.with_columns(wording=pl.lit("")))
-
-    @cached_property
-    def events(self) -> pl.DataFrame:
-        """The records that stand: neither superseded by a later version, nor withdrawn."""
-        stands = self.records.select(pl.col("superseded_at").is_null() & (pl.col("kind") != "void")).to_series()
-        return self.records if stands.all() else self.records.filter(stands)
-
-    def at(self, earlier: datetime) -> "Known":
-        """Go back to an earlier moment: later records vanish, and later links with them."""
-        cut = microseconds(earlier)
-        links = tuple(link for link in self.links if link[2] <= cut)
-        records = _ended_by(self.records.filter(pl.col("recorded_at") <= cut), cut)
-        if links or self.links:
-            records = _with_customer(records, links)
-        return replace(self, as_of=earlier, records=records, links=links)
-
-    def only(self, customers: Iterable[str]) -> "Known":
-        """Keep some customers."""
-        some = pl.Series(list(customers), dtype=pl.String).implode()
-        return replace(self, records=self.records.filter(pl.col("customer").is_in(some)))
+        return State(before.catalogue, self.seq, before.erasures)
 
 
 class History:
-    """Everything that is known of every customer, and when it became known."""
+    """Everything that is known of every customer, and when it became known.
 
-    def __init__(self, url: str) -> None:
+    `key` is the file of the secret by which the erased are known again, in vain where nobody ever was.
+    """
+
+    def __init__(self, url: str, key: Path | None = None) -> None:
         self.url = url
         self._store = store.Store(url)
         self._reading = self._store.reading
-        self.decisions = Decisions(self._store)
+        self.tombstones = Tombstones(key)
+        self.decisions = Decisions(self._store, self.tombstones)
+        self.erasures = Erasures(self._store, self.tombstones)
+        self.expiry = Expiry(self._store)
         self.keys = Keys(self._store)
         self.shadows = Shadows(self._store)
 
@@ -138,15 +108,16 @@ class History:
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
-        where that is None, from its own `recorded_at` on.
+        where that is None, from its own `recorded_at` on. What is told of somebody who was erased isn't taken.
 
         Raises GivenUp when the deadline was missed; then nothing is written.
         """
-        deadline = deadline or Deadline()
-        names = {row["reference"] for row in rows}
+        deadline, offered = deadline or Deadline(), len(rows)
         with self._store.alone() as connection:
             wait_for(connection, [*(touched(connection, settlement) if settlement else ()), store.TOLD])
             deadline.check()
+            rows = self.tombstones.taken(connection, rows)
+            names = {row["reference"] for row in rows}
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)
@@ -154,19 +125,21 @@ class History:
             if settlement is not None and new + corrected:
                 settle(connection, settlement)
             deadline.claim()
-        return Written(new, corrected, len(rows) - new - corrected)
+        return Written(new, corrected, len(rows) - new - corrected, offered - len(rows))
 
-    def link(self, found: Iterable[IdentityLink]) -> int:
-        """Append links between references and return how many were new."""
+    def link(self, found: Iterable[IdentityLink]) -> Written:
+        """Append links between references; one with somebody who was erased isn't taken."""
         rows = []
         for link in found:
             first, second = link.pair()
             recorded_at = microseconds(link.recorded_at)
             rows.append({"first": first, "second": second, "action": link.action, "recorded_at": recorded_at})
-        names = {str(row[side]) for row in rows for side in ("first", "second")}
         with self._store.alone([store.TOLD]) as connection:
-            store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
-            return store.insert_new(connection, store.links, rows)
+            gone = self.tombstones.erased(connection, _linked(rows))
+            kept = [row for row in rows if gone.keys().isdisjoint(_linked([row]))]
+            store.insert_new(connection, store.references, [_named(name) for name in sorted(_linked(kept))])
+            new = store.insert_new(connection, store.links, kept)
+        return Written(new, 0, len(kept) - new, len(rows) - len(kept))
 
     def put_products(self, rows: Sequence[Mapping[str, str]]) -> Written:
         """Lay down catalogue rows (`product`, `name`, `type`, `category`, `department`), each product once.
@@ -190,11 +163,11 @@ class History:
         query = sa.select(*(table.c[name] for name in (*COLUMNS, "superseded_at")), _WORDING)
         query = query.where(table.c.recorded_at <= cut)
         some = None if references is None else table.c.reference
-        records = worded(_ended_by(self._frame(query, some, references or ()), cut))
+        records = worded(ended_by(self._frame(query, some, references or ()), cut))
         products = self._frame(sa.select(*(catalogue.c[name] for name in ("product", "name", *LEVELS[1:]))))
         links = tuple(link for link in self._links() if link[2] <= cut)
         records = with_levels(records, products)
-        return Known(as_of, _with_customer(records, links), links, products)
+        return Known(as_of, with_customer(records, links), links, products)
 
     def batches(self, as_of: datetime) -> Iterator[pl.DataFrame]:
         """Read all that was recorded by a moment, many rows at once: `id`, `source`, and what `Known.records` has."""
@@ -203,7 +176,7 @@ class History:
         with self._reading() as connection:
             for rows in store.tuples(connection, query):
                 frame = pl.DataFrame(rows, schema=_schema([*names, "wording"]), orient="row")
-                yield worded(_ended_by(frame, cut))
+                yield worded(ended_by(frame, cut))
 
     def reasons(self, as_of: datetime) -> list[tuple[str, str, str, int, int, str]]:
         """List the reasons told of offers: reference, kind, offer, when it occurred and was known, reason."""
@@ -265,6 +238,14 @@ class History:
             )
         return None
 
+    def check_erased(self, text: str) -> None:
+        """Refuse an id that nobody is known by and that was, without its type, somebody's who was erased.
+
+        Raises ErasedCustomer.
+        """
+        with self._reading() as connection:
+            self.tombstones.check(connection, [valued(text)])
+
     def customer(self, reference: str, as_of: datetime) -> str:
         """Name the customer that a reference belongs to."""
         return canonical(self.references_of(reference, as_of))
@@ -298,6 +279,15 @@ class History:
         """List the sources that events came from."""
         with self._reading() as connection:
             return sorted(connection.scalars(sa.select(store.events.c.source).distinct()))
+
+    def origins(self, as_of: datetime) -> list[tuple[str, str, int, int, int]]:
+        """Count what was told by a moment: source, kind, events, and the first and last moment they occurred."""
+        table = store.events
+        first, last = (function(table.c.occurred_at) for function in (sa.func.min, sa.func.max))
+        query = sa.select(table.c.source, table.c.kind, sa.func.count(), first, last)
+        query = query.where(_stands(sa.bindparam("cut", microseconds(as_of)))).group_by(table.c.source, table.c.kind)
+        with self._reading() as connection:
+            return [tuple(row) for row in connection.execute(query.order_by(table.c.source, table.c.kind))]
 
     def _links(self, condition: Any = None) -> list[tuple[str, str, int, str]]:
         query = sa.select(*(store.links.c[name] for name in ("first", "second", "recorded_at", "action")))
@@ -363,7 +353,10 @@ _TOUCHING = store.Prepared(
     )
 )
 _REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
-_STATE = store.Prepared(sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0)).where(_MINE))
+_ERASURES = sa.select(sa.func.coalesce(sa.func.max(store.erasures.c.seq), 0)).scalar_subquery()
+_STATE = store.Prepared(
+    sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0), _ERASURES).where(_MINE)
+)
 
 
 def _schema(names: Iterable[str]) -> dict[str, type[pl.DataType]]:
@@ -379,21 +372,8 @@ def _differing(connection: sa.Connection, rows: Sequence[Mapping[str, str]]) -> 
     return [row for row in rows if itemgetter(*names)(row) not in stored]
 
 
-def _ended_by(records: pl.DataFrame, cut: int) -> pl.DataFrame:
-    """Forget the ends that weren't known yet."""
-    end = pl.col("superseded_at")
-    return records.with_columns(superseded_at=pl.when(end <= cut).then(end))
-
-
-def with_levels(records: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
-    """Add the type, category and department of each record's product, as the catalogue has them."""
-    levelled = records.join(products.select(LEVELS), on="product", how="left")
-    return levelled.with_columns(pl.col(*LEVELS[1:]).fill_null(""))
-
-
-def _with_customer(records: pl.DataFrame, links: Sequence[tuple[str, str, int, str]]) -> pl.DataFrame:
-    named = components(standing(links))
-    return records.with_columns(customer=pl.col("reference").replace(named) if named else pl.col("reference"))
+def _linked(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {str(row[side]) for row in rows for side in ("first", "second")}
 
 
 def _named(reference: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ class Home:
     `HOLDFAST_HOME` moves `data/` and `mlruns/` (the project's own folder by default),
     `HOLDFAST_PLAYBOOK` the playbook, `HOLDFAST_DATABASE_URL` the store, `MLFLOW_TRACKING_URI` the registry, and
     `HOLDFAST_CLOCK` chooses between "live" and "history" (one second after the newest thing recorded).
+    `HOLDFAST_ERASURE_KEY` is the file of the secret that erased references are hashed with.
     """
 
     folder: Path
@@ -25,6 +26,7 @@ class Home:
     database_url: str
     clock: str
     registry_url: str = ""
+    key_file: str = ""
 
     @property
     def data(self) -> Path:
@@ -40,6 +42,11 @@ class Home:
     def mlruns(self) -> Path:
         """MLflow's embedded home: its database and its artifacts."""
         return self.folder / "mlruns"
+
+    @property
+    def erasure_key(self) -> Path:
+        """The file of the secret that erased references are hashed with, beside the store and never in it."""
+        return Path(self.key_file or self.data / "erasure.key").resolve()
 
     @property
     def tracking_uri(self) -> str:
@@ -64,7 +71,8 @@ def home() -> Home:
     if clock not in CLOCKS:
         raise InputError(f"expected the clock to be one of {', '.join(CLOCKS)}, found {clock!r}; set HOLDFAST_CLOCK")
     playbook = Path(os.environ.get("HOLDFAST_PLAYBOOK") or ROOT / "playbook").resolve()
-    return Home(folder, playbook, database, clock, os.environ.get("MLFLOW_TRACKING_URI", ""))
+    registry, key = (os.environ.get(name, "") for name in ("MLFLOW_TRACKING_URI", "HOLDFAST_ERASURE_KEY"))
+    return Home(folder, playbook, database, clock, registry, key)
 
 
 def _kept_clock(folder: Path) -> str:

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from features.clock import DAY, microseconds
 from features.feature import Array
-from features.history import LEVELS, Known
+from features.known import LEVELS, Known
 
 Whole = npt.NDArray[np.int64]
 LINKED, STRONGEST = 2_000, 30  # items that have links, and links that each of them keeps

@@ -9,7 +9,7 @@ from features.clock import DAY, from_microseconds, microseconds
 from features.contract import rows_of
 from features.drift import Drift, by_chance, drift_of
 from features.errors import InputError, NotEnoughData
-from features.history import LEVELS, Known
+from features.known import LEVELS, Known
 
 QUARTER = timedelta(days=91)
 _CONTENT = ("customer", "kind", "channel", "product", "quantity", "amount", "occurred_at")

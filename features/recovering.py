@@ -1,32 +1,44 @@
 """A backup back into a store, and a store kept as it was before it is carried forwards."""
 
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import sqlalchemy as sa
 
 from features import revisions
 from features.backups import Backup, compare, disposed, driver, file_engine, read_backup, write_backup
+from features.clock import from_microseconds
 from features.digests import MANIFEST, columns_of, digests, rows_of, tables_of
 from features.engines import address, engine_of, faults, is_postgresql
+from features.erasing import erase_within, marked
 from features.errors import InputError
 from features.migrating import carry_forwards
-from features.store import metadata
+from features.store import erasures, metadata
+from features.tombstones import ERASED, Tombstones, standing
 
 
-def restore(path: Path, url: str, room: Path, replace: bool = False) -> Backup:
+def restore(path: Path, url: str, room: Path, replace: bool = False, key: Path | None = None) -> Backup:
     """Put what a backup holds into a store, all of it or nothing, and check that it is there.
 
-    A backup of an earlier version is carried forwards, in a copy in the folder `room`. Raises InputError when the
-    backup isn't sound, or the store isn't empty and isn't to be replaced; StoreError when the store can't be written.
+    A backup of an earlier version is carried forwards, in a copy in the folder `room`. Whoever was erased from the
+    store that is replaced is erased from the copy, by the secret in the file `key`. Raises InputError when the
+    backup isn't sound, or the store isn't empty and isn't to be replaced; StoreError when the store can't be written,
+    or the secret isn't there.
     """
     backup = read_backup(path)
     room.mkdir(parents=True, exist_ok=True)
     with disposed(engine_of(url)) as target, TemporaryDirectory(dir=room) as folder, faults(target, "be restored"):
         revisions.settle(target, metadata)
-        with disposed(_ready(path, Path(folder))) as source, source.connect() as held, target.connect() as filling:
+        with target.connect() as connection:
+            marks = [dict(row) for row in connection.execute(sa.select(erasures).order_by(erasures.c.seq)).mappings()]
+        ready = _ready(path, Path(folder))
+        if marks:
+            _erase_again(ready, marks, Tombstones(key))
+        with disposed(ready) as source, source.connect() as held, target.connect() as filling:
             (_fill_postgresql if is_postgresql(target) else _fill_sqlite)(held, filling, replace)
     return backup
 
@@ -55,8 +67,23 @@ def _ready(path: Path, folder: Path) -> sa.Engine:
     return engine
 
 
+def _erase_again(source: sa.Engine, marks: Sequence[dict[str, Any]], tombstones: Tombstones) -> None:
+    """Erase from a copy whoever was erased from the store that it takes the place of."""
+    with source.begin() as connection:
+        carried = [{name: value for name, value in mark.items() if name != "seq"} for mark in marks]
+        connection.execute(sa.insert(erasures), carried)
+        holding = standing(connection, [mark["digest"] for mark in marks if mark["digest"]])
+        erased = [digest for digest, mark in holding.items() if mark.action == ERASED]
+        names = marked(tombstones, erased)(connection)
+        if names.references:
+            erase_within(connection, tombstones, names, from_microseconds(marks[-1]["erased_at"]))
+    # Pages are copied as they are, with what lies in their free space.
+    with source.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM")
+
+
 def _check_empty(target: sa.Connection, replace: bool) -> None:
-    for table in () if replace else tables_of(target):
+    for table in () if replace else (table for table in tables_of(target) if table.name != erasures.name):
         if target.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
             raise InputError(
                 f"expected an empty store at {address(target.engine)}, found rows in {table.name}; name another by"

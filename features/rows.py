@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from features.contract import CONTRACT, rows_of
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 
 CONTRACT_KEY = "holdfast.contract"
 # What isn't known is null: other engines take a NaN for a number.

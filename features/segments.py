@@ -14,8 +14,8 @@ import polars as pl
 from features.clock import DAY, microseconds
 from features.events import KINDS
 from features.feature import Array
-from features.history import Known
 from features.items import ItemTable, bought
+from features.known import Known
 from features.packed import CustomerEvents
 
 FEWEST, POPULAR_ITEMS = 30, 200  # active customers of a segment, and the items that it tells of

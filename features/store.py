@@ -155,7 +155,17 @@ keys = sa.Table(
     sa.Column("revoked_at", sa.BigInteger),
 )
 # References that were erased, each as a keyed hash that names nobody: what is told of them again isn't taken.
-erasures = sa.Table("erasures", metadata, _text("digest", primary_key=True), _whole("erased_at"))
+# The newest row of a digest holds; `secret` tells which secret it was made with. A row without a digest says that rows
+# were taken out of the store, so that nobody goes on with what they have kept of them.
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    _sequence(),
+    _text("digest", index=True),
+    _text("secret"),
+    _text("action"),
+    _whole("erased_at"),
+)
 # What a challenger would have decided beside a decision, never answered.
 shadows = sa.Table(
     "shadows",
@@ -204,6 +214,11 @@ class Store:
             engines.begin_alone(connection)
             wait_for(connection, names)
             yield connection
+
+    def wipe(self) -> None:
+        """See that what was deleted isn't left in the store's files; writers wait meanwhile."""
+        with engines.faults(self._engine, "be wiped of what was deleted"):
+            engines.wipe(self._engine, list(metadata.tables))
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -17,11 +17,15 @@ CONTENT = (
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of the rows offered: `new` ones, those that `corrected` what was known, and those `known` already."""
+    """What became of the rows offered: `new` ones, those that `corrected` what was known, and those `known` already.
+
+    Those of `erased` customers weren't taken.
+    """
 
     new: int
     corrected: int
     known: int
+    erased: int = 0
 
 
 class Versions:
@@ -45,7 +49,8 @@ class Versions:
         moment = row["recorded_at"]
         if corrections_from is not None:
             moment = max(moment, corrections_from, self._rows[-1]["recorded_at"] + 1)
-        told = {**row, "recorded_at": moment, "version": len(self._rows)}
+        # Of an event that was told of somebody who is erased, versions are missing.
+        told = {**row, "recorded_at": moment, "version": 1 + max(other["version"] for other in self._rows)}
         before = [other for other in self._rows if _order(other) < _order(told)]
         # What only confirms the version before it is kept: another may turn up that was recorded between the two.
         added = [told, *_moved(before[-1], told)] if before else [told]

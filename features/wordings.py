@@ -6,7 +6,7 @@ import polars as pl
 from features.bodies import wording_of
 from features.clock import microseconds
 from features.events import KINDS
-from features.history import Known
+from features.known import Known
 from features.packed import CustomerEvents
 
 _ATTRIBUTE = list(KINDS).index("attribute")

@@ -15,6 +15,7 @@ from holdfast.chasing import chase
 from holdfast.checking import consistency, quality
 from holdfast.deciding import decide
 from holdfast.demo import demo
+from holdfast.disclosing import export_person
 from holdfast.doctor import doctor
 from holdfast.exporting import export, features
 from holdfast.health import health
@@ -22,7 +23,9 @@ from holdfast.ingesting import ingest
 from holdfast.judging import backtest, evaluate
 from holdfast.learning import train
 from holdfast.lifting import lift
+from holdfast.privacy import erase
 from holdfast.replaying import replay
+from holdfast.retaining import retain
 from holdfast.scoring import score
 from holdfast.screen import err
 from holdfast.service import serve
@@ -38,7 +41,8 @@ app = typer.Typer(
 )
 for command in (
     demo, ingest, train, evaluate, backtest, promote, rollback, challenge, challenger, score, serve, decide, replay,
-    chase, consistency, quality, health, lift, uplift, export, features, backup, restore, migrate, doctor,
+    chase, consistency, quality, health, lift, uplift, export, features, backup, restore, migrate, doctor, erase,
+    export_person, retain,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(keys.app, name="keys")

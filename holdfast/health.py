@@ -12,8 +12,9 @@ from rich.markup import escape
 
 from features.clock import Clock, moment
 from features.errors import ContractError, RegistryError
-from features.history import History, Known
+from features.history import History
 from features.home import Home
+from features.known import Known
 from holdfast.places import glossary_of, opened
 from holdfast.screen import AsJson, near, out, say_json, spinner
 

@@ -19,6 +19,7 @@ from holdfast.places import opened
 from holdfast.screen import Tick, bars, near, out, say_json, table
 
 _COUNTS = ("rows", "new", "corrected", "known", "quarantined")
+_ERASED = "told of customers who were erased: not taken."
 
 
 def ingest(
@@ -73,6 +74,8 @@ def _restore(paths: Sequence[Path], as_json: bool) -> None:
         for path, written in zip(paths, found, strict=True)
     ]
     out.print(table("Ingested", ("archive", "new", "corrected", "known"), rows))
+    if erased := sum(written.erased for written in found):
+        out.print(f"{erased:,} {_ERASED}", soft_wrap=True)
 
 
 def show(reports: Sequence[IngestReport]) -> None:
@@ -89,6 +92,8 @@ def show(reports: Sequence[IngestReport]) -> None:
                 f"{report.corrected:,} of {report.file.name} said something else than before under the same key, and"
                 " count from now on; what was known at earlier moments stays.", soft_wrap=True,
             )  # fmt: skip
+        if report.erased:
+            out.print(f"{report.erased:,} of {report.file.name} {_ERASED}", soft_wrap=True)
         if report.quarantine:
             out.print(
                 f"Rows of {report.file.name} that couldn't be taken, and why: {near(report.quarantine)}", soft_wrap=True
@@ -97,7 +102,7 @@ def show(reports: Sequence[IngestReport]) -> None:
 
 def as_dict(report: IngestReport) -> dict[str, Any]:
     """The report for JSON."""
-    return {name: getattr(report, name) for name in ("table", *_COUNTS, "seconds")} | {
+    return {name: getattr(report, name) for name in ("table", *_COUNTS, "erased", "seconds")} | {
         "file": str(report.file),
         "quarantine": str(report.quarantine) if report.quarantine else None,
     }

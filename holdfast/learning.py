@@ -12,6 +12,7 @@ from features.errors import ContractError, RegistryError
 from features.glossary import Glossary
 from features.history import History
 from features.home import Home
+from features.sources.source import find_source
 from holdfast.locking import alone
 from holdfast.places import glossary_of, moment_or_now, opened
 from holdfast.screen import AsJson, Tick, bars, leaderboard, out, say_json
@@ -61,7 +62,8 @@ def make_bundle(
         known = history.known_by(as_of)
         tick("Reading the history", 1, 1)
         past = past_of(place, history, as_of)
-        trained = _fitted(known, plan_of(glossary_of(place)), Fit(seed, threads), minutes, tick, past)
+        origin = _origin(place, history, as_of)
+        trained = _fitted(known, plan_of(glossary_of(place)), Fit(seed, threads), minutes, tick, past, origin)
         tick("Registering in MLflow", 0, 1)
         bundle_hash, version = _registered(place, trained)
         promoted, why = _put_in_charge(place, version)
@@ -80,14 +82,29 @@ def past_of(place: Home, history: History, as_of: datetime) -> Any:
     return Past(decision_log(history, until=as_of), tries, experiment.prior_uncertainty)
 
 
-def _fitted(known: Any, plan: Any, fit: Any, minutes: float | None, tick: Tick, past: Any) -> Any:
+def _origin(place: Home, history: History, as_of: datetime) -> dict[str, Any]:
+    """Say where the history came from, and what its sources' data may be used for."""
+    from training.whose import origin_of
+    from world.frames import SOURCE
+
+    rights = {SOURCE: "anything: simulated, no real person's data"}
+    told = history.origins(as_of)
+    for name in {source for source, *_ in told}:
+        if (place.playbook / "sources" / f"{name}.toml").is_file():
+            rights[name] = find_source(place.playbook / "sources", name).rights
+    return origin_of(told, rights, history.erasures.newest())
+
+
+def _fitted(
+    known: Any, plan: Any, fit: Any, minutes: float | None, tick: Tick, past: Any, origin: dict[str, Any]
+) -> Any:  # fmt: skip
     from training.pipeline import train as fit_all
     from training.tuning import tune
 
     if minutes is None:
-        return fit_all(known, plan, fit, tick, past=past)
+        return fit_all(known, plan, fit, tick, past=past, origin=origin)
     found = tune(known, plan, fit, minutes, tick)
-    return fit_all(known, plan, found.fit, tick, found.as_dict(), past)
+    return fit_all(known, plan, found.fit, tick, found.as_dict(), past, origin)
 
 
 def _registered(place: Home, trained: Any) -> tuple[str, str]:

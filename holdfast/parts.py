@@ -14,8 +14,8 @@ from typing import Any
 from features.archive import Archive, write_archive
 from features.clock import moment
 from features.errors import InputError
-from features.history import Known
 from features.home import home
+from features.known import Known
 from holdfast.places import moment_or_now, opened
 from holdfast.screen import Tick
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def opened() -> Iterator[tuple[Home, History, Clock]]:
     """Open the home, its history and its clock, and close the history afterwards."""
     place = home()
-    history = History(place.database_url)
+    history = History(place.database_url, place.erasure_key)
     try:
         yield place, history, chosen(place.clock, history.newest)
     finally:

@@ -10,8 +10,9 @@ import typer
 
 from features.definitions import NAMES
 from features.errors import RegistryError
-from features.history import Known
 from features.home import home
+from features.known import Known
+from features.retention import load_retention
 from holdfast.places import opened, scorer_of
 from holdfast.screen import AsJson, bars, out, say_json, table
 
@@ -43,11 +44,14 @@ def check(
     Example: holdfast playbook check --playbook drafts/spring
     """
     from serving.decision import Decider
-    from serving.lint import findings, on_base, tried
+    from serving.lint import findings, kept_too_briefly, on_base, tried
 
     playbook = playbook_of(folder)
     with based() as (scorer, known, as_of), bars() as tick:
-        found = list(findings(playbook, as_of.date()))
+        found = [
+            *findings(playbook, as_of.date()),
+            *kept_too_briefly(load_retention(folder or home().playbook), playbook),
+        ]
         trials, tested = [], 0
         if scorer is not None and known is not None:
             some = counted(members_of(scorer, playbook, known), customers, tick)

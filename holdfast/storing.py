@@ -51,7 +51,9 @@ def restore(
 
     place = home()
     with spinner("Checking" if check else "Restoring"):
-        found = read_backup(file) if check else put_back(file, place.database_url, place.data, replace)
+        found = (
+            read_backup(file) if check else put_back(file, place.database_url, place.data, replace, place.erasure_key)
+        )
     _show("Sound" if check else "Restored", found, as_json)
 
 

@@ -324,6 +324,8 @@ class InteractionsAnswer(Shape):
     """How many said something else than before under the same id, and count from now on."""
     already_known: int
     """How many changed nothing."""
+    erased: int
+    """How many told of customers who were erased, and weren't taken."""
 
 
 class LookupAnswer(Shape):

@@ -7,7 +7,7 @@ from typing import Any
 
 from features.feature import Array
 from features.glossary import Glossary
-from features.history import Known
+from features.known import Known
 from features.wordings import wordings_of
 from serving.scorer import Chunk, Scorer
 from serving.scores import Scores

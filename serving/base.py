@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.glossary import Glossary
-from features.history import Known
+from features.known import Known
 from features.wordings import wordings_of
 from models.basis import Basis
 from serving.audience import Audience

@@ -37,13 +37,17 @@ def find_caller(history: History, text: str, as_of: datetime, region: str) -> Ca
 def find_reference(history: History, text: str, region: str) -> Reference:
     """Find the reference that a text names; one with its type is taken at its word, known or not.
 
-    Raises InputError when the text can't name anybody, and AmbiguousCustomer when it names several.
+    Raises InputError when the text can't name anybody, AmbiguousCustomer when it names several, and ErasedCustomer when
+    it was, without its type, what somebody was called who was erased.
     """
     text = text.strip()
     standard = reference_of(text, region)
     if ":" in text:
         return standard
-    found = history.find(text) or history.find(str(standard)) or str(standard)
+    found = history.find(text) or history.find(str(standard))
+    if found is None:
+        history.check_erased(text)
+        return standard
     kind, _, value = found.partition(":")
     return Reference(kind, value)
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from features.decisions import Contact
 from features.definitions import NAMES
-from features.history import Known
+from features.known import Known
 from features.responses import Responses
 from features.wordings import wordings_of
 from models.bundle import load

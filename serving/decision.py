@@ -28,7 +28,7 @@ from serving.offers import Offer
 from serving.playbook import Playbook
 from serving.policy import Candidate, Policy, Ruling, Withheld
 from serving.requests import Ask
-from serving.scores import COSTS, NextPurchase, Reason, Scores, Worth
+from serving.scores import COSTS, OBJECTED, NextPurchase, Reason, Scores, Worth
 from serving.situation import Situation, ages, situation_of
 from serving.stops import Flip, Stop
 from serving.tiers import record_of
@@ -213,7 +213,7 @@ class _Writer:
     def note(self, known: Known) -> str | None:
         if known.degraded:
             return known.degraded.reason[self.language]
-        stand_in = sentences.NO_HISTORY if known.caller.known else sentences.STRANGER
+        stand_in = sentences.stand_in(known.caller.known, known.scores.note == OBJECTED)
         said = [stand_in] if known.scores.note or not known.caller.known else []
         said += [sentences.RANKS_ONLY[name] for name in known.scores.ranks_only]
         return " ".join(sentence[self.language] for sentence in said) or None

@@ -55,7 +55,6 @@ def visits(
 
 def _unlooked(desk: Desk, degraded: Degraded) -> Look:
     """Take everybody for somebody of whom nothing is known but the reference that was asked by."""
-
     unknown, nothing = desk.scorer.default.unknown(), pack_all([])
 
     def look(customer: str, as_of: datetime, _away: Degraded | None) -> Known:

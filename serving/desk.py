@@ -14,7 +14,7 @@ from features.cache import CustomerCache
 from features.clock import Clock, from_microseconds
 from features.contract import FeatureRow
 from features.deadline import Deadline
-from features.errors import InputError
+from features.errors import ErasedCustomer, InputError
 from features.events import CHANNELS
 from features.history import History, State
 from features.identity import Reference
@@ -113,6 +113,8 @@ class Desk:
         known = self._known(ask.customer, as_of, away, deadline)
         decider, learned = self._believing(known)
         window = decider.policy.approach.window(as_of, known.scores.tier)
+        if not known.caller.known:
+            self.history.check_erased(ask.customer.strip())
         deadline.enter(STORE, "ledger")
         with self.history.decisions.making(known.caller.references, window, deadline) as making:
             deadline.enter(SERVICE, "decide")
@@ -161,7 +163,7 @@ class Desk:
             raise InputError(UNKEPT_TOLD.format(report.decision_id))
         decision = self.history.decisions.get(report.decision_id)
         if decision is None:
-            raise InputError(f"expected the id of a decision, found {report.decision_id!r}, which nobody made")
+            raise InputError(f"expected the id of a decision, found {_missing(self.history, report.decision_id)}")
         now = self.clock()
         interaction = outcome_of(decision, report, now, self.playbook.reasons)
         before = self.history.occurred_at(interaction.id)
@@ -194,13 +196,15 @@ class Desk:
             raise InputError(f"expected 1 to {MOST_INTERACTIONS:,} interactions, found {len(happenings):,}")
         (deadline := deadline or Deadline()).enter(STORE)
         now = self.clock()
-        taken, faults = [], []
+        taken, faults, erased = [], [], 0
         named: dict[str, Reference] = {}
         for place, happening in enumerate(happenings):
             try:
                 name = happening.customer
                 named[name] = named.get(name) or find_reference(self.history, name, self.playbook.glossary.region)
                 taken.append(interaction_of(happening, named[name], now))
+            except ErasedCustomer:
+                erased += 1
             except InputError as error:
                 faults.append(f"[{place}] {error}")
         if faults:
@@ -208,10 +212,11 @@ class Desk:
         written = self.history.append(taken, now, None, deadline)
         metrics.told(written.new, written.corrected, written.known)
         return {
-            "received": len(taken),
+            "received": len(happenings),
             "recorded": written.new,
             "corrected": written.corrected,
             "already_known": written.known,
+            "erased": written.erased + erased,
         }
 
     def lookup(self, customer: str, deadline: Deadline | None = None) -> dict[str, Any]:
@@ -379,6 +384,12 @@ class Desk:
 
 def _written(degraded: Degraded | None, language: str) -> dict[str, Any] | None:
     return degraded.as_dict(language) if degraded else None
+
+
+def _missing(history: History, decision_id: str) -> str:
+    """Say why a decision isn't there."""
+    at = history.decisions.erased_at(decision_id)
+    return f"{decision_id!r}, which {'nobody made' if at is None else 'was erased with its customer'}"
 
 
 def as_text(body: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ import polars as pl
 
 from features.clock import DAY
 from features.decisions import Contact
-from features.history import Known
 from features.identity import components, standing
+from features.known import Known
 from serving.crowd import Coded, Codes, Column
 from serving.offers import OFFER_DAYS
 from serving.situation import EVERY_CHANNEL, STATUSES, Past, Wish

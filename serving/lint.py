@@ -8,9 +8,11 @@ from itertools import islice, product
 from operator import itemgetter
 from typing import Any
 
+from features.consent import PROFILING
 from features.decisions import Ledger
 from features.events import CHANNELS
 from features.expressions import Expression
+from features.retention import Retention, too_short
 from serving.audience import Member
 from serving.contradictions import contradiction
 from serving.decision import Decider
@@ -43,11 +45,41 @@ def findings(playbook: Playbook, today: date) -> Iterator[Finding]:
         if offer.kind != "product" and not offer.owed and not offer.prior.accept * offer.prior.churn_reduction:
             yield Finding("warning", place, "keeps nobody: prior_accept or prior_churn_reduction is 0")
     yield from _fenced_out(playbook)
+    yield from unasked(playbook)
     yield from (
         Finding("warning", f"contact.toml, cap {cap.id}", "lets nothing through: most is 0")
         for cap in playbook.contact.caps
         if not cap.most
     )
+
+
+def kept_too_briefly(retention: Retention, playbook: Playbook) -> Iterator[Finding]:
+    """Say what of what is told goes before caps, suppressions or features are done with it, or before it should."""
+    contact = playbook.contact
+    needed = {"contacts": contact.longest_days}
+    for rule in contact.suppressions:
+        needed |= {f"offer_{one}": max(needed.get(f"offer_{one}", 0), rule.days) for one in rule.after}
+    for kind, days in retention.days.items():
+        place = f"privacy.toml, {kind}"
+        if days < needed.get(kind, 0):
+            yield Finding("error", place, f"kept {days} days, yet contact.toml counts back {needed[kind]:g}")
+        if kind in ("consent", "tier", "attribute"):
+            yield Finding(
+                "warning", place, "what holds until something else is told goes, as if it had never been said"
+            )
+    yield from (Finding("warning", f"privacy.toml, {kind}", found) for kind, found in too_short(retention))
+
+
+def unasked(playbook: Playbook) -> Iterator[Finding]:
+    """Say which purposes no offer has, and which can't be a conversation's."""
+    used = {offer.purpose for offer in playbook.offers}
+    for name in playbook.contact.purposes:
+        place = f"contact.toml, purposes, {name}"
+        if name == PROFILING:
+            found = "is a wish of its own: no offer may need it, and a no to it always counts"
+            yield Finding("error", place, found)
+        elif name not in used:
+            yield Finding("warning", place, "no offer has this purpose, so nobody is ever asked for it")
 
 
 def owed_by_value(playbook: Playbook) -> Iterator[str]:

@@ -33,7 +33,7 @@ def open_desk(
     # LightGBM takes a second to import: whoever only wants the playbook checked doesn't wait for it.
     loading, scoring = (importlib.import_module(name) for name in ("models.bundle", "serving.scorer"))
     scorer = scoring.Scorer(loading.load(bundle, version))
-    history = History(home.database_url)
+    history = History(home.database_url, home.erasure_key)
     clock = chosen(home.clock, history.newest)
     history.decisions.keep_playbook(playbook.hash, files_of(home.playbook), clock())
     return Desk(history, scorer, playbook, clock, new_id)

@@ -8,7 +8,7 @@ import numpy as np
 
 from features.affinity import CUSTOMERS_AT_ONCE, PlacedPairs, Purchases
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from features.segments import attributes_of
 from models.next_purchase import NextPurchaseModel
 from serving.ranking import Places, Ranked, popular, ranked

@@ -9,7 +9,8 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.clock import microseconds
-from features.history import COLUMNS, LEVELS
+from features.history import COLUMNS
+from features.known import LEVELS
 from features.packed import CustomerEvents, pack
 from serving import degraded
 from serving.degradation import STORE, Degraded

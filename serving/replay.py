@@ -19,6 +19,7 @@ from serving.degradation import Degraded
 from serving.desk import as_text
 from serving.requests import Ask
 from serving.scorer import Scorer
+from serving.situation import known_events
 
 # The form before this one, of which every decision had all that it needed.
 _WITHOUT_DEGRADED = 3
@@ -68,6 +69,8 @@ class Replayer:
         Raises InputError when nobody made it.
         """
         text = self._history.decisions.body(decision_id)
+        if text is None and (at := self._history.decisions.erased_at(decision_id)):
+            return Replayed(decision_id, {}, (f"the customer: everything of them was erased on {at:%Y-%m-%d}",))
         if text is None:
             raise InputError(f"expected the id of a decision, found {decision_id!r}, which nobody made")
         logged = orjson.loads(text)
@@ -94,8 +97,19 @@ class Replayer:
             yield f"the features: they were defined as contract {found}, now it is {CONTRACT.definitions[:12]}"
         references = self._history.references_of(logged["reference"], datetime.fromisoformat(logged["as_of"]))
         catalogue = self._history.state_of(references).catalogue
+        yield from self._taken_out(logged, references)
         if logged["found"] and inputs["catalogue"] != catalogue:
             yield f"the catalogue: it was revision {inputs['catalogue']}, now it is {catalogue}, and keeps no past"
+
+    def _taken_out(self, logged: Mapping[str, Any], references: set[str]) -> Iterator[str]:
+        """Say how many of the events that a decision rested on aren't kept any more."""
+        as_of, inputs = datetime.fromisoformat(logged["as_of"]), logged["inputs"]
+        if not logged["found"] or not self._history.expiry.told_since(as_of):
+            return
+        events = pack(self._history.of_customer(references, as_of, inputs["events"]), as_of)
+        before, now = logged["ages"]["events"], known_events(events)
+        if now < before:
+            yield f"what was known: of {before:,} events {before - now:,} aren't kept any more"
 
     def _made(self, logged: Mapping[str, Any], scorer: Scorer, decider: Decider) -> dict[str, Any]:
         as_of, inputs = datetime.fromisoformat(logged["as_of"]), logged["inputs"]

@@ -8,36 +8,41 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from features.consent import objectors, objects
 from features.contract import CONTRACT, FeatureMatrix, FeatureRow, row_of, rows_of
 from features.definitions import BY_NAME
 from features.feature import Array
-from features.history import Known
-from features.packed import CustomerEvents
+from features.known import Known
+from features.packed import CustomerEvents, pack_all
 from models.additive import Additive
 from models.bundle import Bundle, Models
 from models.population import Active
 from models.ranks import Ranks, costs, risks, worths
 from serving.ranking import Ranked, Ranker
 from serving.rankings import Rankings, rankings
-from serving.scores import COSTS, NextPurchase, Reason, Scores, Worth
+from serving.scores import COSTS, NEWCOMER, OBJECTED, NextPurchase, Reason, Scores, Worth
 from serving.tiers import Tiers, record_of, records_of
 
 REASONS = 3
 _AT_ONCE = 5_000
 _RECENCY = CONTRACT.names.index("days_since_purchase")
 _PURCHASES = pl.List(pl.Struct({"item": pl.String, "probability": pl.Float64}))
-_NEWCOMER = "nothing bought yet: the average of customers who have just begun stands in"
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some customers of the base: their rows, their scores as a frame, and what they may buy next, if it is ranked."""
+    """Some customers of the base: their rows, their scores as a frame, and what they may buy next, if it is ranked.
+
+    `objecting` are the customers who asked not to be profiled: those of the base, not of these alone.
+    """
 
     rows: FeatureMatrix
     scored: pl.DataFrame
     rankings: Rankings | None
+    objecting: frozenset[str] = frozenset()
 
     @cached_property
     def ranked(self) -> list[Ranked]:
@@ -86,9 +91,12 @@ class Scorer:
     def score(self, events: CustomerEvents, as_of: datetime, whole: bool = True) -> tuple[Scores, FeatureRow]:
         """Score one customer from packed events; returns the row that the scores rest on, too.
 
-        Without `whole`, risk and value come alone: no next purchases, no reasons, at a third of the cost.
+        Without `whole`, risk and value come alone: no next purchases, no reasons, at a third of the cost. Of whoever
+        asked not to be profiled nothing is used: they score as somebody of whom nothing is known.
         """
         row = row_of(events, as_of)
+        if objects(events):
+            return replace(self.default, note=OBJECTED, **self._ranking(pack_all([]), as_of)), row
         if np.isnan(row.values[_RECENCY]):
             return replace(self.default, **self._ranking(events, as_of)), row
         values = row.values[None, :]
@@ -140,29 +148,32 @@ class Scorer:
     def chunks(self, known: Known, at_once: int = _AT_ONCE) -> Iterator[Chunk]:
         """Score every customer as `score_base` does, so many at a time, and keep rows and candidates beside."""
         rows, records, model = rows_of(known), records_of(known), self._models.next_purchase
-        ranked = rankings(model, known, rows.customers, at_once) if model else repeat(None)
+        objecting = objectors(known)
+        used = known.without(objecting) if objecting else known
+        ranked = rankings(model, used, rows.customers, at_once) if model else repeat(None)
         for start in range(0, len(rows.customers), at_once):
             chosen = np.zeros(len(rows.customers), dtype=bool)
             chosen[start : start + at_once] = True
             chunk = rows.keep(chosen)
-            yield Chunk(chunk, self._score_rows(chunk, records), next(ranked))
+            yield Chunk(chunk, self._score_rows(chunk, records, objecting), next(ranked), objecting)
 
     def scores_of(self, chunk: Chunk) -> Iterator[Scores]:
         """Give each customer's scores of a chunk, without reasons; the same as one by one."""
-        bought = ~np.isnan(chunk.rows.values[:, _RECENCY])
-        ranked = chunk.ranked or repeat(None)
+        bought, ranked = _scored(chunk.rows, chunk.objecting), chunk.ranked or repeat(None)
         for had, told, listed in zip(bought.tolist(), chunk.scored.iter_rows(named=True), ranked, strict=False):
             scores = self.default
-            if had:
+            if told["customer"] in chunk.objecting:
+                scores = replace(scores, note=OBJECTED)
+            elif had:
                 spent = {name: told[name] for name in COSTS if told[name] is not None}
                 names = ("churn_risk", "churn_rank", "expected_value", "value_low", "value_high", "value_rank", "tier")
                 worth = self._worth(told["expected_value"], spent)
                 scores = replace(scores, **{name: told[name] for name in names}, worth=worth, note=None)
             yield replace(scores, **_told_of(listed)) if listed else scores
 
-    def _score_rows(self, rows: FeatureMatrix, records: Mapping[str, str]) -> pl.DataFrame:
-        bought = ~np.isnan(rows.values[:, _RECENCY])
-        active = self._active.holds(rows.values)
+    def _score_rows(self, rows: FeatureMatrix, records: Mapping[str, str], objecting: frozenset[str]) -> pl.DataFrame:
+        bought = _scored(rows, objecting)
+        active = self._active.holds(rows.values) & bought
         risk, risk_rank = (np.where(active, part, np.nan) for part in risks(self._models.churn, rows.values))
         newcomer = self.default
         stand_in = (newcomer.expected_value, newcomer.value_low, newcomer.value_high, newcomer.value_rank)
@@ -208,10 +219,18 @@ class Scorer:
             next_purchases=(),
             horizon_days=self._horizon["days"],
             active_days=self._horizon["active_days"],
-            note=_NEWCOMER,
+            note=NEWCOMER,
             population=shares,
         )
         return replace(newcomer, **_told_of(self._ranker.popular({}, self.bundle.as_of))) if self._ranker else newcomer
+
+
+def _scored(rows: FeatureMatrix, objecting: frozenset[str]) -> npt.NDArray[np.bool_]:
+    """Mark whoever has bought something and didn't ask not to be profiled; for the others a default stands in."""
+    bought: npt.NDArray[np.bool_] = ~np.isnan(rows.values[:, _RECENCY])
+    if objecting:
+        bought &= np.array([customer not in objecting for customer in rows.customers], dtype=bool)
+    return bought
 
 
 def _told_of(ranked: Ranked) -> dict[str, Any]:

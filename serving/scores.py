@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 COSTS = ("cost_to_serve", "credit_loss")
+# Why a stated default stands in for scores.
+NEWCOMER = "nothing bought yet: the average of customers who have just begun stands in"
+OBJECTED = "asked not to be profiled: the average of customers who have just begun stands in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Scores:
     candidate, and `population` the share of all customers who lately bought an item, for items that are no
     candidates of this customer; `new_purchases` are the likeliest of what the customer hasn't bought before, and
     `ranked_as_of` is the moment of that ranking. `note` is set when a stated default stands in for a history that
-    isn't there.
+    isn't there, or mustn't be used.
     """
 
     churn_risk: float | None

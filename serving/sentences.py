@@ -77,6 +77,10 @@ NOTHING_OWED = {
 }
 NOT_LOOKED_UP = {"en": "The customer couldn't be looked up.", "ko": "고객을 조회하지 못했습니다."}
 UNSCORED = {"en": "Risk and value aren't known.", "ko": "이탈 위험과 가치를 알 수 없습니다."}
+OBJECTED = {
+    "en": "This customer asked not to be profiled: stated defaults stand in.",
+    "ko": "고객이 프로파일링을 거부하여 정해진 기본값을 사용합니다.",
+}
 VISIT = {
     "en": "Predicted value {value} {currency} over {days} days; risk of leaving {risk}.",
     "ko": "향후 {days}일 예상 가치 {value} {currency}, 이탈 위험 {risk}.",
@@ -187,6 +191,11 @@ ROUTE_PLAIN = {
     "en": "{title}, in the order of arrival. Nobody who comes more than {most} seconds later goes first.",
     "ko": "{title} 연결, 도착 순서대로 응대합니다. {most}초 넘게 늦게 온 고객은 앞서지 않습니다.",
 }
+
+
+def stand_in(known: bool, objected: bool) -> Mapping[str, str]:
+    """Say why stated defaults stand in for the scores of somebody who is known, or isn't."""
+    return STRANGER if not known else OBJECTED if objected else NO_HISTORY
 
 
 def say(sentence: Mapping[str, str], language: str, **details: object) -> str:

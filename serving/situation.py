@@ -10,6 +10,7 @@ from math import isnan
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from features.clock import DAY, microseconds
 from features.contract import CONTRACT, FeatureRow
@@ -191,6 +192,17 @@ def _body(events: CustomerEvents, place: Any) -> dict[str, Any]:
     return json.loads(events.body[place]) if events.body[place] else {}
 
 
+def known_events(events: CustomerEvents) -> int:
+    """Count the events that a decision rests on."""
+    return int(_news(events).sum())
+
+
+def _news(events: CustomerEvents) -> npt.NDArray[np.bool_]:
+    # A tier of record is our own word of the customer, and no news.
+    news: npt.NDArray[np.bool_] = events.kind != _CODES["tier"]
+    return news
+
+
 def ages(
     events: CustomerEvents, as_of: datetime, trained_at: datetime, ranked_as_of: datetime | None
 ) -> dict[str, Any]:
@@ -201,11 +213,10 @@ def ages(
     seconds, None where nothing is ranked. The bundle's age counts from the moment whose history it was trained on, in
     days.
     """
-    # A tier of record is our own word of the customer, and no news.
-    now, told = microseconds(as_of), events.kind != _CODES["tier"]
+    now, told = microseconds(as_of), _news(events)
     return {
         "features_as_of": as_of.isoformat(),
-        "events": int(told.sum()),
+        "events": known_events(events),
         "newest_event_seconds": (now - int(events.occurred_at[told].max())) / 1e6 if told.any() else None,
         "newest_record_seconds": (now - int(events.recorded_at[told].max())) / 1e6 if told.any() else None,
         "next_purchases_seconds": (as_of - ranked_as_of).total_seconds() if ranked_as_of else None,

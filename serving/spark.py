@@ -14,7 +14,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from features.archive import Archive
 from features.definitions import NAMES
 from features.glossary import Glossary, load_glossary
-from features.history import Known
+from features.known import Known
 from features.spark import standing
 from models.bundle import load
 from serving.base import SCHEMA, scored_tables

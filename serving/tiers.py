@@ -10,8 +10,8 @@ import polars as pl
 
 from features.clock import microseconds
 from features.events import KINDS, Interaction, event_id
-from features.history import Known
 from features.identity import Reference
+from features.known import Known
 from features.packed import CustomerEvents
 
 _TIER = list(KINDS).index("tier")

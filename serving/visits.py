@@ -8,7 +8,7 @@ from typing import Any
 from features.glossary import Assumptions
 from serving import sentences
 from serving.requests import Visit
-from serving.scores import Scores
+from serving.scores import OBJECTED, Scores
 from serving.visit_policy import ServiceClass, VisitKind, VisitPolicy
 
 
@@ -149,7 +149,7 @@ def why(one: Valued, language: str, currency: str) -> str:
     said.append(_scored(one.scores, language, currency))
     if one.found is None:
         return " ".join([sentences.NOT_LOOKED_UP[language], *said])
-    stand_in = sentences.NO_HISTORY if one.found else sentences.STRANGER
+    stand_in = sentences.stand_in(one.found, one.scores.note == OBJECTED)
     return " ".join([stand_in[language], *said] if not one.found or scores.note else said)
 
 

@@ -19,8 +19,9 @@ from features.archive import Archive, write_archive
 from features.contract import CONTRACT, FeatureMatrix, rows_of
 from features.errors import InputError
 from features.events import Interaction
-from features.history import History, Known
+from features.history import History
 from features.identity import IdentityLink, Reference
+from features.known import Known
 from features.rows import CONTRACT_KEY
 from holdfast import parts
 from holdfast.app import app

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from features.clock import from_microseconds, microseconds
 from features.contract import CONTRACT
 from features.errors import InputError, RegistryError
-from features.history import History, Known
+from features.history import History
 from features.home import Home
+from features.known import Known
 from holdfast.app import app
 from holdfast.learning import explained, plan_of
 from holdfast.places import glossary_of

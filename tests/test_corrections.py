@@ -84,7 +84,13 @@ def test_an_interaction_told_otherwise_is_corrected_and_may_be_withdrawn(desk: D
     desk.interactions([first])
     when = later(desk, hours=1)
     changed = replace(first, product="p2", recorded_at=TODAY - timedelta(days=9))
-    assert when.interactions([changed]) == {"received": 1, "recorded": 0, "corrected": 1, "already_known": 0}
+    assert when.interactions([changed]) == {
+        "received": 1,
+        "recorded": 0,
+        "corrected": 1,
+        "already_known": 0,
+        "erased": 0,
+    }
 
     def told(as_of: datetime) -> list[str]:
         return [row[3] for row in desk.history.of_customer(["household:7"], as_of) if row[1] == "inquiry"]

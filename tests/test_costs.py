@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 from features.clock import after_history
 from features.contract import CONTRACT, FeatureMatrix
 from features.errors import SourceError
-from features.history import History, Known
+from features.history import History
 from features.home import Home, home
+from features.known import Known
 from holdfast.app import app
 from models.bundle import load
 from models.manifest import manifest_of

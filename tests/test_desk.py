@@ -319,9 +319,9 @@ def test_every_decision_names_the_meaning_of_its_terms(desk: Desk) -> None:
 
 def test_interactions_are_kept_once_by_source_and_id(desk: Desk) -> None:
     told = [happening(1), happening(2), happening(1, source="shop")]
-    assert desk.interactions(told) == {"received": 3, "recorded": 3, "corrected": 0, "already_known": 0}
+    assert desk.interactions(told) == {"received": 3, "recorded": 3, "corrected": 0, "already_known": 0, "erased": 0}
     again = desk.interactions([*told, happening(3)])
-    assert again == {"received": 4, "recorded": 1, "corrected": 0, "already_known": 3}
+    assert again == {"received": 4, "recorded": 1, "corrected": 0, "already_known": 3, "erased": 0}
     InteractionsAnswer.model_validate(again)
     assert desk.history.counts()["inquiry"] == 4
 

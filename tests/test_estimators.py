@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from features.contract import CONTRACT, FeatureMatrix
 from features.errors import ContractError
-from features.history import History, Known
+from features.history import History
 from features.home import Home
+from features.known import Known
 from models.lifetime import Process
 from models.population import Active
 from tests.making import AS_OF

@@ -5,8 +5,9 @@ import pytest
 
 from features.errors import AmbiguousCustomer, InputError, StoreError
 from features.events import Interaction, event_id
-from features.history import History, Known
+from features.history import History
 from features.identity import IdentityLink, Reference, reference
+from features.known import Known
 from features.versions import Written
 from tests.ingesting import rows
 from tests.making import AS_OF, BOTH, CATALOGUE, happened, log

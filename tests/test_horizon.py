@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from features.errors import NotEnoughData
-from features.history import History, Known
+from features.history import History
 from features.identity import Reference
+from features.known import Known
 from models.ranks import Ranks
 from tests.making import happened
 from training.boosting import Fit

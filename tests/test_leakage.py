@@ -11,8 +11,9 @@ import pytest
 
 from features.clock import after_history, microseconds
 from features.contract import CONTRACT
-from features.history import History, Known
+from features.history import History
 from features.home import ROOT, Home
+from features.known import Known
 from holdfast import ingesting, sample
 from models.population import Active
 from training.boosting import Fit, boost

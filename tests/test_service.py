@@ -103,8 +103,8 @@ def test_the_other_endpoints_answer(ask: Callable[[Session], Any]) -> None:
         ("/v1/route", {"customer": "7", "channel": "phone", "intent": "cancel"}),
         ("/v1/visits/prioritise", {"visits": [{"visit_id": "a", "customer": "7"}, {"visit_id": "b", "customer": "8"}]}),
     )
-    assert one.json() == {"received": 1, "recorded": 1, "corrected": 0, "already_known": 0}
-    assert many.json() == {"received": 2, "recorded": 1, "corrected": 0, "already_known": 1}
+    assert one.json() == {"received": 1, "recorded": 1, "corrected": 0, "already_known": 0, "erased": 0}
+    assert many.json() == {"received": 2, "recorded": 1, "corrected": 0, "already_known": 1, "erased": 0}
     assert found.json()["references"] == ["household:7", "phone:+12024561111"]
     assert routed.json()["queue"] == "high_value_line"
     assert [visit["visit_id"] for visit in ordered.json()["visits"]] == ["b", "a"]

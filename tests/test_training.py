@@ -11,9 +11,10 @@ from features.affinity import pairs_of
 from features.clock import microseconds
 from features.contract import CONTRACT, rows_of
 from features.errors import ContractError, RegistryError
-from features.history import History, Known
+from features.history import History
 from features.home import Home
 from features.identity import Reference
+from features.known import Known
 from models.bundle import Bundle, load
 from models.population import Active
 from serving.bundle import fetch

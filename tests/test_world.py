@@ -17,8 +17,9 @@ from features.contract import rows_of
 from features.definitions import NAMES
 from features.errors import InputError
 from features.glossary import load_glossary
-from features.history import History, Known
+from features.history import History
 from features.home import ROOT
+from features.known import Known
 from features.restoring import restore, stored
 from holdfast.app import app
 from holdfast.learning import plan_of

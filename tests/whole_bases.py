@@ -7,7 +7,7 @@ import numpy as np
 
 from features.clock import DAY, microseconds
 from features.decisions import HELD, Contact, Ledger
-from features.history import Known
+from features.known import Known
 from features.responses import Responses
 from features.wordings import wordings_of
 from models.effects import Effects

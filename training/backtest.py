@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from features.clock import from_microseconds, microseconds
+from features.consent import profiled
 from features.errors import NotEnoughData
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from models.population import Active
 from training.baselines import churn_baselines, value_baselines
 from training.boosting import Fit
@@ -78,6 +79,7 @@ def backtest(known: Known, manifest: Mapping[str, Any], months: int, threads: in
     Raises InputError for a bundle that gives ranks only.
     """
     check_told(manifest, "the bundle")
+    known = profiled(known)
     horizon = horizon_of(known, manifest)
     moments = past_moments(horizon, months)
     found, skipped = [], []

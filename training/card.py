@@ -9,6 +9,7 @@ from training.leaderboard import TITLES, candidates
 from training.lorenz import Captured, Movers
 from training.markdown import between, number, table
 from training.metrics import COVERAGE, Campaign
+from training.whose import whose
 
 _USE = """\
 It tells, for customers of this business, who is likely to leave, what each is expected to bring within the horizon, and
@@ -32,13 +33,14 @@ def card(
     `git_commit`, `value` (`said`, `told`, `assumed`), `tiers`, `tier_band`, `grade`, `grade_reasons`, `alarms`,
     `chosen` (by model: `candidate`, `ladder`), `totals_claimed`, `minimum` and `ranks_only`; all must be there, but
     `chosen` may lack a model, and `tuned` is there only if trees were searched, `effects` and `takers` if there are
-    decisions. `lorenz` is the table of the test
+    decisions, `data` if it was told whose data it is. `lorenz` is the table of the test
     window; `moved` is None unless both revenue and profit are known.
     """
     sections = (
         ("Grade", _grade(manifest)),
         ("What it is for", [_USE]),
         ("Data", _data(manifest)),
+        ("Whose data", whose(manifest["data"]) if "data" in manifest else ()),
         ("How the models were chosen", _chosen(manifest["chosen"])),
         ("Tuning", _tuning(manifest.get("tuned"))),
         ("Figures on the test window", _figures(figures)),

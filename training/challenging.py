@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from training.checks import Interval
 from training.promises import came_of, of_decisions
 from training.reliability import rate_of, reach

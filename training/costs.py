@@ -9,7 +9,7 @@ import polars as pl
 
 from features.events import SERVICE
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from training import labels
 
 KINDS: Mapping[str, tuple[str, ...]] = {"cost_to_serve": SERVICE, "credit_loss": ("write_off",)}

@@ -13,7 +13,7 @@ from features.affinity import ItemTable, Pairs, item_table, pairs_of
 from features.clock import DAY, microseconds
 from features.contract import FeatureMatrix, rows_of
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from models.lifetime import Process
 from models.population import Active
 from training import labels

@@ -13,7 +13,8 @@ from features.clock import microseconds
 from features.contract import CONTRACT
 from features.decisions import told_in
 from features.feature import Array
-from features.history import History, Known
+from features.history import History
+from features.known import Known
 from training import labels
 from training.costs import Costs
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from features.clock import DAY, microseconds
 from features.errors import NotEnoughData
-from features.history import Known
+from features.known import Known
 
 STEPS = (14, 28, 60, 90, 180, 365)
 FEWEST_CUSTOMERS = 100

@@ -11,7 +11,7 @@ import polars as pl
 from features.clock import microseconds
 from features.events import SCALE, scaled
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

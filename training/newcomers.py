@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from features.history import Known
+from features.known import Known
 from features.segments import Segments, attributes_of
 from training.dataset import PairWindow
 from training.evaluation import Figure

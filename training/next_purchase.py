@@ -9,8 +9,8 @@ import numpy as np
 
 from features.affinity import PAIR_FEATURES, ItemTable, item_table
 from features.feature import Array
-from features.history import Known
 from features.items import bought
+from features.known import Known
 from features.segments import Segments, segments_of
 from models.calibration import IDENTITY, Calibration, calibrate
 from models.next_purchase import VISIT_COLUMNS, VISIT_FEATURES, NextPurchaseModel

@@ -11,7 +11,7 @@ import polars as pl
 from features.clock import from_microseconds
 from features.errors import InputError, NotEnoughData
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from models.bundle import Bundle
 from models.population import Active
 from models.ranks import risks, worths

@@ -1,8 +1,8 @@
 """The whole training, from what is known to a bundle and its judgement."""
 
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import accumulate
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from features.clock import from_microseconds
+from features.consent import objectors
 from features.contract import CONTRACT, FeatureMatrix
 from features.errors import NotEnoughData
 from features.feature import Array
 from features.glossary import TIER_BAND
-from features.history import LEVELS, Known
+from features.known import LEVELS, Known
 from models.bundle import Models, write
 from models.population import Active
 from models.ranks import Ranks, worths
@@ -39,6 +40,7 @@ from training.placing import place_cutoffs
 from training.ranks import Ranked, rank_risk, rank_value
 from training.tiers import tier_floors
 from training.value import ValueTrained, train_value
+from training.whose import learned_from
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,13 @@ class Past:
     tries: Mapping[tuple[str, str], bool]
     uncertainty: float
 
+    def without(self, customers: Collection[str]) -> "Past":
+        """Leave out the decisions about some customers."""
+        if not customers:
+            return self
+        kept = np.array([one not in customers for one in self.log.customers], dtype=bool)
+        return replace(self, log=self.log.only(kept))
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -87,14 +96,17 @@ class Trained:
 
 def train(
     known: Known, plan: Plan, fit: Fit, progress: Progress, tuned: Mapping[str, Any] | None = None,
-    past: Past | None = None,
+    past: Past | None = None, origin: Mapping[str, Any] | None = None,
 ) -> Trained:  # fmt: skip
     """Choose the horizon, lay out cutoffs, choose and judge three models, and fit them again on everything.
 
     Where too little happened to learn from, churn or value is an order that needs no labels. `tuned` is what a search
     told of itself, for the manifest and the card; `fit` is what it came to. What offers change is measured by `past`.
+    `origin` says where the history came from. Nothing is learned from whoever asked not to be profiled.
     Raises NotEnoughData when the history is too short, too old, or of too few customers.
     """
+    past = past.without(objectors(known)) if past else None
+    known, customers = learned_from(known)
     horizon = choose_horizon(known, plan.horizon_days, plan.active_days)
     check_fresh(known, horizon)
     measure, costs = value_measure(known), Costs.of(known, plan.cost_to_serve)
@@ -126,6 +138,7 @@ def train(
             "value": {**value.choice.as_dict(), "interval": _interval_said(value)},
             **{costing.name: costing.choice.as_dict() for costing in costings},
         },
+        "data": {**customers, **(origin or {})},
         "figures": [figure.as_dict() for figure in figures],
         "grade": verdict.grade,
         "grade_reasons": list(verdict.reasons),

@@ -11,7 +11,7 @@ import polars as pl
 
 from features.clock import microseconds
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from training import labels
 from training.costs import Costs
 

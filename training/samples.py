@@ -7,8 +7,9 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from features.consent import profiled
 from features.contract import CONTRACT
-from features.history import Known
+from features.known import Known
 from models.lifetime import Process
 from models.population import Active
 from training.dataset import Progress, Window, Windows, value_measure
@@ -64,6 +65,7 @@ def samples(
 
     Raises NotEnoughData when the history is too short.
     """
+    known = profiled(known)
     horizon, measure = choose_horizon(known, horizon_days, active_days), value_measure(known)
     windows = Windows(known, Active(churn, horizon.active_days), measure)
     horizon, cutoffs, _ = place_cutoffs(windows, horizon, horizon_days, active_days, progress)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import optuna
 
+from features.consent import profiled
 from features.feature import Array
-from features.history import Known
+from features.known import Known
 from models.population import Active
 from training.boosting import Fit
 from training.choosing import churn_loss, paired, value_loss
@@ -94,6 +95,7 @@ def tune(known: Known, plan: Plan, fit: Fit, minutes: float, progress: Progress)
 
     Raises NotEnoughData when the history is too short or too old to train on at all.
     """
+    known = profiled(known)
     horizon = choose_horizon(known, plan.horizon_days, plan.active_days)
     check_fresh(known, horizon)
     windows = Windows(known, Active(plan.churn, horizon.active_days), value_measure(known))

@@ -41,8 +41,8 @@ class IngestReport:
     """What became of one file under one table.
 
     `rows` and `quarantined` count the file's rows; `new`, `corrected` and `known` what was made of them: events, links
-    or products (a row of attributes makes several events, or none). `quarantine` is the file of the refused rows, if
-    there are any.
+    or products (a row of attributes makes several events, or none). What was told of `erased` customers wasn't taken.
+    `quarantine` is the file of the refused rows, if there are any.
     """
 
     table: str
@@ -51,6 +51,7 @@ class IngestReport:
     new: int
     corrected: int
     known: int
+    erased: int
     quarantined: int
     seconds: float
     quarantine: Path | None
@@ -139,10 +140,11 @@ def _append(
     job, start = checked.job, perf_counter()
     records = Records(source, job.table, job.path.name)
     dated = "recorded_at" in job.table.columns
-    done = made = new = corrected = 0
+    done = made = new = corrected = erased = 0
     for good, refused in _parted(job, source, now):
         for offered, written in _write(history, records, job.table.holds, good, None if dated else corrections_from):
             made, new, corrected = made + offered, new + written.new, corrected + written.corrected
+            erased += written.erased
         done += good.height + len(refused)
         on_progress(job.path.name, done, checked.rows)
     if done != checked.rows:
@@ -151,8 +153,8 @@ def _append(
         )
     seconds = checked.seconds + perf_counter() - start
     kept = job.quarantine if checked.bad else None
-    known = made - new - corrected
-    return IngestReport(job.table.name, job.path, done, new, corrected, known, checked.bad, seconds, kept)
+    counts = new, corrected, made - new - corrected - erased, erased
+    return IngestReport(job.table.name, job.path, done, *counts, checked.bad, seconds, kept)
 
 
 def _write(
@@ -163,8 +165,7 @@ def _write(
         yield good.height, _put_products(history, good)
     elif holds == "links":
         links = list(_links(good))
-        new = history.link(links)
-        yield len(links), Written(new, 0, len(links) - new)
+        yield len(links), history.link(links)
     else:
         events = records.events(good)
         for start in range(0, len(events), _ROWS_AT_ONCE):

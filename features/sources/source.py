@@ -18,7 +18,8 @@ class Source:
 
     `time_zone` (IANA) is that of times without one. `reference` is the type of the customer references unless a
     table says otherwise; `region` (ISO 3166) completes phone numbers without a country code. `max_bad_share` is the
-    share of a table's rows that may be refused, from 0 to 1.
+    share of a table's rows that may be refused, from 0 to 1. `rights` says what the data may be used for; model cards
+    repeat it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Source:
     time_zone: str = "UTC"
     region: str | None = None
     max_bad_share: float = 0.01
+    rights: str = ""
 
 
 def find_source(folder: Path, name: str) -> Source:
@@ -111,6 +113,7 @@ SOURCE_SHAPE: shape.Shape = {
     "reference": shape.reference_type,
     "region": shape.region,
     "max_bad_share": shape.share,
+    "rights": shape.words,
     "table": shape.tables,
 }
 TABLE_SHAPE: shape.Shape = dict.fromkeys((one.name for one in fields(Table)), shape.words) | {

@@ -16,9 +16,10 @@ from features.affinity import PAIR_FEATURES, ItemTable, Pairs, item_table, pairs
 from features.clock import DAY, microseconds
 from features.events import Interaction
 from features.feature import shown
-from features.history import LEVELS, History
+from features.history import History
 from features.identity import Reference
 from features.items import POPULAR, STRONGEST, Links
+from features.known import LEVELS
 from features.pairs import PAIRS
 from tests.making import AS_OF, filled, happened, histories
 from tests.properties.test_feature_laws import packed

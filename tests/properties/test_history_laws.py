@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from features.clock import microseconds
 from features.events import Interaction
-from features.history import COLUMNS, History, Known
+from features.history import COLUMNS, History
+from features.known import Known
 from features.versions import Written
 from tests.ingesting import rows
 from tests.making import AS_OF, filled, tellings

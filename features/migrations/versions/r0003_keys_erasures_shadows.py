@@ -1,4 +1,4 @@
-"""Callers have keys, an erasure leaves a mark that names nobody, and a challenger decides beside the champion."""
+"""Callers have keys, an erasure leaves marks that name nobody, and a challenger decides beside the champion."""
 
 from typing import Any
 
@@ -28,8 +28,15 @@ def upgrade() -> None:
         _whole("made_at"),
         sa.Column("revoked_at", sa.BigInteger),
     )
-    op.create_table("erasures", _text("digest", primary_key=True), _whole("erased_at"))
     sequence = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    op.create_table(
+        "erasures",
+        sa.Column("seq", sequence, primary_key=True, autoincrement=True),
+        _text("digest", index=True),
+        _text("secret"),
+        _text("action"),
+        _whole("erased_at"),
+    )
     op.create_table(
         "shadows",
         sa.Column("seq", sequence, primary_key=True, autoincrement=True),

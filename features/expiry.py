@@ -1,0 +1,87 @@
+"""Deleting what has been kept for long enough, a few thousand rows at a time, so that nobody waits for long."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from features import store
+from features.clock import microseconds
+from features.store import Store
+from features.tombstones import TAKEN_OUT, tell_taken_out
+
+_AT_ONCE = 5_000
+# What isn't an event, by the moment that it goes by.
+LOGS = {
+    "decisions": store.decisions.c.made_at,
+    "contacts": store.contacts.c.held_at,
+    "shadows": store.shadows.c.made_at,
+}
+
+
+class Expiry:
+    """What of a store is older than some moment, and how it goes."""
+
+    def __init__(self, opened: Store) -> None:
+        self._store = opened
+
+    def count(self, kind: str, before: datetime) -> int:
+        """Count the events of a kind, or the rows of a log, that are older."""
+        with self._store.reading() as connection:
+            found = sa.select(sa.func.count()).select_from(_older(kind, microseconds(before)).subquery())
+            return connection.scalar(found) or 0
+
+    def delete(self, kind: str, before: datetime, on_progress: Callable[[int], None]) -> int:
+        """Delete them, with every version of an event; returns how many went, told as they go."""
+        gone, older = 0, _older(kind, microseconds(before)).limit(_AT_ONCE)
+        while True:
+            with self._store.alone([store.TOLD]) as connection:
+                found = [str(one) for one in connection.scalars(older)]
+                for part in store.parts(found):
+                    _delete(connection, kind, part)
+            gone += len(found)
+            on_progress(gone)
+            if len(found) < _AT_ONCE:
+                return gone
+
+    def forget_names(self) -> int:
+        """Delete references of which nothing else is left; returns how many."""
+        names, used = store.references.c.reference, (
+            store.events.c.reference, store.links.c.first, store.links.c.second, store.contacts.c.reference,
+            store.decisions.c.customer,
+        )  # fmt: skip
+        unused = sa.and_(*(~sa.exists().where(column == names) for column in used))
+        with self._store.alone([store.TOLD]) as connection:
+            return connection.execute(sa.delete(store.references).where(unused)).rowcount
+
+    def tell(self, at: datetime) -> None:
+        """Say that rows were taken out, so that workers forget what they have kept of them."""
+        with self._store.alone([store.TOLD]) as connection:
+            tell_taken_out(connection, at)
+
+    def told_since(self, moment: datetime) -> bool:
+        """Tell whether rows were taken out of the store since a moment."""
+        mine = (store.erasures.c.action == TAKEN_OUT) & (store.erasures.c.erased_at > microseconds(moment))
+        with self._store.reading() as connection:
+            return connection.execute(sa.select(sa.literal(1)).where(mine).limit(1)).first() is not None
+
+
+def _older(kind: str, cut: int) -> sa.Select[tuple[str]]:
+    """Ask for the ids of what is older: of events those of which no version is of a later moment."""
+    if kind in LOGS:
+        table, moment = LOGS[kind].table, LOGS[kind]
+        name = {"decisions": "id", "contacts": "contact", "shadows": "decision"}[kind]
+        return sa.select(table.c[name]).where(moment < cut).distinct()
+    mine, other = store.events, store.events.alias()
+    later = sa.exists().where(other.c.id == mine.c.id, other.c.occurred_at >= cut)
+    return sa.select(mine.c.id).where(mine.c.kind == kind, mine.c.occurred_at < cut, ~later).distinct()
+
+
+def _delete(connection: sa.Connection, kind: str, ids: list[str]) -> None:
+    columns = {
+        "decisions": (store.decisions.c.id, store.shadows.c.decision),
+        "contacts": (store.contacts.c.contact,),
+        "shadows": (store.shadows.c.decision,),
+    }.get(kind, (store.events.c.id,))
+    for column in columns:
+        connection.execute(sa.delete(column.table).where(column.in_(ids)))
