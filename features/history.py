@@ -109,6 +109,7 @@ class History:
         self.url = url
         self._store = store.Store(url)
         self._reading = self._store.reading
+        self.at_hand = self._store.at_hand
         self.decisions = Decisions(self._store)
 
     def close(self) -> None:
@@ -268,13 +269,8 @@ class History:
 
     def newest(self) -> datetime | None:
         """Tell when anything was last recorded; None while the history is empty."""
-        latest = sa.union_all(
-            sa.select(sa.func.max(store.events.c.recorded_at)),
-            sa.select(sa.func.max(store.links.c.recorded_at)),
-            sa.select(sa.func.max(store.decisions.c.made_at)),
-        )
         with self._reading() as connection:
-            moments = [moment for moment in connection.scalars(latest) if moment is not None]
+            moments = [moment for moment in _NEWEST.fetch(connection)[0] if moment is not None]
         return from_microseconds(max(moments)) if moments else None
 
     def counts(self) -> dict[str, int]:
@@ -350,6 +346,14 @@ _TOUCHING = store.Prepared(
     sa.select(*(store.links.c[name] for name in ("first", "second", "recorded_at", "action"))).where(
         sa.or_(store.links.c.first == _AT, store.links.c.second == _AT),
         store.links.c.recorded_at <= sa.bindparam("cut", type_=sa.BigInteger),
+    )
+)
+_NEWEST = store.Prepared(
+    sa.select(
+        *(
+            sa.select(sa.func.max(column)).scalar_subquery()
+            for column in (store.events.c.recorded_at, store.links.c.recorded_at, store.decisions.c.made_at)
+        )
     )
 )
 _REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()

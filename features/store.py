@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import sqlalchemy as sa
@@ -176,6 +176,7 @@ class Store:
         # SQLite lets whoever looks at the right moment in: of many threads that wait for it, some would never be.
         self._turn = nullcontext() if engines.is_postgresql(self._engine) else Lock()
         self._looking = self._engine.execution_options(**engines.looking(self._engine))
+        self._held = local()
         place = engines.address(self._engine)
         with ExitStack() as undo, engines.faults(self._engine, f"open at {place}", "; check HOLDFAST_DATABASE_URL"):
             undo.callback(self.close)
@@ -206,8 +207,22 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection to look with."""
+        held: sa.Connection | None = getattr(self._held, "connection", None)
+        if held is not None:
+            yield held
+            return
         with engines.faults(self._engine, "be read"), self._looking.connect() as connection:
             yield connection
+
+    @contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Look with one connection while the block runs: to get one takes longer than most looks."""
+        with self.reading() as connection:
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                self._held.connection = None
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> int:

@@ -81,10 +81,11 @@ class Desk:
         Raises InputError when the question can't be answered, StoreError when the answer can't be kept.
         """
         language = self._checked(ask)
-        as_of, decision_id = self.clock(), f"d-{self._new_id()}"
-        known = self._known(ask.customer, as_of)
+        with self.history.at_hand():
+            as_of, decision_id = self.clock(), f"d-{self._new_id()}"
+            known = self._known(ask.customer, as_of)
+            learned = self.learned()
         window = self.decider.policy.approach.window(as_of, known.scores.tier)
-        learned = self.learned()
         with self.history.decisions.making(known.caller.references, window) as making:
             made = self.decider.decide(decision_id, ask, language, known, self._bundle(), making.ledger, learned)
             making.write(decision_id, known.caller.customer, as_of, as_text(made.body), made.held)
