@@ -1,9 +1,9 @@
 """The tables, and how they are opened, read and written: SQLite by default; the URL chooses."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import cache
-from threading import Lock, local
+from threading import local
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from features import engines, revisions
 from features.engines import is_postgresql, wait_for
+from features.turns import Turns
 
 metadata = sa.MetaData()
 # What whoever tells something new waits for, so that numbers of rows rise in the order of commits.
@@ -173,8 +174,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine = engines.engine_of(url)
-        # SQLite lets whoever looks at the right moment in: of many threads that wait for it, some would never be.
-        self._turn = nullcontext() if engines.is_postgresql(self._engine) else Lock()
+        self._turns = Turns(self._engine)
         self._looking = self._engine.execution_options(**engines.looking(self._engine))
         self._held = local()
         place = engines.address(self._engine)
@@ -199,9 +199,12 @@ class Store:
 
         On PostgreSQL, nobody else who names any of the same; they are waited for in the order given.
         """
-        with self._turn, self.writing() as connection:
-            engines.begin_alone(connection)
-            wait_for(connection, names)
+        if engines.is_postgresql(self._engine):
+            with self.writing() as connection:
+                wait_for(connection, names)
+                yield connection
+            return
+        with engines.faults(self._engine, "be written"), self._turns.taken() as connection:
             yield connection
 
     @contextmanager
