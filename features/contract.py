@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import zip_longest
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -103,11 +104,14 @@ class FeatureRow:
         """The features, in the contract's order."""
         return CONTRACT.names
 
+    @cached_property
+    def told(self) -> list[float | None]:
+        """The values, with None where unknown."""
+        return told_of(self.values)
+
     def as_dict(self) -> dict[str, float | None]:
         """The row by name, with None where unknown."""
-        return {
-            name: None if np.isnan(value) else float(value) for name, value in zip(self.names, self.values, strict=True)
-        }
+        return dict(zip(self.names, self.told, strict=True))
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,11 @@ class FeatureMatrix:
         """Keep some customers; `which` is a boolean array of their length."""
         places = np.flatnonzero(which)
         return FeatureMatrix(self.as_of, tuple(self.customers[place] for place in places), self.values[places])
+
+
+def told_of(values: Array) -> list[float | None]:
+    """List a row's values, of shape (features,), with None where unknown."""
+    return [None if isnan(value) else value for value in values.tolist()]
 
 
 def rows_of(known: Known) -> FeatureMatrix:

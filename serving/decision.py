@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -153,7 +152,7 @@ class _Writer:
             "playbook": {"hash": self.playbook.hash, "glossary_hash": glossary.hash},
             "row": {
                 "contract": CONTRACT.definitions,
-                "values": [None if isnan(value) else value for value in known.row.values.tolist()],
+                "values": known.row.told,
             },
             "inputs": {
                 "format": FORMAT,

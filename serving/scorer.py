@@ -109,7 +109,7 @@ class Scorer:
             "note": None,
         }
         if whole:
-            told |= self._ranking(events, as_of) | self._reasons(row, risk is not None or risk_rank is not None)
+            told |= self._ranking(events, as_of) | self._reasons(row, values, risk is not None or risk_rank is not None)
         return replace(self.default, **told), row
 
     def recall(self, events: CustomerEvents, ranked_as_of: datetime) -> None:
@@ -117,11 +117,11 @@ class Scorer:
         if self._ranker:
             self._ranker.rank(events, ranked_as_of)
 
-    def _reasons(self, row: FeatureRow, risky: bool) -> dict[str, Any]:
+    def _reasons(self, row: FeatureRow, values: Array, risky: bool) -> dict[str, Any]:
         value = self._models.value
         return {
-            "churn_reasons": _reasons(self._models.churn, row) if risky else (),
-            "value_reasons": _reasons(value if isinstance(value, Ranks) else value.expected, row),
+            "churn_reasons": _reasons(self._models.churn, row, values) if risky else (),
+            "value_reasons": _reasons(value if isinstance(value, Ranks) else value.expected, row, values),
         }
 
     def _ranking(self, events: CustomerEvents, as_of: datetime) -> dict[str, Any]:
@@ -239,8 +239,8 @@ def _ranks_only(newcomer: Scores, models: Models) -> Scores:
     )  # fmt: skip
 
 
-def _reasons(model: Additive | Ranks, row: FeatureRow) -> tuple[Reason, ...]:
-    parts = model.contributions(row.values[None, :])[0][:-1]
+def _reasons(model: Additive | Ranks, row: FeatureRow, values: Array) -> tuple[Reason, ...]:
+    parts = model.contributions(values)[0][:-1]
     strongest = [place for place in np.argsort(-np.abs(parts), kind="stable")[:REASONS] if parts[place]]
     return tuple(_reason(place, float(row.values[place]), float(parts[place])) for place in strongest)
 
