@@ -185,6 +185,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the store."""
+        self._turns.close()
         self._engine.dispose()
 
     @contextmanager

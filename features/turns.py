@@ -1,7 +1,8 @@
 """SQLite's one writer at a time, of this process's threads: whoever comes while others write shares their flush.
 
 A flush to disk takes longer than what is written before it. So whoever is done with writing while others wait for
-their turn leaves the transaction open to the next of them, and the last one commits for all. Nobody goes on before that.
+their turn leaves the transaction open to the next of them, and the last one commits for all. Nobody goes on before
+that. What one of them wrote and gave up is undone by itself.
 """
 
 from collections.abc import Iterator
@@ -26,16 +27,15 @@ class _Shared:
         self.members = 0
 
     def end(self) -> None:
-        """Commit what all have written, unless the engine has undone it meanwhile, as when the disk is full."""
+        """Commit what all have written, unless the engine has undone it meanwhile, as it may when the disk is full."""
         try:
-            driver = self.connection.connection.driver_connection
-            if driver is None or not driver.in_transaction:
+            if not _under_way(self.connection):
                 raise sa.exc.OperationalError("COMMIT", None, RuntimeError("the transaction was undone"))
             self.connection.commit()
         except BaseException as error:
             self.error = error
-        finally:
             self.connection.close()
+        finally:
             self.done.set()
 
 
@@ -49,6 +49,13 @@ class Turns:
         self._counting = Lock()
         self._waiting = 0
         self._open: _Shared | None = None
+        self._kept: sa.Connection | None = None
+
+    def close(self) -> None:
+        """Let go of the connection that is kept between turns."""
+        with self._turn:
+            if self._kept is not None:
+                self._kept.close()
 
     @contextmanager
     def taken(self) -> Iterator[sa.Connection]:
@@ -82,14 +89,15 @@ class Turns:
 
     def _joined(self) -> _Shared:
         if self._open is None:
-            connection = self._engine.connect()
+            if self._kept is None or self._kept.closed:
+                self._kept = self._engine.connect()
             try:
-                connection.begin()
-                begin_alone(connection)
+                self._kept.begin()
+                begin_alone(self._kept)
             except BaseException:
-                connection.close()
+                self._kept.close()
                 raise
-            self._open = _Shared(connection)
+            self._open = _Shared(self._kept)
         self._open.members += 1
         return self._open
 
@@ -107,8 +115,13 @@ def _undone(shared: _Shared) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if shared.connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+        if _under_way(shared.connection):
             cursor.execute("ROLLBACK TO turn")
         raise
     finally:
         cursor.close()
+
+
+def _under_way(connection: sa.Connection) -> bool:
+    driver = connection.connection.driver_connection
+    return driver is not None and bool(driver.in_transaction)
