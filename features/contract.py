@@ -1,6 +1,6 @@
 """The promise between a row and a model: which features, in which order, measured how."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
@@ -149,3 +149,10 @@ def row_of(events: CustomerEvents, as_of: datetime) -> FeatureRow:
     """Compute one customer's row at a moment, online."""
     at = microseconds(as_of)
     return FeatureRow(as_of, _FORMULAS.row(at, _ONLINE.evaluate(events, at)))
+
+
+def values_of(customers: Sequence[CustomerEvents], as_of: datetime) -> Array:
+    """Compute many customers' rows at a moment, online, of shape (customers, features); the same as one by one."""
+    at = microseconds(as_of)
+    found = [_ONLINE.evaluate(events, at) for events in customers]
+    return _FORMULAS(at, np.array(found).reshape(len(found), len(_FORMULAS.aggregates)))

@@ -230,6 +230,15 @@ class History:
         with self._reading() as connection:
             return State(*_STATE.fetch(connection, references=list(references))[0])
 
+    def states_of(self, customers: Sequence[Sequence[str]]) -> list[State]:
+        """Tell of many customers what `state_of` tells of one, each given as references."""
+        newest: dict[str, int] = {}
+        with self._reading() as connection:
+            (catalogue,) = _CATALOGUE.fetch(connection)[0]
+            for part in store.parts({name for references in customers for name in references}):
+                newest |= dict(_NEWEST_OF_EACH.fetch(connection, references=store.padded(part)))
+        return [State(catalogue, max(newest.get(name) or 0 for name in references)) for references in customers]
+
     def added_since(self, references: Iterable[str], seq: int) -> Added:
         """Fetch what was written of a customer after a place in the store, whenever it counts as known."""
         with self._reading() as connection:
@@ -247,14 +256,26 @@ class History:
         Raises AmbiguousCustomer when a value alone names several references.
         """
         with self._reading() as connection:
-            found = sorted(row[0] for row in _FIND.fetch(connection, text=text))
-        if text in found or len(found) == 1:
-            return text if text in found else found[0]
-        if found:
-            raise AmbiguousCustomer(
-                f"expected one customer behind {text!r}, found {', '.join(found)}; name one of them"
-            )
-        return None
+            found = [row[0] for row in _FIND.fetch(connection, text=text)]
+        return one_of(text, found)
+
+    def named(self, texts: Iterable[str]) -> dict[str, list[str]]:
+        """List for each of many texts the references that it names, by `type:value` or by a value alone."""
+        named: dict[str, list[str]] = {}
+        with self._reading() as connection:
+            for part in store.parts(texts):
+                asked = store.padded(part)
+                for reference, value in _NAMED.fetch(connection, texts=asked, values=asked):
+                    for text in {reference, value}:
+                        named.setdefault(text, []).append(reference)
+        return named
+
+    def linked(self, references: Iterable[str]) -> set[str]:
+        """Tell which of many references any link speaks of, whatever it says."""
+        with self._reading() as connection:
+            parts = map(store.padded, store.parts(references))
+            rows = [row for part in parts for row in _LINKED.fetch(connection, firsts=part, seconds=part)]
+        return {name for row in rows for name in row}
 
     def customer(self, reference: str, as_of: datetime) -> str:
         """Name the customer that a reference belongs to."""
@@ -358,6 +379,47 @@ _NEWEST = store.Prepared(
 )
 _REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
 _STATE = store.Prepared(sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0)).where(_MINE))
+
+
+_CATALOGUE = store.Prepared(sa.select(_REVISION))
+# By a look for each: to group would go through all of everybody's events.
+_NEWEST_OF_EACH = store.Prepared(
+    sa.select(
+        store.references.c.reference,
+        sa.select(sa.func.max(store.events.c.seq))
+        .where(store.events.c.reference == store.references.c.reference)
+        .scalar_subquery(),
+    ).where(store.references.c.reference.in_(sa.bindparam("references", expanding=True)))
+)
+_NAMED = store.Prepared(
+    sa.select(store.references.c.reference, store.references.c.value).where(
+        sa.or_(
+            store.references.c.reference.in_(sa.bindparam("texts", expanding=True)),
+            store.references.c.value.in_(sa.bindparam("values", expanding=True)),
+        )
+    )
+)
+_LINKED = store.Prepared(
+    sa.select(store.links.c.first, store.links.c.second).where(
+        sa.or_(
+            store.links.c.first.in_(sa.bindparam("firsts", expanding=True)),
+            store.links.c.second.in_(sa.bindparam("seconds", expanding=True)),
+        )
+    )
+)
+
+
+def one_of(text: str, found: Iterable[str]) -> str | None:
+    """Choose the reference that a text names, of those found by it; None where none was.
+
+    Raises AmbiguousCustomer when a value alone names several references.
+    """
+    found = sorted(found)
+    if text in found or len(found) == 1:
+        return text if text in found else found[0]
+    if found:
+        raise AmbiguousCustomer(f"expected one customer behind {text!r}, found {', '.join(found)}; name one of them")
+    return None
 
 
 def _schema(names: Iterable[str]) -> dict[str, type[pl.DataType]]:

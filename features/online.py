@@ -26,7 +26,8 @@ class _Derived:
     """What is worked out once for a customer's events.
 
     `sums` (rows, events + 1) runs up to each event, `extremes` (rows, events + 1) from each event on; `fixed`
-    (aggregates,) is what doesn't depend on the moment; `decayed` stands at the newest event.
+    (aggregates,) is what doesn't depend on the moment; `decayed` stands at the newest event; `moments` are those of
+    each streak, once each.
     """
 
     sums: Whole
@@ -63,7 +64,7 @@ class OnlineAggregates:
         events = events.before(as_of)
         derived: _Derived = events.derived.get(self) or events.derived.setdefault(self, self._derive(events))
         found = derived.fixed.copy()
-        starts = np.searchsorted(events.occurred_at, as_of - self._spans)
+        starts = events.occurred_at.searchsorted(as_of - self._spans)
         rows, windows, places = self._summed
         found[places] = derived.sums[rows, -1] - derived.sums[rows, starts[windows]]
         rows, windows, places = self._extreme
@@ -85,7 +86,7 @@ class OnlineAggregates:
             self._running_extremes(clock, masks),
             self._fixed_values(clock, masks),
             self._decayed_values(clock, masks),
-            tuple(events.occurred_at[masks[self._which[id(part)]]] for part, _ in self._streaks),
+            tuple(np.unique(events.occurred_at[masks[self._which[id(part)]]]) for part, _ in self._streaks),
         )
 
     def _masks(self, events: CustomerEvents, clock: "_Clock") -> Mask:
@@ -229,11 +230,12 @@ def _rows(
 
 
 def _streak(ages: Whole, span: int) -> float:
-    # From the newest event on, periods only grow; the first that is further than the periods seen breaks the streak.
+    # From the newest event on, periods only grow; the first that leaves one out breaks the streak.
     periods = (ages[::-1] - 1) // span
-    seen = np.concatenate([[0], np.cumsum(np.diff(periods) > 0)]) if len(periods) else periods
-    unbroken = periods[periods == seen]
-    return float(unbroken[-1] + 1) if len(unbroken) else 0.0
+    if not len(periods) or periods[0] > 0:
+        return 0.0
+    broken = np.flatnonzero(periods[1:] - periods[:-1] > 1)
+    return float(periods[broken[0] if len(broken) else -1] + 1)
 
 
 def _total(clock: _Clock, part: Aggregate, mask: Mask) -> Whole:

@@ -60,8 +60,9 @@ class CustomerEvents:
 
     def before(self, as_of: int) -> "CustomerEvents":
         """Keep the events that occurred before a moment (microseconds)."""
-        end = int(np.searchsorted(self.occurred_at, as_of, side="left"))
-        return self if end == len(self) else self._taken(np.arange(end))
+        if not len(self) or self.occurred_at[-1] < as_of:
+            return self
+        return self._taken(np.arange(np.searchsorted(self.occurred_at, as_of, side="left")))
 
     def with_newer(self, newer: "CustomerEvents") -> "CustomerEvents":
         """Take in other events of the same customer, in their order."""

@@ -331,3 +331,8 @@ def parts(names: Iterable[str]) -> list[list[str]]:
     """Sort names and part them, so that a query isn't given too many at once."""
     ordered = sorted(names)
     return [ordered[start : start + _NAMES_AT_ONCE] for start in range(0, len(ordered), _NAMES_AT_ONCE)]
+
+
+def padded(names: Sequence[str]) -> list[str]:
+    """Repeat the last of some names until their number is a power of two, so that few texts of a statement are made."""
+    return [*names, *names[-1:] * ((1 << (len(names) - 1).bit_length()) - len(names))]

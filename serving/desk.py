@@ -1,6 +1,6 @@
 """The one use case: somebody talks to a customer, asks what to offer, and tells what came of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from features.packed import CustomerEvents, pack
 from features.responses import Responses
 from models.basis import Basis
 from models.effects import Effects
-from serving.callers import find_caller, find_reference
+from serving.callers import Caller, find_caller, find_callers, find_reference
 from serving.decision import Bundle, Decided, Decider, Known
 from serving.learned import STATED, Learned
 from serving.playbook import Playbook
@@ -55,6 +55,7 @@ class Scoring(Protocol):
     def score(  # noqa: D102
         self, events: CustomerEvents, as_of: datetime, whole: bool = True
     ) -> tuple[Scores, FeatureRow]: ...
+    def score_many(self, customers: Sequence[CustomerEvents], as_of: datetime) -> list[Scores]: ...  # noqa: D102
 
 
 class Desk:
@@ -267,23 +268,31 @@ class Desk:
         scores, row = self.scorer.score(events, as_of, whole)
         return Known(caller, events, row, scores, state)
 
-    def _valued(self, visits: Iterable[Visit], as_of: datetime) -> list[Valued]:
+    def _valued(self, visits: Sequence[Visit], as_of: datetime) -> list[Valued]:
+        policy, assumptions = self.playbook.visits, self.playbook.glossary.assumptions
+        names = dict.fromkeys(visit.customer for visit in visits)
+        with self.history.at_hand():
+            callers = find_callers(self.history, names, as_of, self.playbook.glossary.region)
+            scores = self._scores([one for one in callers.values() if isinstance(one, Caller)], as_of)
         valued: list[Valued] = []
-        seen: dict[str, Known] = {}
         for place, visit in enumerate(visits):
+            caller = callers[visit.customer]
             try:
-                known = seen[visit.customer] = seen.get(visit.customer) or self._known(
-                    visit.customer, as_of, whole=False
-                )
-            except InputError as error:
-                raise InputError(f"visits[{place}]: {error}") from error
-            caller, policy = known.caller, self.playbook.visits
-            assumptions = self.playbook.glossary.assumptions
-            try:
-                valued.append(value(visit, caller.customer, caller.known, known.scores, policy, assumptions, as_of))
+                if not isinstance(caller, Caller):
+                    raise caller
+                one = scores[caller.reference]
+                valued.append(value(visit, caller.customer, caller.known, one, policy, assumptions, as_of))
             except InputError as error:
                 raise InputError(f"visits[{place}]: {error}") from error
         return valued
+
+    def _scores(self, callers: Sequence[Caller], as_of: datetime) -> dict[str, Scores]:
+        """Score many callers, by their references."""
+        known = [caller.references for caller in callers if caller.known]
+        events = iter(self._customers.many(known, as_of))
+        packed = [next(events) if caller.known else pack([], as_of) for caller in callers]
+        scores = self.scorer.score_many(packed, as_of)
+        return {caller.reference: one for caller, one in zip(callers, scores, strict=True)}
 
 
 def as_text(body: dict[str, Any]) -> str:
