@@ -25,16 +25,17 @@ _EVER = 2**62  # microseconds: longer than any history
 class _Derived:
     """What is worked out once for a customer's events.
 
-    `sums` (rows, events + 1) runs up to each event, `extremes` (rows, events + 1) from each event on; `fixed`
-    (aggregates,) is what doesn't depend on the moment; `decayed` stands at the newest event; `moments` are those of
-    each streak, once each.
+    `moments` are those at which anything occurred, once each. `sums` (rows, moments + 1) runs up to each of them,
+    `extremes` (rows, moments + 1) from each on; the last column is that of all events. `fixed` (aggregates,) is what
+    doesn't depend on the moment; `decayed` stands at the newest event; `streaks` are the moments of each streak.
     """
 
+    moments: Whole
     sums: Whole
     extremes: Array
     fixed: Array
     decayed: Array
-    moments: tuple[Whole, ...]
+    streaks: tuple[Whole, ...]
 
 
 class OnlineAggregates:
@@ -64,7 +65,7 @@ class OnlineAggregates:
         events = events.before(as_of)
         derived: _Derived = events.derived.get(self) or events.derived.setdefault(self, self._derive(events))
         found = derived.fixed.copy()
-        starts = events.occurred_at.searchsorted(as_of - self._spans)
+        starts = derived.moments.searchsorted(as_of - self._spans)
         rows, windows, places = self._summed
         found[places] = derived.sums[rows, -1] - derived.sums[rows, starts[windows]]
         rows, windows, places = self._extreme
@@ -72,7 +73,7 @@ class OnlineAggregates:
         if len(events):
             passed = as_of - int(events.occurred_at[-1])
             found[self._decayed_at] = derived.decayed * np.exp(passed * self._rates)
-        for (part, place), moments in zip(self._streaks, derived.moments, strict=True):
+        for (part, place), moments in zip(self._streaks, derived.streaks, strict=True):
             found[place] = _streak(as_of - moments, part.parameter * DAY)
         return found
 
@@ -81,9 +82,13 @@ class OnlineAggregates:
     def _derive(self, events: CustomerEvents) -> _Derived:
         clock = _Clock(events)
         masks = list(self._masks(events, clock))
+        moments, firsts = np.unique(events.occurred_at, return_index=True)
+        # No window begins between what occurred at one moment: the lines of a basket share a column.
+        columns = np.append(firsts, len(events))
         return _Derived(
-            self._running_sums(clock, masks),
-            self._running_extremes(clock, masks),
+            moments,
+            self._running_sums(clock, masks)[:, columns],
+            self._running_extremes(clock, masks)[:, columns],
             self._fixed_values(clock, masks),
             self._decayed_values(clock, masks),
             tuple(np.unique(events.occurred_at[masks[self._which[id(part)]]]) for part, _ in self._streaks),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -101,5 +102,6 @@ def pack_all(rows: Sequence[tuple[Any, ...]]) -> CustomerEvents:
         {name: whole(name) for name in _WHOLE},
         np.array([_KIND[kind] for kind in columns[_PLACE["kind"]]], dtype=np.int64),
         np.array([_CHANNEL[channel] for channel in columns[_PLACE["channel"]]], dtype=np.int64),
-        {name: list(columns[_PLACE[name]]) for name in _TEXTS},
+        # Everybody's names of products are the same few texts.
+        {name: list(map(intern, columns[_PLACE[name]])) for name in _TEXTS},
     )
