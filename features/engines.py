@@ -18,7 +18,7 @@ _PRAGMAS = {
     # An answered decision survives a power cut, not only a crash of the process.
     "synchronous": "FULL",
     "busy_timeout": f"{_PATIENCE_SECONDS * 1000}",
-    "cache_size": "-65536",
+    "cache_size": "-4096",
     # Every 32 MB the log is carried over into the file by whoever writes then; every 4 MB, as is usual, it made one
     # decision in a hundred wait.
     "wal_autocheckpoint": "8000",

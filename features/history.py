@@ -109,7 +109,7 @@ class History:
         self.url = url
         self._store = store.Store(url)
         self._reading = self._store.reading
-        self.at_hand = self._store.at_hand
+        self.at_hand, self.checkpoint = self._store.at_hand, self._store.checkpoint
         self.decisions = Decisions(self._store)
 
     def close(self) -> None:

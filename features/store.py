@@ -1,7 +1,7 @@
 """The tables, and how they are opened, read and written: SQLite by default; the URL chooses."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from threading import local
 from typing import Any
@@ -217,6 +217,12 @@ class Store:
             return
         with engines.faults(self._engine, "be read"), self._looking.connect() as connection:
             yield connection
+
+    def checkpoint(self) -> None:
+        """Carry what SQLite has logged over into its file, as far as nobody reads it, while others go on writing."""
+        if not engines.is_postgresql(self._engine):
+            with self.reading() as connection, closing(connection.connection.cursor()) as cursor:
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @contextmanager
     def at_hand(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from features.errors import InputError, StoreError
 from features.home import home
-from serving import answers, leash, opening, routing_answers, visit_answers, wire
+from serving import answers, checkpoints, lean, leash, opening, routing_answers, visit_answers, wire
 from serving.desk import Desk, as_text
 from serving.documentation import DocumentedService
 from serving.refusal import refusal
@@ -105,8 +105,10 @@ class HoldfastService:
 
     def __init__(self) -> None:
         leash.follow()
+        lean.import_lightgbm()
         bundle = Path(os.environ.get("HOLDFAST_BUNDLE", ""))
         self.desk = opening.open_desk(home(), bundle, os.environ.get("HOLDFAST_BUNDLE_VERSION", "unregistered"))
+        checkpoints.keep(self.desk.history)
         warm(self.desk)
 
     @_endpoint("/v1/decisions", wire.DecisionRequest, answers.DecisionAnswer)
