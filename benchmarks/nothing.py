@@ -13,7 +13,7 @@ class NothingService:
     def __init__(self) -> None:
         self.version = lightgbm.__version__
 
-    @bentoml.api(route="/v1/nothing")
+    @bentoml.api(route="/v1/nothing")  # type: ignore[untyped-decorator]
     def nothing(self, customer: str) -> dict[str, Any]:
         """Answer without looking at anything."""
         return {"customer": customer}

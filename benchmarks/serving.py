@@ -1,8 +1,9 @@
 """The running service beside a no-op, and beside other servers of one model: `python -m benchmarks.serving [--json]`.
 
-It serves the champion of the home under its playbook, over a copy of its history with a million customers more, so train one
-before (`make demo`). One client asks by a bare socket from a process of its own. What is set side by side is asked in
-short blocks by turns, so that a busy moment hits both. `--only` runs one section, `--work` keeps the copy for the next run.
+It serves the champion of the home under its playbook, over a copy of its history with a million customers more, so
+train one before (`make demo`). Clients ask by bare sockets from a process of their own. What is set side by side is
+asked in short blocks by turns, so that a busy moment hits both. `--only` runs one section, `--work` keeps the copy for
+the next run.
 """
 
 import argparse

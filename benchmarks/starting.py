@@ -55,7 +55,7 @@ def _ready(crowd: Crowd, service: str, ask: Callable[[Client], None]) -> float:
 
 
 def _first(asked: Client, crowd: Crowd) -> float:
-    """Set the first decision of a worker beside the median of those that follow, each of a customer not asked before."""
+    """Set a worker's first decision beside the median of those that follow, all of customers not asked about before."""
     (first,) = asked.ask(crowd.decisions(1)).times
     return first / median(asked.ask(crowd.decisions(200, start=1)).times)
 

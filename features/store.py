@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
+from itertools import repeat
 from threading import local
 from typing import Any
 
@@ -341,4 +342,4 @@ def parts(names: Iterable[str]) -> list[list[str]]:
 
 def padded(names: Sequence[str]) -> list[str]:
     """Repeat the last of some names until their number is a power of two, so that few texts of a statement are made."""
-    return [*names, *names[-1:] * ((1 << (len(names) - 1).bit_length()) - len(names))]
+    return [*names, *repeat(names[-1], (1 << (len(names) - 1).bit_length()) - len(names))]

@@ -40,7 +40,8 @@ class Trees:
         found, ways = self._found(rows), self._ways
         columns = self.booster.num_feature() + 1
         cells = ways.features[found] + (np.arange(len(rows)) * columns)[:, None, None]
-        return np.bincount(cells.ravel(), ways.parts[found].ravel(), len(rows) * columns).reshape(len(rows), columns)
+        divided = np.bincount(cells.ravel(), ways.parts[found].ravel(), len(rows) * columns)
+        return np.asarray(divided, dtype=np.float64).reshape(len(rows), columns)
 
     def _found(self, rows: Array) -> Places:
         """Find the leaf of each row in each tree, as its place among all: shape (n, trees)."""
