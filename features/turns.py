@@ -12,6 +12,7 @@ from threading import Event, Lock
 import sqlalchemy as sa
 
 from features.engines import begin_alone
+from features.errors import StoreError
 
 _MOST_TOGETHER = 16
 _PATIENCE_SECONDS = 0.05
@@ -30,7 +31,7 @@ class _Shared:
         """Commit what all have written, unless the engine has undone it meanwhile, as it may when the disk is full."""
         try:
             if not _under_way(self.connection):
-                raise sa.exc.OperationalError("COMMIT", None, RuntimeError("the transaction was undone"))
+                raise StoreError("expected the store to be written; found that it undid what was")
             self.connection.commit()
         except BaseException as error:
             self.error = error
