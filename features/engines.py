@@ -20,7 +20,7 @@ _PRAGMAS = {
     "busy_timeout": f"{_PATIENCE_SECONDS * 1000}",
     "cache_size": "-4096",
     # Every 32 MB the log is carried over into the file by whoever writes then; every 4 MB, as is usual, it made one
-    # decision in a hundred wait.
+    # decision in a hundred wait. The service does it beside, every second.
     "wal_autocheckpoint": "8000",
 }
 _SETTINGS = {
