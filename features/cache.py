@@ -5,7 +5,7 @@ changed, by whatever process; only newer rows are then fetched. What is kept her
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -47,8 +47,17 @@ class CustomerCache:
 
     def record(self, references: Iterable[str], as_of: datetime) -> tuple[CustomerEvents, State]:
         """Get a customer's events as `events` does, and how far the record goes that they are of."""
-        key, cut = tuple(sorted(references)), microseconds(as_of)
-        state = self._history.state_of(key)
+        key = tuple(sorted(references))
+        return self._record(key, self._history.state_of(key), as_of)
+
+    def many(self, customers: Sequence[Iterable[str]], as_of: datetime) -> list[CustomerEvents]:
+        """Get many customers' events as `events` does, each given by their references."""
+        keys = [tuple(sorted(references)) for references in customers]
+        states = self._history.states_of(keys)
+        return [self._record(key, state, as_of)[0] for key, state in zip(keys, states, strict=True)]
+
+    def _record(self, key: tuple[str, ...], state: State, as_of: datetime) -> tuple[CustomerEvents, State]:
+        cut = microseconds(as_of)
         with self._lock:
             self._follow(state.erasures)
             kept = self._kept.get(key)

@@ -1,10 +1,11 @@
 """The promise between a row and a model: which features, in which order, measured how."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import zip_longest
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -103,11 +104,14 @@ class FeatureRow:
         """The features, in the contract's order."""
         return CONTRACT.names
 
+    @cached_property
+    def told(self) -> list[float | None]:
+        """The values, with None where unknown."""
+        return told_of(self.values)
+
     def as_dict(self) -> dict[str, float | None]:
         """The row by name, with None where unknown."""
-        return {
-            name: None if np.isnan(value) else float(value) for name, value in zip(self.names, self.values, strict=True)
-        }
+        return dict(zip(self.names, self.told, strict=True))
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,11 @@ class FeatureMatrix:
         return FeatureMatrix(self.as_of, tuple(self.customers[place] for place in places), self.values[places])
 
 
+def told_of(values: Array) -> list[float | None]:
+    """List a row's values, of shape (features,), with None where unknown."""
+    return [None if isnan(value) else value for value in values.tolist()]
+
+
 def rows_of(known: Known) -> FeatureMatrix:
     """Compute every customer's row at the moment of what is known, in batch."""
     as_of = microseconds(known.as_of)
@@ -140,3 +149,10 @@ def row_of(events: CustomerEvents, as_of: datetime) -> FeatureRow:
     """Compute one customer's row at a moment, online."""
     at = microseconds(as_of)
     return FeatureRow(as_of, _FORMULAS.row(at, _ONLINE.evaluate(events, at)))
+
+
+def values_of(customers: Sequence[CustomerEvents], as_of: datetime) -> Array:
+    """Compute many customers' rows at a moment, online, of shape (customers, features); the same as one by one."""
+    at = microseconds(as_of)
+    found = [_ONLINE.evaluate(events, at) for events in customers]
+    return _FORMULAS(at, np.array(found).reshape(len(found), len(_FORMULAS.aggregates)))

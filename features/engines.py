@@ -20,11 +20,11 @@ _PRAGMAS = {
     # An answered decision survives a power cut, not only a crash of the process.
     "synchronous": "FULL",
     "busy_timeout": f"{_PATIENCE_SECONDS * 1000}",
-    "cache_size": "-65536",
+    "cache_size": "-4096",
     # What is deleted is overwritten: an erased customer doesn't lie in the file's free space.
     "secure_delete": "ON",
     # Every 32 MB the log is carried over into the file by whoever writes then; every 4 MB, as is usual, it made one
-    # decision in a hundred wait.
+    # decision in a hundred wait. The service does it beside, every second.
     "wal_autocheckpoint": "8000",
 }
 _SETTINGS = {

@@ -57,6 +57,9 @@ class Expression:
     guarded: frozenset[str]
     _compiled: Any = field(repr=False, compare=False)
 
+    def __hash__(self) -> int:
+        return hash(self.text)
+
     @cached_property
     def _places(self) -> tuple[tuple[str, str], ...]:
         return tuple(placed(word) for word in self.words)

@@ -79,6 +79,7 @@ class History:
         self.url = url
         self._store = store.Store(url)
         self._reading = self._store.reading
+        self.at_hand, self.checkpoint = self._store.at_hand, self._store.checkpoint
         self.tombstones = Tombstones(key)
         self.decisions = Decisions(self._store, self.tombstones)
         self.erasures = Erasures(self._store, self.tombstones)
@@ -212,6 +213,16 @@ class History:
         with self._reading() as connection:
             return State(*_STATE.fetch(connection, references=list(references))[0])
 
+    def states_of(self, customers: Sequence[Sequence[str]]) -> list[State]:
+        """Tell of many customers what `state_of` tells of one, each given as references."""
+        newest: dict[str, int] = {}
+        with self._reading() as connection:
+            catalogue, erasures = _WHOLE_STORE.fetch(connection)[0]
+            for part in store.parts({name for references in customers for name in references}):
+                newest |= dict(_NEWEST_OF_EACH.fetch(connection, references=store.padded(part)))
+        seqs = [max(newest.get(name) or 0 for name in references) for references in customers]
+        return [State(catalogue, seq, erasures) for seq in seqs]
+
     def added_since(self, references: Iterable[str], seq: int) -> Added:
         """Fetch what was written of a customer after a place in the store, whenever it counts as known."""
         with self._reading() as connection:
@@ -229,14 +240,26 @@ class History:
         Raises AmbiguousCustomer when a value alone names several references.
         """
         with self._reading() as connection:
-            found = sorted(row[0] for row in _FIND.fetch(connection, text=text))
-        if text in found or len(found) == 1:
-            return text if text in found else found[0]
-        if found:
-            raise AmbiguousCustomer(
-                f"expected one customer behind {text!r}, found {', '.join(found)}; name one of them"
-            )
-        return None
+            found = [row[0] for row in _FIND.fetch(connection, text=text)]
+        return one_of(text, found)
+
+    def named(self, texts: Iterable[str]) -> dict[str, list[str]]:
+        """List for each of many texts the references that it names, by `type:value` or by a value alone."""
+        named: dict[str, list[str]] = {}
+        with self._reading() as connection:
+            for part in store.parts(texts):
+                asked = store.padded(part)
+                for reference, value in _NAMED.fetch(connection, texts=asked, values=asked):
+                    for text in {reference, value}:
+                        named.setdefault(text, []).append(reference)
+        return named
+
+    def linked(self, references: Iterable[str]) -> set[str]:
+        """Tell which of many references any link speaks of, whatever it says."""
+        with self._reading() as connection:
+            parts = map(store.padded, store.parts(references))
+            rows = [row for part in parts for row in _LINKED.fetch(connection, firsts=part, seconds=part)]
+        return {name for row in rows for name in row}
 
     def check_erased(self, text: str) -> None:
         """Refuse an id that nobody is known by and that was, without its type, somebody's who was erased.
@@ -259,13 +282,8 @@ class History:
 
     def newest(self) -> datetime | None:
         """Tell when anything was last recorded; None while the history is empty."""
-        latest = sa.union_all(
-            sa.select(sa.func.max(store.events.c.recorded_at)),
-            sa.select(sa.func.max(store.links.c.recorded_at)),
-            sa.select(sa.func.max(store.decisions.c.made_at)),
-        )
         with self._reading() as connection:
-            moments = [moment for moment in connection.scalars(latest) if moment is not None]
+            moments = [moment for moment in _NEWEST.fetch(connection)[0] if moment is not None]
         return from_microseconds(max(moments)) if moments else None
 
     def counts(self) -> dict[str, int]:
@@ -352,11 +370,60 @@ _TOUCHING = store.Prepared(
         store.links.c.recorded_at <= sa.bindparam("cut", type_=sa.BigInteger),
     )
 )
+_NEWEST = store.Prepared(
+    sa.select(
+        *(
+            sa.select(sa.func.max(column)).scalar_subquery()
+            for column in (store.events.c.recorded_at, store.links.c.recorded_at, store.decisions.c.made_at)
+        )
+    )
+)
 _REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
 _ERASURES = sa.select(sa.func.coalesce(sa.func.max(store.erasures.c.seq), 0)).scalar_subquery()
 _STATE = store.Prepared(
     sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0), _ERASURES).where(_MINE)
 )
+
+
+_WHOLE_STORE = store.Prepared(sa.select(_REVISION, _ERASURES))
+# By a look for each: to group would go through all of everybody's events.
+_NEWEST_OF_EACH = store.Prepared(
+    sa.select(
+        store.references.c.reference,
+        sa.select(sa.func.max(store.events.c.seq))
+        .where(store.events.c.reference == store.references.c.reference)
+        .scalar_subquery(),
+    ).where(store.references.c.reference.in_(sa.bindparam("references", expanding=True)))
+)
+_NAMED = store.Prepared(
+    sa.select(store.references.c.reference, store.references.c.value).where(
+        sa.or_(
+            store.references.c.reference.in_(sa.bindparam("texts", expanding=True)),
+            store.references.c.value.in_(sa.bindparam("values", expanding=True)),
+        )
+    )
+)
+_LINKED = store.Prepared(
+    sa.select(store.links.c.first, store.links.c.second).where(
+        sa.or_(
+            store.links.c.first.in_(sa.bindparam("firsts", expanding=True)),
+            store.links.c.second.in_(sa.bindparam("seconds", expanding=True)),
+        )
+    )
+)
+
+
+def one_of(text: str, found: Iterable[str]) -> str | None:
+    """Choose the reference that a text names, of those found by it; None where none was.
+
+    Raises AmbiguousCustomer when a value alone names several references.
+    """
+    found = sorted(found)
+    if text in found or len(found) == 1:
+        return text if text in found else found[0]
+    if found:
+        raise AmbiguousCustomer(f"expected one customer behind {text!r}, found {', '.join(found)}; name one of them")
+    return None
 
 
 def _schema(names: Iterable[str]) -> dict[str, type[pl.DataType]]:

@@ -25,15 +25,17 @@ _EVER = 2**62  # microseconds: longer than any history
 class _Derived:
     """What is worked out once for a customer's events.
 
-    `sums` (rows, events + 1) runs up to each event, `extremes` (rows, events + 1) from each event on; `fixed`
-    (aggregates,) is what doesn't depend on the moment; `decayed` stands at the newest event.
+    `moments` are those at which anything occurred, once each. `sums` (rows, moments + 1) runs up to each of them,
+    `extremes` (rows, moments + 1) from each on; the last column is that of all events. `fixed` (aggregates,) is what
+    doesn't depend on the moment; `decayed` stands at the newest event; `streaks` are the moments of each streak.
     """
 
+    moments: Whole
     sums: Whole
     extremes: Array
     fixed: Array
     decayed: Array
-    moments: tuple[Whole, ...]
+    streaks: tuple[Whole, ...]
 
 
 class OnlineAggregates:
@@ -63,7 +65,7 @@ class OnlineAggregates:
         events = events.before(as_of)
         derived: _Derived = events.derived.get(self) or events.derived.setdefault(self, self._derive(events))
         found = derived.fixed.copy()
-        starts = np.searchsorted(events.occurred_at, as_of - self._spans)
+        starts = derived.moments.searchsorted(as_of - self._spans)
         rows, windows, places = self._summed
         found[places] = derived.sums[rows, -1] - derived.sums[rows, starts[windows]]
         rows, windows, places = self._extreme
@@ -71,7 +73,7 @@ class OnlineAggregates:
         if len(events):
             passed = as_of - int(events.occurred_at[-1])
             found[self._decayed_at] = derived.decayed * np.exp(passed * self._rates)
-        for (part, place), moments in zip(self._streaks, derived.moments, strict=True):
+        for (part, place), moments in zip(self._streaks, derived.streaks, strict=True):
             found[place] = _streak(as_of - moments, part.parameter * DAY)
         return found
 
@@ -80,12 +82,16 @@ class OnlineAggregates:
     def _derive(self, events: CustomerEvents) -> _Derived:
         clock = _Clock(events)
         masks = list(self._masks(events, clock))
+        moments, firsts = np.unique(events.occurred_at, return_index=True)
+        # No window begins between what occurred at one moment: the lines of a basket share a column.
+        columns = np.append(firsts, len(events))
         return _Derived(
-            self._running_sums(clock, masks),
-            self._running_extremes(clock, masks),
+            moments,
+            self._running_sums(clock, masks)[:, columns],
+            self._running_extremes(clock, masks)[:, columns],
             self._fixed_values(clock, masks),
             self._decayed_values(clock, masks),
-            tuple(events.occurred_at[masks[self._which[id(part)]]] for part, _ in self._streaks),
+            tuple(np.unique(events.occurred_at[masks[self._which[id(part)]]]) for part, _ in self._streaks),
         )
 
     def _masks(self, events: CustomerEvents, clock: "_Clock") -> Mask:
@@ -229,11 +235,12 @@ def _rows(
 
 
 def _streak(ages: Whole, span: int) -> float:
-    # From the newest event on, periods only grow; the first that is further than the periods seen breaks the streak.
+    # From the newest event on, periods only grow; the first that leaves one out breaks the streak.
     periods = (ages[::-1] - 1) // span
-    seen = np.concatenate([[0], np.cumsum(np.diff(periods) > 0)]) if len(periods) else periods
-    unbroken = periods[periods == seen]
-    return float(unbroken[-1] + 1) if len(unbroken) else 0.0
+    if not len(periods) or periods[0] > 0:
+        return 0.0
+    broken = np.flatnonzero(periods[1:] - periods[:-1] > 1)
+    return float(periods[broken[0] if len(broken) else -1] + 1)
 
 
 def _total(clock: _Clock, part: Aggregate, mask: Mask) -> Whole:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,9 @@ class CustomerEvents:
 
     def before(self, as_of: int) -> "CustomerEvents":
         """Keep the events that occurred before a moment (microseconds)."""
-        end = int(np.searchsorted(self.occurred_at, as_of, side="left"))
-        return self if end == len(self) else self._taken(np.arange(end))
+        if not len(self) or self.occurred_at[-1] < as_of:
+            return self
+        return self._taken(np.arange(np.searchsorted(self.occurred_at, as_of, side="left")))
 
     def with_newer(self, newer: "CustomerEvents") -> "CustomerEvents":
         """Take in other events of the same customer, in their order."""
@@ -100,5 +102,6 @@ def pack_all(rows: Sequence[tuple[Any, ...]]) -> CustomerEvents:
         {name: whole(name) for name in _WHOLE},
         np.array([_KIND[kind] for kind in columns[_PLACE["kind"]]], dtype=np.int64),
         np.array([_CHANNEL[channel] for channel in columns[_PLACE["channel"]]], dtype=np.int64),
-        {name: list(columns[_PLACE[name]]) for name in _TEXTS},
+        # Everybody's names of products are the same few texts.
+        {name: list(map(intern, columns[_PLACE[name]])) for name in _TEXTS},
     )

@@ -1,9 +1,10 @@
 """The tables, and how they are opened, read and written: SQLite by default; the URL chooses."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
-from threading import Lock
+from itertools import repeat
+from threading import local
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from features import engines, revisions
 from features.engines import is_postgresql, wait_for
+from features.turns import Turns
 
 metadata = sa.MetaData()
 # What whoever tells something new waits for, so that numbers of rows rise in the order of commits.
@@ -185,9 +187,9 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine = engines.engine_of(url)
-        # SQLite lets whoever looks at the right moment in: of many threads that wait for it, some would never be.
-        self._turn = nullcontext() if engines.is_postgresql(self._engine) else Lock()
+        self._turns = Turns(self._engine)
         self._looking = self._engine.execution_options(**engines.looking(self._engine))
+        self._held = local()
         place = engines.address(self._engine)
         with ExitStack() as undo, engines.faults(self._engine, f"open at {place}", "; check HOLDFAST_DATABASE_URL"):
             undo.callback(self.close)
@@ -196,6 +198,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the store."""
+        self._turns.close()
         self._engine.dispose()
 
     @contextmanager
@@ -210,9 +213,12 @@ class Store:
 
         On PostgreSQL, nobody else who names any of the same; they are waited for in the order given.
         """
-        with self._turn, self.writing() as connection:
-            engines.begin_alone(connection)
-            wait_for(connection, names)
+        if engines.is_postgresql(self._engine):
+            with self.writing() as connection:
+                wait_for(connection, names)
+                yield connection
+            return
+        with engines.faults(self._engine, "be written"), self._turns.taken() as connection:
             yield connection
 
     def wipe(self) -> None:
@@ -223,8 +229,28 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a connection to look with."""
+        held: sa.Connection | None = getattr(self._held, "connection", None)
+        if held is not None:
+            yield held
+            return
         with engines.faults(self._engine, "be read"), self._looking.connect() as connection:
             yield connection
+
+    def checkpoint(self) -> None:
+        """Carry what SQLite has logged over into its file, as far as nobody reads it, while others go on writing."""
+        if not engines.is_postgresql(self._engine):
+            with self.reading() as connection, closing(connection.connection.cursor()) as cursor:
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    @contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Look with one connection while the block runs: to get one takes longer than most looks."""
+        with self.reading() as connection:
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                self._held.connection = None
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -329,3 +355,8 @@ def parts(names: Iterable[str]) -> list[list[str]]:
     """Sort names and part them, so that a query isn't given too many at once."""
     ordered = sorted(names)
     return [ordered[start : start + _NAMES_AT_ONCE] for start in range(0, len(ordered), _NAMES_AT_ONCE)]
+
+
+def padded(names: Sequence[str]) -> list[str]:
+    """Repeat the last of some names until their number is a power of two, so that few texts of a statement are made."""
+    return [*names, *repeat(names[-1], (1 << (len(names) - 1).bit_length()) - len(names))]

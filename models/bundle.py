@@ -40,7 +40,7 @@ from models.proof import Proof
 from models.ranks import Ranks
 from models.regression import Regression
 from models.simulation import Simulation
-from models.trees import Trees
+from models.trees import Together, Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
 
 _INTERVAL = ("typical", "knots", "below", "above")
@@ -195,14 +195,14 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
     """
     manifest = manifest_of(folder)
     CONTRACT.check(FeatureContract.from_dict(manifest["contract"]))
-    reader = _Reader(folder, threads)
+    reader, alone = _Reader(folder, threads, Together()), _Reader(folder, threads)
     churn, value = (read(folder / f"{name}.json") for name in ("churn", "value"))
-    ranker = reader.ranker() if "next_purchase.json" in manifest["files"] else None
+    ranker = alone.ranker() if "next_purchase.json" in manifest["files"] else None
     models = Models(
         reader.ranks(churn) if "ranks" in churn else reader.additive(churn),
         reader.ranks(value) if "ranks" in value else reader.value(value),
         ranker,
-        reader.effects() if "effects.json" in manifest["files"] else Effects(),
+        alone.effects() if "effects.json" in manifest["files"] else Effects(),
     )
     proof = Proof.from_dict(read(folder / "proof.json"))
     proof.check(models.churn, models.value, models.next_purchase, models.effects)
@@ -211,10 +211,11 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads what `_Writer` wrote."""
+    """Reads what `_Writer` wrote; the trees that it reads are asked `together` about one row."""
 
     folder: Path
     threads: int
+    together: Together | None = None
 
     def additive(self, told: Mapping[str, Any]) -> Additive:
         parts = tuple(self._part(part) for part in told["parts"])
@@ -248,7 +249,9 @@ class _Reader:
             raise ContractError(
                 "expected the models' columns in the contract's order, found another; train again: holdfast train"
             )
-        return Trees(booster, self.threads)
+        if self.together is not None:
+            self.together.add(booster)
+        return Trees(booster, self.threads, self.together)
 
     def start(self, told: Mapping[str, Any] | None) -> QuantileTrees | Simulation | None:
         if told is None:

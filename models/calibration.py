@@ -1,9 +1,9 @@
 """Turning a score into a probability that comes true as often as it says."""
 
+import importlib
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 from features.feature import Array
 
@@ -37,7 +37,9 @@ def calibrate(scores: Array, happened: Array) -> Calibration:
     centres = np.array([scores[part].mean() for part in bins])
     rates = np.array([(happened[part].sum() + 1) / (len(part) + 2) for part in bins])
     weights = [len(part) for part in bins]
-    fitted = IsotonicRegression().fit(centres, rates, weights).predict(centres)
+    # Who only reads a calibration, as the service does, doesn't wait for scikit-learn.
+    isotonic = importlib.import_module("sklearn.isotonic")
+    fitted = isotonic.IsotonicRegression().fit(centres, rates, weights).predict(centres)
     return Calibration(tuple(centres.tolist()), tuple(np.asarray(fitted).tolist()))
 
 

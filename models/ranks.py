@@ -51,12 +51,15 @@ def risks(model: Additive | Ranks, rows: Array) -> tuple[Array, Array]:
     return (unsaid, model.rank(rows)) if isinstance(model, Ranks) else (model.predict(rows), unsaid)
 
 
-def worths(model: ValueModel | Ranks, rows: Array) -> tuple[Array, Array, Array, Array]:
-    """Tell the expected value, its low and high, and the rank by it, shape (n,) each; NaN for what isn't said."""
+def worths(model: ValueModel | Ranks, rows: Array, ends: bool = True) -> tuple[Array, Array, Array, Array]:
+    """Tell the expected value, its low and high, and the rank by it, shape (n,) each; NaN for what isn't said.
+
+    Without `ends`, low and high aren't said.
+    """
     unsaid = np.full(len(rows), np.nan)
     if isinstance(model, Ranks):
         return unsaid, unsaid, unsaid, model.rank(rows)
-    return *model.predict(rows), unsaid
+    return (*model.predict(rows), unsaid) if ends else (model.expect(rows), unsaid, unsaid, unsaid)
 
 
 def costs(model: ValueModel | Ranks, rows: Array) -> dict[str, Array]:

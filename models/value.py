@@ -64,9 +64,13 @@ class Expense:
         """Predict each cost for rows of shape (n, features), in currency, of shape (n,)."""
         return {name: model.predict(rows) for name, model in self.models.items()}
 
+    def total(self, rows: Array) -> Array:
+        """Predict all costs together, of shape (n,)."""
+        return np.asarray(sum(self.predict(rows).values(), np.zeros(len(rows))))
+
     def less(self, brought: Array, low: Array, high: Array, rows: Array) -> tuple[Array, Array, Array]:
         """Take the costs from what is brought and from its bounds, each of shape (n,): value, low and high."""
-        cost = np.asarray(sum(self.predict(rows).values(), np.zeros(len(rows))))
+        cost = self.total(rows)
         value, (_, most) = brought - cost, self.interval.around(cost, rows)
         return value, np.minimum(low - self.share * most, value), np.maximum(high, value)
 
@@ -78,6 +82,11 @@ class ValueModel:
     expected: Additive
     interval: Interval
     expense: Expense | None = None
+
+    def expect(self, rows: Array) -> Array:
+        """Predict value alone for rows of shape (n, features), in currency, of shape (n,)."""
+        brought = self.expected.predict(rows)
+        return brought - self.expense.total(rows) if self.expense else brought
 
     def predict(self, rows: Array) -> tuple[Array, Array, Array]:
         """Predict value, low and high for rows of shape (n, features), in currency, each of shape (n,)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from features.contract import told_of
 from features.feature import Array
 from features.glossary import Glossary
 from features.known import Known
@@ -50,7 +51,7 @@ class Audience:
         """Go through the customers of a chunk; `wordings` are everybody's attributes."""
         everyone = zip(chunk.rows.customers, self._scorer.scores_of(chunk), chunk.rows.values, strict=True)
         for customer, scores, row in everyone:
-            words = words_of(scores, row.tolist(), wordings.get(customer, {}), None, {})
+            words = words_of(scores, told_of(row), wordings.get(customer, {}), None, {})
             yield Member(customer, scores, words | self._glossary.tell(words), row)
 
 

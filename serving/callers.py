@@ -1,13 +1,18 @@
 """Who is meant: from a customer's id, or any reference such as a phone number, to one customer."""
 
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import phonenumbers
 
 from features.errors import InputError
-from features.history import History
+from features.history import History, one_of
 from features.identity import Reference, canonical, reference
+
+_Find = Callable[[str], str | None]
+_Joined = Callable[[str], set[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,38 @@ def find_caller(history: History, text: str, as_of: datetime, region: str) -> Ca
 
     Raises InputError when the text can't name anybody, and AmbiguousCustomer when it names several.
     """
+    return _caller(text, region, history.find, lambda found: history.references_of(found, as_of))
+
+
+def find_callers(
+    history: History, texts: Iterable[str], as_of: datetime, region: str
+) -> dict[str, Caller | InputError]:  # fmt: skip
+    """Find the customers that many texts name, in a few looks; whoever can't be found has the error in their place."""
+    texts, asked = list(texts), set[str]()
+    for text in texts:
+        with suppress(InputError):
+            asked |= {text.strip(), str(reference_of(text, region))}
+    named = history.named(asked)
+    linked = history.linked(reference for found in named.values() for reference in found)
+    find = lambda text: one_of(text, named.get(text, ()))  # noqa: E731
+    joined = lambda found: history.references_of(found, as_of) if found in linked else {found}  # noqa: E731
+    return {text: _found(text, region, find, joined) for text in texts}
+
+
+def _found(text: str, region: str, find: _Find, joined: _Joined) -> Caller | InputError:
+    try:
+        return _caller(text, region, find, joined)
+    except InputError as error:
+        return error
+
+
+def _caller(text: str, region: str, find: _Find, joined: _Joined) -> Caller:
     text = text.strip()
     standard = str(reference_of(text, region))
-    found = history.find(text) or history.find(standard)
+    found = find(text) or find(standard)
     if found is None:
         return Caller(standard, standard, False, (standard,))
-    references = history.references_of(found, as_of)
+    references = joined(found)
     return Caller(found, canonical(references), True, tuple(sorted(references)))
 
 

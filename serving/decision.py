@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -195,7 +194,7 @@ class _Writer:
             "playbook": {"hash": self.playbook.hash, "glossary_hash": glossary.hash},
             "row": {
                 "contract": CONTRACT.definitions,
-                "values": [None if isnan(value) else value for value in known.row.values.tolist()],
+                "values": known.row.told,
             },
             "inputs": {
                 "format": FORMAT,

@@ -5,18 +5,21 @@ rules speak of one. What is left is what anybody is owed who asks. Nothing is he
 no decision, and no outcome can be told of it.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from features.contract import FeatureRow
 from features.decisions import Ledger
+from features.errors import InputError
 from features.history import State
 from features.packed import pack_all
 from serving.callers import Caller, reference_of
 from serving.decision import Known
 from serving.degradation import UNKEPT, Degraded
-from serving.desk import Desk, Look
+from serving.desk import Desk, Look, Seen
 from serving.experiment import POLICY
 from serving.requests import Arrival, Ask, Shift, Visit
 from serving.situation import UNKNOWN
@@ -50,7 +53,23 @@ def visits(
     Raises InputError when they can't be ordered.
     """
     unrouted = replace(shift, start_at=None if shift.travel_minutes else shift.start_at, travel_minutes=None)
-    return desk.prioritised(asked, unrouted, language, as_of, _unlooked(desk, degraded), degraded)
+    return desk.prioritised(asked, unrouted, language, as_of, partial(_unseen, desk, degraded))
+
+
+def _unseen(desk: Desk, degraded: Degraded, names: Iterable[str]) -> tuple[dict[str, Seen | InputError], Degraded]:
+    """Take many so, as `_unlooked` does one."""
+    unknown, seen = desk.scorer.default.unknown(), dict[str, Seen | InputError]()
+    for name in names:
+        try:
+            seen[name] = Seen(_stranger(desk, name), None, unknown)
+        except InputError as error:
+            seen[name] = error
+    return seen, degraded
+
+
+def _stranger(desk: Desk, text: str) -> Caller:
+    reference = str(reference_of(text, desk.playbook.glossary.region))
+    return Caller(reference, reference, False, (reference,))
 
 
 def _unlooked(desk: Desk, degraded: Degraded) -> Look:
@@ -58,8 +77,6 @@ def _unlooked(desk: Desk, degraded: Degraded) -> Look:
     unknown, nothing = desk.scorer.default.unknown(), pack_all([])
 
     def look(customer: str, as_of: datetime, _away: Degraded | None) -> Known:
-        reference = str(reference_of(customer, desk.playbook.glossary.region))
-        caller = Caller(reference, reference, False, (reference,))
-        return Known(caller, nothing, FeatureRow(as_of, UNKNOWN), unknown, State(0, 0), degraded)
+        return Known(_stranger(desk, customer), nothing, FeatureRow(as_of, UNKNOWN), unknown, State(0, 0), degraded)
 
     return look

@@ -1,8 +1,8 @@
 """The one use case: somebody talks to a customer, asks what to offer, and tells what came of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from features.responses import Responses
 from models.basis import Basis
 from models.effects import Effects
 from serving import metrics
-from serving.callers import find_caller, find_reference
+from serving.callers import Caller, find_caller, find_callers, find_reference
 from serving.decision import Bundle, Decided, Decider, Known, unscored
 from serving.degradation import MODEL, SERVICE, STORE, UNKEPT, UNKEPT_TOLD, Degraded
 from serving.learned import STATED, Learned
@@ -34,12 +34,24 @@ from serving.requests import Arrival, Ask, Happening, Report, Shift, Visit
 from serving.routes import routed
 from serving.routing import words_of, written_route
 from serving.scores import Scores
+from serving.tiers import record_of
 from serving.visits import Planned, Valued, in_order, scheduled, value, written
 
 # Tells what is known of whoever a text names, at a moment, with the models or while they are away.
 Look = Callable[[str, datetime, Degraded | None], Known]
+# Tells the same of many at once, or what is wrong with a text, and what is lacking.
+LookAtMany = Callable[[Iterable[str]], tuple[Mapping[str, "Seen | InputError"], Degraded | None]]
 MOST_VISITS, MOST_INTERACTIONS, MOST_OFFERS = 1_000, 10_000, 20
 _SHOWN_FAULTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a visit's order rests on; `found` is None where nobody could be looked up."""
+
+    caller: Caller
+    found: bool | None
+    scores: Scores
 
 
 class Taught(Protocol):
@@ -67,6 +79,7 @@ class Scoring(Protocol):
     def score(  # noqa: D102
         self, events: CustomerEvents, as_of: datetime, whole: bool = True
     ) -> tuple[Scores, FeatureRow]: ...
+    def score_many(self, customers: Sequence[CustomerEvents], as_of: datetime) -> list[Scores]: ...  # noqa: D102
 
 
 class Desk:
@@ -109,12 +122,13 @@ class Desk:
         """
         language, deadline = self.checked(ask), deadline or Deadline()
         deadline.enter(STORE, "lookup")
-        as_of, decision_id = self.clock(), f"d-{self._new_id()}"
-        known = self._known(ask.customer, as_of, away, deadline)
-        decider, learned = self._believing(known)
+        with self.history.at_hand():
+            as_of, decision_id = self.clock(), f"d-{self._new_id()}"
+            known = self._known(ask.customer, as_of, away, deadline)
+            decider, learned = self._believing(known)
+            if not known.caller.known:
+                self.history.check_erased(ask.customer.strip())
         window = decider.policy.approach.window(as_of, known.scores.tier)
-        if not known.caller.known:
-            self.history.check_erased(ask.customer.strip())
         deadline.enter(STORE, "ledger")
         with self.history.decisions.making(known.caller.references, window, deadline) as making:
             deadline.enter(SERVICE, "decide")
@@ -282,22 +296,21 @@ class Desk:
         """Order service visits by safety, what was promised and what waiting costs; plan them where a shift says so."""
         (deadline := deadline or Deadline()).enter(STORE)
         as_of = self.clock()
-        look = partial(self._known, deadline=deadline, whole=False)
-        return self.prioritised(visits, shift or Shift(), language, as_of, look, away)
+        look = partial(self._seen, as_of=as_of, away=away, deadline=deadline)
+        return self.prioritised(visits, shift or Shift(), language, as_of, look)
 
     def prioritised(
-        self, visits: Sequence[Visit], shift: Shift, language: str | None, as_of: datetime,
-        look: Look, away: Degraded | None,
+        self, visits: Sequence[Visit], shift: Shift, language: str | None, as_of: datetime, look: LookAtMany
     ) -> dict[str, Any]:  # fmt: skip
-        """Order visits to customers of whom `look` tells what is known."""
+        """Order visits to customers of whom `look` tells what is known, and what is lacking."""
         language = self._language(language)
         if not 1 <= len(visits) <= MOST_VISITS:
             raise InputError(f"expected 1 to {MOST_VISITS:,} visits, found {len(visits):,}")
         currency = self.playbook.glossary.currency
         _check_visits(visits, as_of)
         _check_travel(shift, len(visits))
-        valued, away = self._valued(visits, as_of, look, away)
-        planned = self._planned(valued, shift, as_of)
+        seen, away = look(dict.fromkeys(visit.customer for visit in visits))
+        planned = self._planned(self._valued(visits, as_of, seen), shift, as_of)
         return {
             "as_of": as_of.isoformat(),
             "degraded": _written(away, language),
@@ -360,26 +373,50 @@ class Desk:
                 deadline.enter(STORE)
         return unscored(self.scorer.default, caller, events, state, as_of, away)
 
-    def _valued(
-        self, visits: Sequence[Visit], as_of: datetime, look: Look, away: Degraded | None
-    ) -> tuple[list[Valued], Degraded | None]:
+    def _valued(self, visits: Sequence[Visit], as_of: datetime, seen: Mapping[str, Seen | InputError]) -> list[Valued]:
+        policy, assumptions = self.playbook.visits, self.playbook.glossary.assumptions
         valued: list[Valued] = []
-        seen: dict[str, Known] = {}
         for place, visit in enumerate(visits):
+            one = seen[visit.customer]
             try:
-                known = seen[visit.customer] = seen.get(visit.customer) or look(visit.customer, as_of, away)
+                if isinstance(one, InputError):
+                    raise one
+                valued.append(value(visit, one.caller.customer, one.found, one.scores, policy, assumptions, as_of))
             except InputError as error:
                 raise InputError(f"visits[{place}]: {error}") from error
-            if known.degraded and away is None:
-                # Visits are ordered by one measure: all by their scores, or none.
-                return self._valued(visits, as_of, look, known.degraded)
-            caller, policy = known.caller, self.playbook.visits
-            assumptions = self.playbook.glossary.assumptions
+        return valued
+
+    def _seen(
+        self, names: Iterable[str], as_of: datetime, away: Degraded | None, deadline: Deadline
+    ) -> tuple[dict[str, Seen | InputError], Degraded | None]:
+        """Look many customers up at once, and score them."""
+        with self.history.at_hand():
+            callers = find_callers(self.history, names, as_of, self.playbook.glossary.region)
+            found = [one for one in callers.values() if isinstance(one, Caller)]
+            known = iter(self._customers.many([one.references for one in found if one.known], as_of))
+            packed = [next(known) if one.known else pack([], as_of) for one in found]
+        scored, away = self._scored(packed, as_of, away, deadline)
+        scores = {one.reference: each for one, each in zip(found, scored, strict=True)}
+        seen = {
+            name: one if isinstance(one, InputError) else Seen(one, one.known, scores[one.reference])
+            for name, one in callers.items()
+        }
+        return seen, away
+
+    def _scored(
+        self, packed: Sequence[CustomerEvents], as_of: datetime, away: Degraded | None, deadline: Deadline
+    ) -> tuple[list[Scores], Degraded | None]:
+        """Score customers by one measure: all by the models, or none."""
+        if away is None:
+            deadline.enter(MODEL)
             try:
-                valued.append(value(visit, caller.customer, known.found, known.scores, policy, assumptions, as_of))
-            except InputError as error:
-                raise InputError(f"visits[{place}]: {error}") from error
-        return valued, away
+                return self.scorer.score_many(packed, as_of), None
+            except Exception as error:
+                log("model_failed", "warning", error)
+                away = Degraded(MODEL, "error", as_of)
+            finally:
+                deadline.enter(STORE)
+        return [self.scorer.default.unknown(record_of(events)) for events in packed], away
 
 
 def _written(degraded: Degraded | None, language: str) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SHARES = ("churn.risk", "churn.rank", "value.rank")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Turning:
     """A rule without terms, with the values at which each of its words may turn it, and the words it is compared to.
 
@@ -48,6 +48,7 @@ class Flipper:
         self._glossary = glossary
         self._turnings: dict[Expression, _Turning] = {}
         self._sheet = lru_cache(maxsize=4_096)(self._made)
+        self._nearest = lru_cache(maxsize=4_096)(self._searched)
 
     def flip(self, bound: Sequence[Expression], failing: Sequence[Expression], known: Mapping[str, Any]) -> Flip | None:
         """Find what would let failing rules hold; None where no change of two words a rule does.
@@ -60,7 +61,7 @@ class Flipper:
             if found is None or found.keys() & changes.keys():
                 return None
             changes |= found
-        undoes = any(word in changes for rule in bound for word in self._turning(rule).values)
+        undoes = any(not changes.keys().isdisjoint(self._turning(rule).values) for rule in bound)
         if undoes and not self._stands((*bound, *failing), known, changes):
             return None
         told = tuple(Change(word, known.get(word), value) for word, value in changes.items())
@@ -89,14 +90,26 @@ class Flipper:
 
     def _turned(self, turning: _Turning, known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any] | None:
         """Find the fewest, then the nearest, words that make a rule hold; nothing when the changes so far do."""
+        words = turning.plain.words
+        if changes and not changes.keys().isdisjoint(words):
+            now = {word: changes.get(word, known.get(word)) for word in words}
+            context = turning.plain.context(now)
+            return {} if context is None or turning.plain.told(context) else self._tried(turning, now, context)
+        values = tuple(map(known.get, words))
+        # With their kinds, as 1 equals True.
+        return self._nearest(turning, values, tuple(map(type, values)))
+
+    def _searched(self, turning: _Turning, values: tuple[Any, ...], _: tuple[type, ...]) -> dict[str, Any] | None:
+        plain, now = turning.plain, dict(zip(turning.plain.words, values, strict=True))
+        if turning.settled is None:
+            context = plain.context(now)
+            return {} if context is None else self._tried(turning, now, context)
+        word, holding = turning.settled
+        nearest = min(holding, key=partial(self._cost, word, now[word]), default=None)
+        return None if nearest is None else {word: nearest}
+
+    def _tried(self, turning: _Turning, now: Mapping[str, Any], context: dict[str, Any]) -> dict[str, Any] | None:
         plain = turning.plain
-        if turning.settled is not None and (word := turning.settled[0]) not in changes:
-            nearest = min(turning.settled[1], key=partial(self._cost, word, known.get(word)), default=None)
-            return None if nearest is None else {word: nearest}
-        now = {word: changes.get(word, known.get(word)) for word in plain.words}
-        context = plain.context(now)
-        if context is None or (changes and plain.told(context)):
-            return {}
         singles = sorted(self._candidates(turning, now), key=lambda one: one[0])
         for _, word, value in singles:
             if _holds(plain, context, {word: value}, now):

@@ -3,7 +3,7 @@
 Rules are told in a few calls of the evaluator, whatever their number; which offer they stop is then a look-up.
 """
 
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -113,7 +113,7 @@ class Told:
         self._situation = situation
         self._answers: list[bool | None] = book._common.tell(situation.known)
         for kind in KINDS:
-            self._answers += book._own.tell(ChainMap({"offer.kind": kind}, situation.known))
+            self._answers += book._own.tell(situation.of_kind(kind))
         self._answers.append(True)
         holds = np.array([answer is True for answer in self._answers], dtype=bool)
         self._holds: npt.NDArray[np.bool_] = np.take(holds, book._places)

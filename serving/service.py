@@ -14,7 +14,18 @@ from starlette.responses import Response
 from features.clock import unasked
 from features.deadline import Deadline
 from features.home import home
-from serving import answers, degraded, deployment, following, leash, routing_answers, visit_answers, wire
+from serving import (
+    answers,
+    checkpoints,
+    degraded,
+    deployment,
+    following,
+    lean,
+    leash,
+    routing_answers,
+    visit_answers,
+    wire,
+)
 from serving.answering import Answer, Answering, Body, budget_seconds
 from serving.degradation import Degraded
 from serving.desk import Desk, as_text
@@ -132,7 +143,9 @@ class HoldfastService:
 
     def __init__(self) -> None:
         leash.follow()
+        lean.import_lightgbm()
         self.following = following.begin(home())
+        checkpoints.keep(self.desk.history)
         self.ring.follow(self.desk.history.keys)
         self.answering = Answering(budget_seconds())
         warm(self.desk)

@@ -1,16 +1,13 @@
 """What is known of a customer in the playbook's words, at the moment somebody asks."""
 
 import json
-from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from math import isnan
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from features.clock import DAY, microseconds
 from features.contract import CONTRACT, FeatureRow
@@ -25,7 +22,7 @@ from serving.scores import Scores
 
 EVERY_CHANNEL = "other"
 UNKNOWN = np.full(len(CONTRACT.names), np.nan)
-_READ = "serving.situation"
+_READ, _NEWS = "serving.situation", "serving.situation.ages"
 _CODES = {kind: code for code, kind in enumerate(KINDS)}
 _SCORED = ("churn.", "value.")
 _TOLD = {"churn": ("churn.risk",), "value": ("value.expected", "value.low", "value.high")}
@@ -86,6 +83,7 @@ class Situation:
     outbound: bool = False
     zone: str | None = None
     row: Array = field(default_factory=lambda: UNKNOWN, compare=False)
+    _kinds: dict[str, dict[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def unscored(self, glossary: Glossary, looked_up: bool) -> "Situation":
         """Take away what models say, and all that rests on it; every term where the customer wasn't looked up."""
@@ -96,7 +94,14 @@ class Situation:
 
     def words(self, offer: Offer) -> Mapping[str, Any]:
         """Add to the known words those about one offer."""
-        return ChainMap({"offer.kind": offer.kind, **self.offer_words.get(offer.id, {})}, self.known)
+        told = self.offer_words.get(offer.id)
+        return {**self.of_kind(offer.kind), **told} if told else self.of_kind(offer.kind)
+
+    def of_kind(self, kind: str) -> Mapping[str, Any]:
+        """Add to the known words those about an offer of a kind without a past."""
+        if kind not in self._kinds:
+            self._kinds[kind] = {**self.known, "offer.kind": kind}
+        return self._kinds[kind]
 
     @cached_property
     def offer_words(self) -> dict[str, dict[str, Any]]:
@@ -136,7 +141,7 @@ def situation_of(
 ) -> Situation:
     """Put scores, row, attributes, request and terms into words."""
     told, past, wishes = _read(events)
-    known = words_of(scores, row.values.tolist(), told, channel, context)
+    known = words_of(scores, row.told, told, channel, context)
     known |= glossary.tell(known)
     ranked = _resting_on({word for name in scores.ranks_only for word in _TOLD[name]}, glossary)
     return Situation(
@@ -154,12 +159,16 @@ def _read(events: CustomerEvents) -> tuple[dict[str, str], tuple[Past, ...], tup
 
 
 def words_of(
-    scores: Any, values: list[float], attributes: Mapping[str, str], channel: str | None, context: Mapping[str, Any]
+    scores: Any,
+    values: list[float | None],
+    attributes: Mapping[str, str],
+    channel: str | None,
+    context: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Put what is known of a customer into words; `values` are a row's, NaN where unknown."""
+    """Put what is known of a customer into words; `values` are a row's, None where unknown."""
     known: dict[str, Any] = {word: getattr(scores, name) for word, name in SCORES.items()}
     known["channel"] = channel
-    known.update(zip(_FEATURES, [None if isnan(value) else value for value in values], strict=True))
+    known.update(zip(_FEATURES, values, strict=True))
     known.update((f"attributes.{name}", value) for name, value in attributes.items())
     known.update((f"context.{name}", value) for name, value in context.items())
     return known
@@ -194,12 +203,17 @@ def _body(events: CustomerEvents, place: Any) -> dict[str, Any]:
 
 def known_events(events: CustomerEvents) -> int:
     """Count the events that a decision rests on."""
-    return int(_news(events).sum())
+    return _news(events)[0]
 
 
-def _news(events: CustomerEvents) -> npt.NDArray[np.bool_]:
-    # A tier of record is our own word of the customer, and no news.
-    news: npt.NDArray[np.bool_] = events.kind != _CODES["tier"]
+def _news(events: CustomerEvents) -> tuple[int, int, int]:
+    """Count the events, and tell when the newest occurred and when the newest became known; kept with them."""
+    if _NEWS not in events.derived:
+        # A tier of record is our own word of the customer, and no news.
+        told = events.kind != _CODES["tier"]
+        newest = (int(moments[told].max(initial=-(2**62))) for moments in (events.occurred_at, events.recorded_at))
+        events.derived[_NEWS] = int(told.sum()), *newest
+    news: tuple[int, int, int] = events.derived[_NEWS]
     return news
 
 
@@ -213,12 +227,12 @@ def ages(
     seconds, None where nothing is ranked. The bundle's age counts from the moment whose history it was trained on, in
     days.
     """
-    now, told = microseconds(as_of), _news(events)
+    now, (count, occurred, recorded) = microseconds(as_of), _news(events)
     return {
         "features_as_of": as_of.isoformat(),
-        "events": known_events(events),
-        "newest_event_seconds": (now - int(events.occurred_at[told].max())) / 1e6 if told.any() else None,
-        "newest_record_seconds": (now - int(events.recorded_at[told].max())) / 1e6 if told.any() else None,
+        "events": count,
+        "newest_event_seconds": (now - occurred) / 1e6 if count else None,
+        "newest_record_seconds": (now - recorded) / 1e6 if count else None,
         "next_purchases_seconds": (as_of - ranked_as_of).total_seconds() if ranked_as_of else None,
         "bundle_days": round((now - microseconds(trained_at)) / DAY, 3),
     }

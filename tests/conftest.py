@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import lightgbm  # noqa: F401 - whole, since a service started in this process would leave out what peers need
 import pytest
 from hypothesis import HealthCheck, settings
 

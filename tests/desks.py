@@ -1,6 +1,6 @@
 """A desk over a small history, with a scorer that needs no models."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -66,6 +66,9 @@ class FakeScorer:
         if known["days_since_purchase"] is None:
             return self.default, row
         return replace(self.scores, expected_value=float(known["spend_91"] or 0.0)), row
+
+    def score_many(self, customers: Sequence[CustomerEvents], as_of: datetime) -> list[Scores]:
+        return [self.score(events, as_of, whole=False)[0] for events in customers]
 
 
 def playbook() -> Playbook:
