@@ -19,6 +19,7 @@ from features.errors import HoldfastError, InputError
 from features.home import ROOT, Home
 from serving.leash import PARENT
 from serving.opening import open_desk
+from serving.volatile import volatile
 
 SERVICE = "serving.service:HoldfastService"
 _TICK_SECONDS = 0.25
@@ -88,7 +89,7 @@ def environment(home: Home, bundle: Path, workers: int, version: str) -> dict[st
         **dict.fromkeys(_ONE_THREAD, "1"),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
         "BENTOML_DO_NOT_TRACK": "True",
-        "BENTOML_HOME": str(home.data / "bentoml"),
+        "BENTOML_HOME": str(volatile(home)),
         "HOLDFAST_BUNDLE": str(bundle.resolve()),
         "HOLDFAST_BUNDLE_VERSION": version,
         "HOLDFAST_CLOCK": home.clock,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import bentoml
 from _bentoml_sdk.io_models import IODescriptor  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError, create_model
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from features.errors import InputError, StoreError
@@ -42,7 +42,11 @@ class _Taken(IODescriptor):  # type: ignore[misc]
         media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if media != "application/json":
             return Refused(f"expected a body of content type application/json, found {media}")
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            # Nobody hears it; raised, it would be logged as a failure of ours each time.
+            return Refused("expected a whole body, found that the caller was gone")
         if len(body) > LARGEST_BODY:
             return Refused(f"expected a body of at most {LARGEST_BODY:,} bytes, found {len(body):,}")
         try:

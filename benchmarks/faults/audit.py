@@ -73,9 +73,7 @@ def _above(cap: Cap, new: Sequence[Any], held: Iterable[Sequence[Any]]) -> bool:
     if not _fits(cap, new) or (cap.tiers and new[7] not in cap.tiers):
         return False
     since = new[9] - cap.days * DAY
-    counted = sum(
-        _fits(cap, one) and one[9] > since and (not cap.each_offer or one[3] == new[3]) for one in held
-    )
+    counted: int = sum(_fits(cap, one) and one[9] > since and (not cap.each_offer or one[3] == new[3]) for one in held)
     return counted > cap.most
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -43,13 +44,15 @@ class Journal:
     def longest_silence(self, since: float, until: float) -> float:
         """The longest time without any answer within two moments, in seconds."""
         inside = [since, *(one for one in sorted(self.moments) if since < one < until), until]
-        return max(later - earlier for earlier, later in zip(inside, inside[1:], strict=False))
+        return max(later - earlier for earlier, later in pairwise(inside))
 
 
 class Caller(threading.Thread):
     """One caller: asks, tells what came of what was offered, and tells of other things, over and over."""
 
-    def __init__(self, url: str, customers: Sequence[str], journal: Journal, stopped: threading.Event, seed: int) -> None:
+    def __init__(
+        self, url: str, customers: Sequence[str], journal: Journal, stopped: threading.Event, seed: int
+    ) -> None:
         super().__init__(name=f"caller-{seed}")
         self._client = httpx.Client(base_url=url, trust_env=False, timeout=_PATIENCE_SECONDS)
         self._customers, self._journal, self._stopped = customers, journal, stopped

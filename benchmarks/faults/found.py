@@ -15,8 +15,8 @@ class Found:
     """One fault: how often it was caused, and what was counted while it was and after.
 
     `answered` are requests answered with 200, `refused` those rightly told that they can't be; `lost` are answered ones
-    that the store doesn't hold, `double` what it holds twice, `overshot` proposals above a cap, and `wrong` whatever was
-    promised not to happen. `recovery_s` is the longest time, in seconds, from the end of the fault to the next answer.
+    that the store doesn't hold, `double` what it holds twice, `overshot` proposals above a cap, and `wrong` whatever
+    was promised not to happen. `recovery_s` is the longest time, in seconds, until the next answer.
     """
 
     fault: str

@@ -37,7 +37,7 @@ def under_load(fault: str, service: Running, cause: Callable[[Running], float], 
     with calling(service.url, customers_of(service.place)[:PEOPLE], seed=time.time_ns() % 10**6) as journal:
         for _ in range(times):
             time.sleep(_BETWEEN_SECONDS)
-            slowest = max(slowest, _recovered(journal, cause(service)))
+            slowest = max(slowest, recovered(journal, cause(service)))
     found = audit(home.database_url, journal, caps_of(home.playbook))
     return told(fault, times, journal, found.lost, found.double, found.overshot, found.torn, slowest)
 
@@ -59,7 +59,7 @@ def caps_of(playbook: Path) -> tuple[Cap, ...]:
     return load_playbook(playbook, NAMES).contact.caps
 
 
-def _recovered(journal: Journal, ended: float) -> float:
+def recovered(journal: Journal, ended: float) -> float:
     """Wait for the first answer after a fault, and tell how long that took."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while journal.next_after(ended) == float("inf") and time.monotonic() < until:

@@ -121,5 +121,5 @@ def discarded(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _quiet(name: str, done: int, total: int) -> None:
+def _quiet(name: str, done: int, total: int | None) -> None:
     """Tell nothing of how far the work is."""
