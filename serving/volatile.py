@@ -15,7 +15,7 @@ MEMORY = Path("/dev/shm")
 
 
 def volatile(home: Home, memory: Path = MEMORY) -> Path:
-    """Make a folder in memory that is this home's and this user's alone; where there is no memory to be had, on disk."""
+    """Make a folder in memory that is this home's and this user's alone; where that can't be, on disk."""
     name = hashlib.blake2b(str(home.folder).encode(), digest_size=8).hexdigest()
     folder = memory / f"holdfast-{os.getuid()}-{name}"
     try:

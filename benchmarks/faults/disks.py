@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -24,20 +24,22 @@ def full_disk(place: Place, folder: Path, times: int = 5) -> Found:
     Raises OSError where no small file system may be mounted.
     """
     file = Path(place.home.database_url.removeprefix("sqlite:///"))
-    with small_disk(folder / "disk", 3 * file.stat().st_size + 64 * _MB) as disk:
-        with running(place.copied(disk)) as service:
-            return _without_room("disk full", service, lambda: filled(disk), times)
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(folder / "disk", 3 * file.stat().st_size + 64 * _MB))
+        service = stack.enter_context(running(place.copied(disk)))
+        return without_room("disk full", service, lambda: filled(disk), times)
 
 
 def no_growth(place: Place, folder: Path, times: int = 5) -> Found:
     """Let no file of the workers grow for a while, so many times: what a quota does, and needs no rights."""
     with running(place.copied(folder / "growth")) as service:
-        return _without_room("files may not grow", service, lambda: bounded(service), times)
+        return without_room("files may not grow", service, lambda: bounded(service), times)
 
 
-def _without_room(
+def without_room(
     fault: str, service: Running, without: Callable[[], AbstractContextManager[object]], times: int
 ) -> Found:
+    """Leave a service no room for a while, so many times, while callers ask."""
     copy, slowest, unnoticed = service.place, 0.0, 0
     with calling(service.url, customers_of(copy)[:PEOPLE]) as journal:
         for _ in range(times):

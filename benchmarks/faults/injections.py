@@ -1,6 +1,7 @@
 """Commands for databases, browsers, shells and templates in every text of every endpoint: kept as data, or refused."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,17 +17,17 @@ from features.store import Store
 PAYLOADS = (
     "'; DROP TABLE events; --", "Robert'); DELETE FROM decisions WHERE ('1'='1", "' OR '1'='1", '" OR ""="',
     "1; SELECT pg_sleep(10) --", "' UNION SELECT hash FROM keys --", "%' OR reference LIKE '%", "\\'; VACUUM; --",
-    "$$; COPY contacts TO '/tmp/out'; $$", ":reference", "%(reference)s", "%s", "?1", "{0}", "{{7*7}}", "${jndi:ldap://x}",
-    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "</script><svg/onload=alert(1)>", "javascript:alert(1)",
-    "$(touch /tmp/holdfast-was-here)", "`touch /tmp/holdfast-was-here`", "| cat /etc/passwd", "../../../../etc/passwd",
-    "=HYPERLINK(\"http://x\")", "__import__('os').system('id')", "true or 1 == 1", "customer.tier == 'top' or true",
-    "[bold red]rich[/]", "\u202etxt.exe", "a\u2028b", "null", "undefined", "NaN", "0x41", "ﬁ＇ OR 1=1",
+    "$$; COPY contacts TO '/tmp/out'; $$", ":reference", "%(reference)s", "%s", "?1", "{0}", "{{7*7}}",
+    "${jndi:ldap://x}", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><svg/onload=alert(1)>",
+    "javascript:alert(1)", "$(touch /tmp/was-here)", "`touch /tmp/was-here`", "| cat /etc/passwd", "../../etc/passwd",
+    '=HYPERLINK("http://x")', "__import__('os').system('id')", "true or 1 == 1", "customer.tier == 'top' or true",
+    "[bold red]rich[/]", "\u202etxt.exe", "a\u2028b", "null", "undefined", "NaN", "0x41", "\uff07 OR 1=1",
 )  # fmt: skip
 _TABLES = (store.events, store.decisions, store.contacts, store.responses, store.links, store.playbooks)
 
 
-def injections(url: str, place: Place) -> Found:
-    """Put each into each text, and see that every table is there, none lost a row, and what was kept is kept as it came.
+def injections(url: str, place: Place, payloads: Sequence[str] = PAYLOADS) -> Found:
+    """Put each into each text; see that every table is there, none lost a row, and what was kept is kept as it came.
 
     Whatever begins to run would show: by a table gone or emptied, an answer that waits, or a file in the folder.
     """
@@ -34,15 +35,15 @@ def injections(url: str, place: Place) -> Found:
     before = _counted(address)
     with Asker(url) as asker:
         for route, at in places(str):
-            for payload in PAYLOADS:
+            for payload in payloads:
                 got = asker.ask(route, written(replaced(route, at, payload)), what=f"{payload!r} at {at}")
                 if got is not None and got.status_code == 200 and "<script" in payload:
                     _check_plain(asker, got.headers.get("content-type", ""))
-        for payload in PAYLOADS:
+        for payload in payloads:
             _keep(asker, payload)
         asker.said.wrong += [f"rows lost in {name}" for name, rows in before.items() if _counted(address)[name] < rows]
-        asker.said.wrong += [f"not kept as it came: {payload!r}" for payload in PAYLOADS if not _kept(address, payload)]
-        return told(f"{len(PAYLOADS)} injections in every text of every endpoint", asker)
+        asker.said.wrong += [f"not kept as it came: {payload!r}" for payload in payloads if not _kept(address, payload)]
+        return told(f"{len(payloads)} injections in every text of every endpoint", asker)
 
 
 def _check_plain(asker: Asker, media: str) -> None:

@@ -25,9 +25,9 @@ def kills(place: Place, folder: Path, times: int = 20, whole: int = 10, url: str
     copy = place.copied(folder / "kills", url)
     with running(copy) as service:
         return [
-            under_load(f"kill -9 of one of two workers ({where})", service, _kill_worker, times),
-            under_load(f"kill -9 of all workers ({where})", service, _kill_workers, times // 2),
-            under_load(f"kill -9 of the whole service ({where})", service, _kill_all, whole),
+            under_load(f"kill -9 of one of two workers ({where})", service, kill_worker, times),
+            under_load(f"kill -9 of all workers ({where})", service, kill_workers, times // 2),
+            under_load(f"kill -9 of the whole service ({where})", service, kill_all, whole),
         ]
 
 
@@ -67,20 +67,23 @@ def recovered(journal: Journal, ended: float) -> float:
     return journal.next_after(ended)
 
 
-def _kill_worker(service: Running) -> float:
+def kill_worker(service: Running) -> float:
+    """Kill one worker, once all of them are there."""
     _await_workers(service)
     os.kill(service.processes()[0].pid, signal.SIGKILL)
     return time.monotonic()
 
 
-def _kill_workers(service: Running) -> float:
+def kill_workers(service: Running) -> float:
+    """Kill all workers, and leave the supervisor."""
     _await_workers(service)
     for one in service.processes():
         os.kill(one.pid, signal.SIGKILL)
     return time.monotonic()
 
 
-def _kill_all(service: Running) -> float:
+def kill_all(service: Running) -> float:
+    """Kill everything, and start it again."""
     service.kill()
     ended = time.monotonic()
     service.start()

@@ -3,8 +3,9 @@
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,6 +39,16 @@ class Place:
         kept.unlink()
         return replace(self, home=replace(self.home, folder=folder, database_url=url))
 
+    def whole(self, folder: Path) -> "Place":
+        """Copy the store and the registry into a folder; what is trained there is laid down there."""
+        copied = self.copied(folder)
+        shutil.copytree(self.home.mlruns, copied.home.mlruns)
+        # MLflow writes down where artifacts go, from the root of the file system on.
+        with closing(sqlite3.connect(copied.home.mlruns / "mlflow.db")) as registry, registry:
+            moved = (str(self.home.mlruns), str(copied.home.mlruns))
+            registry.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", moved)
+        return copied
+
 
 def trained(folder: Path, households: int = HOUSEHOLDS) -> Place:
     """Make a home of some real households, and train a champion in it."""
@@ -63,6 +74,12 @@ def customers_of(place: Place) -> list[str]:
     return sorted(known.records["customer"].unique().to_list())
 
 
+def within(place: Place) -> dict[str, str]:
+    """Say to a command which home it is in; MLflow leaves the address of the last registry in the environment."""
+    kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    return kept | {"HOLDFAST_HOME": str(place.home.folder), "PYTHONPATH": str(ROOT)}
+
+
 @dataclass
 class Running:
     """A service over a place, on a port that stays the same when it is started again."""
@@ -79,8 +96,7 @@ class Running:
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
-        within = environment(self.place.home, self.place.bundle, self.workers, "1")
-        self.server = start(within, HOST, self.port)
+        self.server = start(environment(self.place.home, self.place.bundle, self.workers, "1"), HOST, self.port)
         self.server.wait_ready()
 
     def processes(self) -> list[psutil.Process]:
@@ -114,11 +130,6 @@ def running(place: Place, workers: int = 2) -> Iterator[Running]:
         yield service
     finally:
         service.stop()
-
-
-def discarded(folder: Path) -> None:
-    """Remove a folder and all in it."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _quiet(name: str, done: int, total: int | None) -> None:

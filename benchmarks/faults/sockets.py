@@ -77,7 +77,7 @@ def _told(fault: str, times: int, asker: Asker, wrong: int = 0) -> Found:
     said = asker.said
     return Found(
         fault=fault, caused=times, answered=said.answered, wrong=len(said.wrong) + wrong,
-        note=f"others answered meanwhile in {said.slowest:.2f} s at most" + "".join(f"; {one}" for one in said.wrong[:2]),
+        note="; ".join([f"others answered meanwhile in {said.slowest:.2f} s at most", *said.wrong[:2]]),
     )  # fmt: skip
 
 
