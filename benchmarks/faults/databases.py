@@ -14,15 +14,17 @@ _AWAY_SECONDS = 2.0
 
 def databases(place: Place, folder: Path, server: Server, times: int = 5) -> list[Found]:
     """Stop PostgreSQL in order, stop it at once, and kill it, so many times each, while callers ask."""
+    ways = {"stopped in order": server.shut_down, "stopped at once": server.stop, "killed (-9)": server.kill}
     with running(place.copied(folder / "databases", server.url())) as service:
         return [
-            under_load("PostgreSQL stopped in order, and started", service, _away(server, server.shut_down), times),
-            under_load("PostgreSQL stopped at once, and started", service, _away(server, server.stop), times),
-            under_load("PostgreSQL killed (-9), and started", service, _away(server, server.kill), times),
+            under_load(f"PostgreSQL {name}, and started", service, away(server, end), times)
+            for name, end in ways.items()
         ]
 
 
-def _away(server: Server, end: Callable[[], None]) -> Callable[[Running], float]:
+def away(server: Server, end: Callable[[], None]) -> Callable[[Running], float]:
+    """Make a cause that ends the server in some way, and starts it after a while."""
+
     def cause(service: Running) -> float:
         end()
         time.sleep(_AWAY_SECONDS)

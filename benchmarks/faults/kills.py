@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
+
 from benchmarks.faults.audit import audit
 from benchmarks.faults.callers import Journal, calling
 from benchmarks.faults.found import Found
 from benchmarks.faults.served import Place, Running, customers_of, running
 from features.definitions import NAMES
+from features.errors import HoldfastError
 from serving.contact import Cap
 from serving.playbook import load_playbook
 
@@ -27,6 +30,7 @@ def kills(place: Place, folder: Path, times: int = 20, whole: int = 10, url: str
         return [
             under_load(f"kill -9 of one of two workers ({where})", service, kill_worker, times),
             under_load(f"kill -9 of all workers ({where})", service, kill_workers, times // 2),
+            under_load(f"kill -9 of the supervisor ({where})", service, kill_supervisor, whole),
             under_load(f"kill -9 of the whole service ({where})", service, kill_all, whole),
         ]
 
@@ -80,6 +84,19 @@ def kill_workers(service: Running) -> float:
     for one in service.processes():
         os.kill(one.pid, signal.SIGKILL)
     return time.monotonic()
+
+
+def kill_supervisor(service: Running) -> float:
+    """Kill the supervisor alone, and start the service again once its workers have left the port."""
+    assert service.server is not None
+    workers = service.processes()
+    os.kill(service.server.process.pid, signal.SIGKILL)
+    service.server.process.wait()
+    if psutil.wait_procs(workers, timeout=_PATIENCE_SECONDS)[1]:
+        raise HoldfastError("expected the workers to end with their supervisor, found that they serve on")
+    ended = time.monotonic()
+    service.start()
+    return ended
 
 
 def kill_all(service: Running) -> float:

@@ -1,5 +1,7 @@
 """What is the matter with a registry is said in one message, and what to do."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.faults.registries import overwritten, spoiled
@@ -8,11 +10,13 @@ from features.errors import RegistryError
 from training.registry import promote
 
 
-@pytest.mark.parametrize("way", [spoiled, overwritten])
-def test_a_registry_that_is_no_sound_database_is_told(place: Place, tmp_path_factory, way) -> None:  # type: ignore[no-untyped-def]
-    copied = place.whole(tmp_path_factory.mktemp("registry"))
-    with (
-        way(copied.home.mlruns / "mlflow.db"),
-        pytest.raises(RegistryError, match=r"expected a registry at .*; found: (database disk image|file is not a)"),
-    ):
-        promote(copied.home, "1")
+def test_a_registry_that_is_no_sound_database_is_told(place: Place, tmp_path: Path) -> None:
+    copied = place.whole(tmp_path)
+    for way in (spoiled, overwritten):
+        with (
+            way(copied.home.mlruns / "mlflow.db"),
+            pytest.raises(
+                RegistryError, match=r"expected a registry at .*; found: (database disk image|file is not a)"
+            ),
+        ):
+            promote(copied.home, "1")
