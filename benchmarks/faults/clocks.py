@@ -10,6 +10,7 @@ from benchmarks.faults.callers import CHANNELS, STATUSES, Journal
 from benchmarks.faults.found import Found
 from benchmarks.faults.kills import PEOPLE
 from benchmarks.faults.served import Place, customers_of
+from features.clock import Steady
 from features.errors import HoldfastError
 from serving.desk import Desk, as_text
 from serving.opening import open_desk
@@ -26,12 +27,15 @@ def clocks(place: Place, folder: Path, steps: int = 2_000) -> Found:
     desks = [open_desk(copied.home, copied.bundle) for _ in range(2)]
     customers, journal, now, back = customers_of(copied)[:PEOPLE], Journal(), _BEGIN, 0
     waiting: list[Report] = []
+    wall = [_BEGIN]
+    for desk in desks:
+        desk.clock = Steady(desk.history.newest, lambda: wall[0])
     for _ in range(steps):
         backwards = dice.random() < 0.25
         back += backwards
         now += timedelta(seconds=-dice.choice(_BACK) if backwards else dice.expovariate(1 / 3_600))
         desk = dice.choice(desks)
-        desk.clock = lambda moment=now: moment  # type: ignore[misc]
+        wall[0] = now
         try:
             _one(desk, customers, dice, journal, waiting)
         except HoldfastError as error:
@@ -60,7 +64,7 @@ def _one(
     body = desk.decide(Ask(customer=customer, channel=channel, outbound=outbound))
     journal.decisions[body["decision_id"]] = as_text(body)
     quiet = desk.playbook.contact.quiet
-    local = desk.playbook.contact.local(desk.clock(), None)
+    local = desk.playbook.contact.local(datetime.fromisoformat(body["as_of"]), None)
     if quiet and outbound and channel in quiet.channels and quiet.holds(local.hour + local.minute / 60):
         journal.wrong += [f"{one['offer']} at {local:%H:%M}" for one in body["offers"]]
     waiting += [
