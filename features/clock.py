@@ -11,7 +11,7 @@ from features.errors import InputError, StoreError
 Clock = Callable[[], datetime]
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
-_JITTER, _MOST_BEHIND = timedelta(seconds=1), timedelta(hours=1)
+_A_MOMENT, _JITTER, _MOST_BEHIND = timedelta(microseconds=1), timedelta(seconds=1), timedelta(hours=1)
 MONDAY = 3  # 1 January 1970 was a Thursday
 
 
@@ -50,8 +50,8 @@ class Steady:
 
     >>> wall = [datetime(2024, 1, 1, 12, tzinfo=UTC), datetime(2024, 1, 1, 11, 30, tzinfo=UTC)]
     >>> clock = Steady(lambda: datetime(2024, 1, 1, 11, 59, tzinfo=UTC), iter(wall).__next__)
-    >>> f"{clock():%H:%M}", f"{clock():%H:%M}"
-    ('12:00', '11:59')
+    >>> clock().isoformat()[11:], clock().isoformat()[11:]
+    ('12:00:00+00:00', '11:59:00.000001+00:00')
     """
 
     def __init__(self, newest: Callable[[], datetime | None], wall: Clock = live) -> None:
@@ -69,12 +69,13 @@ class Steady:
         return max(now, self._recorded(now))
 
     def _recorded(self, now: datetime) -> datetime:
-        """Tell when anything was last recorded, if that is at most an hour ahead."""
+        """Tell the moment after anything was last recorded, if that is at most an hour ahead."""
         try:
             newest = self._newest()
         except StoreError:
             newest = self._latest
-        return newest if newest is not None and newest <= now + _MOST_BEHIND else now
+        # What occurred at a moment counts only after it.
+        return newest + _A_MOMENT if newest is not None and newest <= now + _MOST_BEHIND else now
 
 
 def moment(text: str) -> datetime:

@@ -4,8 +4,9 @@ A small home of real households is made first, then broken in every way that doc
 tells of; its counts are from here. A real service of two workers on loopback, in nearly all of them.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,12 +37,22 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="how often, as a share of the volume in the docs")
     told = parser.parse_args()
     found: list[Found] = []
-    with TemporaryDirectory(prefix="faults-") as folder:
+    with TemporaryDirectory(prefix="faults-") as folder, aside():
         place = trained(Path(folder) / "home")
         for name in told.only:
+            (Path(folder) / name).mkdir()
             found += FAULTS[name](place, Path(folder) / name, told.scale)
     say(found, told.json)
     raise SystemExit(not all(one.holds for one in found))
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Let what services print go to standard error, so that the findings stand alone."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    yield
+    os.dup2(kept, 1)
 
 
 def _times(most: int, scale: float) -> int:

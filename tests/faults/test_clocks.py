@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from benchmarks.faults.served import Place
 from features.clock import Steady
 from features.history import History
 from serving.desk import Desk
-from serving.requests import Ask, Report
+from serving.requests import Ask, Happening
 from tests.desks import NOW, FakeScorer, playbook, stocked
 from tests.making import BOTH
 
@@ -26,24 +27,28 @@ def test_under_a_clock_that_steps_back_nothing_fails_and_no_cap_is_overshot(plac
 def test_a_no_that_was_told_before_the_clock_was_set_back_is_heeded_by_every_process(
     history: History, back: timedelta
 ) -> None:
-    wall = [NOW]
-    other = History(history.url)
+    wall, other = [NOW], History(history.url)
     first, second = (
         Desk(one, FakeScorer(), playbook(), Steady(one.newest, lambda: wall[0])) for one in (stocked(history), other)
     )
     ask = Ask(customer="household:7", channel="phone")
-    offered = second.decide(ask)["offers"][0]["offer"]
-    decided = first.decide(ask)
-    first.outcome(Report(decision_id=decided["decision_id"], offer=offered, status="declined"))
+    before = offered(second.consider(ask, NOW, "d-before").body)
+    no = {"event_id": "1", "source": "crm", "customer": "household:7", "kind": "consent", "product": "marketing"}
+    first.interactions([Happening(**no, quantity=0.0, channel="phone", occurred_at=NOW)])  # type: ignore[arg-type]
     wall[0] = NOW - back
-    for desk in (first, second):
-        assert offered not in [one["offer"] for one in desk.decide(ask)["offers"]]
+    answers = [offered(desk.decide(ask)) for desk in (first, second)]
     other.close()
+    assert "stay_voucher" in before
+    assert not any("stay_voucher" in answer for answer in answers)
+
+
+def offered(body: dict[str, Any]) -> list[str]:
+    return [one["offer"] for one in body["offers"]]
 
 
 def test_a_clock_that_is_set_back_by_more_than_an_hour_is_taken_at_its_word() -> None:
     wall = [NOON]
-    clock = Steady(lambda: NOON, lambda: wall[0])
+    clock = Steady(lambda: NOON - timedelta(minutes=1), lambda: wall[0])
     assert clock() == NOON
     wall[0] = NOON - timedelta(hours=2)
     assert clock() == wall[0]
