@@ -20,7 +20,7 @@ import httpx
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 
-from benchmarks.faults.served import Running, customers_of, running, trained
+from benchmarks.faults.served import Running, aside, customers_of, running, trained
 from benchmarks.report import Row, options, say
 from benchmarks.timing import against, none, quantile
 from features.clock import live
@@ -46,9 +46,9 @@ def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long")
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second")
-    parser.add_argument("--households", type=int, default=400, help="real households in the store")
+    parser.add_argument("--households", type=int, default=120, help="real households in the store")
     told = parser.parse_args()
-    with TemporaryDirectory() as folder, ExitStack() as stack:
+    with TemporaryDirectory() as folder, ExitStack() as stack, aside():
         place = trained(Path(folder), told.households)
         service = stack.enter_context(running(place))
         watched = soak(service, customers_of(place), told.minutes * 60, told.rate)
@@ -156,14 +156,16 @@ def _asked(client: httpx.Client, watched: Watched, began: float, route: str, bod
 
 _STATUSES = ("presented", "accepted", "declined", "not_presented")
 _CHANNELS = ("phone", "web", "store", "app")
+# So many that what is kept of them is full within the first third.
+_TOPICS = 1_000
 
 
 def _question(dice: random.Random, customers: Sequence[str], name: str) -> tuple[str, dict[str, Any]]:
     """Choose what to ask: half of it decisions, a tenth of it about somebody who was never heard of."""
     customer = dice.choice(customers) if dice.random() < 0.9 else f"household:new-{name}"
-    channel = dice.choice(_CHANNELS)
+    channel, topic = dice.choice(_CHANNELS), f"topic {dice.randrange(_TOPICS)}"
     makes: list[Callable[[], tuple[str, dict[str, Any]]]] = [
-        lambda: ("/v1/decisions", {"customer": customer, "channel": channel, "context": {"topic": name}}),
+        lambda: ("/v1/decisions", {"customer": customer, "channel": channel, "context": {"topic": topic}}),
         lambda: ("/v1/interactions", _happened(dice, customer, channel, name)),
         lambda: ("/v1/customers/lookup", {"customer": customer}),
         lambda: ("/v1/route", {"customer": customer, "channel": channel, "intent": "cancel"}),

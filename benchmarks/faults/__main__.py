@@ -4,9 +4,8 @@ A small home of real households is made first, then broken in every way that doc
 tells of; its counts are from here. A real service of two workers on loopback, in nearly all of them.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +20,7 @@ from benchmarks.faults.injections import injections
 from benchmarks.faults.kills import kills
 from benchmarks.faults.malformed import MOST, malformed
 from benchmarks.faults.registries import registries
-from benchmarks.faults.served import Place, running, trained
+from benchmarks.faults.served import Place, aside, running, trained
 from benchmarks.faults.sockets import sockets
 from benchmarks.faults.trainings import trainings
 from benchmarks.postgres import running as postgres
@@ -44,15 +43,6 @@ def main() -> None:
             found += FAULTS[name](place, Path(folder) / name, told.scale)
     say(found, told.json)
     raise SystemExit(not all(one.holds for one in found))
-
-
-@contextmanager
-def aside() -> Iterator[None]:
-    """Let what services print go to standard error, so that the findings stand alone."""
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    yield
-    os.dup2(kept, 1)
 
 
 def _times(most: int, scale: float) -> int:

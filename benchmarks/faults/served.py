@@ -132,5 +132,15 @@ def running(place: Place, workers: int = 2) -> Iterator[Running]:
         service.stop()
 
 
+@contextmanager
+def aside() -> Iterator[None]:
+    """Let what services print go to standard error, so that the findings stand alone."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    yield
+    os.dup2(kept, 1)
+    os.close(kept)
+
+
 def _quiet(name: str, done: int, total: int | None) -> None:
     """Tell nothing of how far the work is."""
