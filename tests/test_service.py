@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from features.errors import StoreError
 from features.history import History
@@ -153,6 +154,15 @@ def test_a_body_that_is_not_json_is_told_so(ask: Callable[[Session], Any]) -> No
     assert [answer.status_code for answer in answers] == [400] * 4
     assert answers[0].json()["error"].startswith("expected a body in JSON; found: EOF")
     assert answers[1].json()["error"] == "expected a body of content type application/json, found text/plain"
+
+
+def test_a_caller_that_goes_before_the_body_is_whole_is_no_failure(service: Any) -> None:
+    async def gone() -> Any:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, gone)
+    taken = service.apis["lookup"].input_spec.from_http_request(request, None)
+    assert asyncio.run(taken).message == "expected a whole body, found that the caller was gone"
 
 
 def test_a_body_beyond_the_bound_is_refused(ask: Callable[[Session], Any], monkeypatch: pytest.MonkeyPatch) -> None:

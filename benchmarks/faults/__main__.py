@@ -4,6 +4,7 @@ A small home of real households is made first, then broken in every way that doc
 tells of; its counts are from here. A real service of two workers on loopback, in nearly all of them.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,6 +42,7 @@ def main() -> None:
         for name in told.only:
             (Path(folder) / name).mkdir()
             found += FAULTS[name](place, Path(folder) / name, told.scale)
+            print(*found, sep="\n", file=sys.stderr, flush=True)
     say(found, told.json)
     raise SystemExit(not all(one.holds for one in found))
 

@@ -9,7 +9,7 @@ from benchmarks.faults.served import Place
 from features.clock import Steady
 from features.history import History
 from serving.desk import Desk
-from serving.requests import Ask, Happening
+from serving.requests import Ask, Happening, Report
 from tests.desks import NOW, FakeScorer, playbook, stocked
 from tests.making import BOTH
 
@@ -40,6 +40,20 @@ def test_a_no_that_was_told_before_the_clock_was_set_back_is_heeded_by_every_pro
     other.close()
     assert "stay_voucher" in before
     assert not any("stay_voucher" in answer for answer in answers)
+
+
+def test_set_back_by_a_day_an_outcome_is_taken_and_a_proposal_counts_by_itself(history: History) -> None:
+    wall = [NOW]
+    desk = Desk(stocked(history), FakeScorer(), playbook(), lambda: wall[0])
+    ask = Ask(customer="household:7", channel="phone", offers=1)
+    (before,) = desk.decide(ask)["offers"]
+    assert desk.decide(ask)["offers"][0]["contact"] == before["contact"]
+    wall[0] -= timedelta(days=1)
+    body = desk.decide(ask)
+    assert before["contact"] not in [one["contact"] for one in body["offers"]]
+    decision = before["contact"].partition("/")[0]
+    told = desk.outcome(Report(decision_id=decision, offer=before["offer"], status="presented"))
+    assert (told["recorded"], told["contact"]) == (True, "confirmed")
 
 
 def offered(body: dict[str, Any]) -> list[str]:
