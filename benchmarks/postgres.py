@@ -59,6 +59,10 @@ class Server:
         """End it without writing anything more."""
         self._end(signal.SIGQUIT)
 
+    def shut_down(self) -> None:
+        """End it in order: sessions are cut, and all that was written is put where it belongs."""
+        self._end(signal.SIGINT)
+
     def _end(self, how: signal.Signals) -> None:
         process = psutil.Process(self._server.get_pid())
         running = [process, *process.children(recursive=True)]

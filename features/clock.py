@@ -6,11 +6,12 @@ Time is an argument everywhere else: only entry points ask a clock.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from features.errors import InputError
+from features.errors import InputError, StoreError
 
 Clock = Callable[[], datetime]
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+_A_MOMENT, _JITTER, _MOST_BEHIND = timedelta(microseconds=1), timedelta(seconds=1), timedelta(hours=1)
 MONDAY = 3  # 1 January 1970 was a Thursday
 
 
@@ -53,7 +54,43 @@ def unasked(clock: Clock) -> datetime:
 
 def chosen(clock: str, newest: Callable[[], datetime | None]) -> Clock:
     """Choose the clock that a home runs by: "live", or "history"."""
-    return live if clock == "live" else after_history(newest)
+    return Steady(newest) if clock == "live" else after_history(newest)
+
+
+class Steady:
+    """The machine's clock; set back, it stands at the newest thing recorded until the machine's is there again.
+
+    So a customer's no that was told before is heeded by every process, and not only after a while. A clock that is set
+    back by more than an hour is taken at its word.
+
+    >>> wall = [datetime(2024, 1, 1, 12, tzinfo=UTC), datetime(2024, 1, 1, 11, 30, tzinfo=UTC)]
+    >>> clock = Steady(lambda: datetime(2024, 1, 1, 11, 59, tzinfo=UTC), iter(wall).__next__)
+    >>> clock().isoformat()[11:], clock().isoformat()[11:]
+    ('12:00:00+00:00', '11:59:00.000001+00:00')
+    """
+
+    def __init__(self, newest: Callable[[], datetime | None], wall: Clock = live) -> None:
+        self._newest = newest
+        self._wall = wall
+        self._latest: datetime | None = None
+
+    def __call__(self) -> datetime:
+        """Ask the machine; only what is behind asks the history."""
+        now, latest = self._wall(), self._latest
+        # Threads overtake each other between looking and telling.
+        if latest is None or not now < latest - _JITTER <= now + _MOST_BEHIND:
+            self._latest = max(now, self._recorded(now)) if latest is None else now
+            return self._latest
+        return max(now, self._recorded(now))
+
+    def _recorded(self, now: datetime) -> datetime:
+        """Tell the moment after anything was last recorded, if that is at most an hour ahead."""
+        try:
+            newest = self._newest()
+        except StoreError:
+            newest = self._latest
+        # What occurred at a moment counts only after it.
+        return newest + _A_MOMENT if newest is not None and newest <= now + _MOST_BEHIND else now
 
 
 def moment(text: str) -> datetime:

@@ -148,13 +148,16 @@ class Allowance:
         return contact, True
 
     def _still_held(self, ledger: Ledger) -> dict[str, Contact]:
-        """The proposals that wait for their outcome over this channel: asked again, they aren't counted twice."""
-        oldest = self._now - int(self._approach.policy.hold_minutes * 60e6)
+        """The proposals that wait for their outcome over this channel: asked again, they aren't counted twice.
+
+        Nor are those that lie ahead by so much: a clock that was set back further doesn't make one last for days.
+        """
+        hold = int(self._approach.policy.hold_minutes * 60e6)
         channel = self._situation.channel
         return {
             one.offer: one
             for one in ledger.contacts
-            if one.state == HELD and one.channel == channel and one.held_at > oldest
+            if one.state == HELD and one.channel == channel and abs(self._now - one.held_at) < hold
         }
 
     def _room(self, cap: Cap, fits: Mask, ledger: Ledger) -> _Room:

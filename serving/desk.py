@@ -459,8 +459,15 @@ def _check_visits(visits: Sequence[Visit], now: datetime) -> None:
 
 def _check_travel(shift: Shift, visits: int) -> None:
     travel = shift.travel_minutes
-    if travel is not None and not (len(travel) == visits + 1 and all(len(row) == visits + 1 for row in travel)):
+    if travel is None:
+        return
+    if not (len(travel) == visits + 1 and all(len(row) == visits + 1 for row in travel)):
         size, shape = visits + 1, f"{len(travel)} rows of {', '.join(sorted({str(len(row)) for row in travel})) or 0}"
         raise InputError(
             f"expected travel_minutes with {size} rows of {size}, the depot first and then each visit; found {shape}"
         )
+    for place, row in enumerate(travel):
+        if row[place]:
+            raise InputError(
+                f"expected 0 minutes from a place to itself, found {row[place]:g} in travel_minutes[{place}]"
+            )

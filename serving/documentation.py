@@ -71,13 +71,15 @@ def _json(schema: str) -> dict[str, Any]:
 
 
 def _nullable(schema: Any) -> Any:
-    """Say `nullable`, as OpenAPI 3.0 does, where JSON Schema offers null as one of two types."""
+    """Say as OpenAPI 3.0 does what JSON Schema has other words for: null as a type, and bounds."""
     if isinstance(schema, list):
         return [_nullable(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     rest = {name: _nullable(part) for name, part in schema.items() if name not in ("anyOf", "root_input")}
     kinds = [_nullable(part) for part in schema.get("anyOf", ()) if part != {"type": "null"}]
+    if "exclusiveMinimum" in rest:
+        rest |= {"minimum": rest["exclusiveMinimum"], "exclusiveMinimum": True}
     if len(kinds) < len(schema.get("anyOf", ())):
         rest["nullable"] = True
     if len(kinds) == 1:

@@ -1,4 +1,4 @@
-"""A worker ends when the command that started the service is gone, however it went."""
+"""A worker ends when the command that started the service is gone, or its supervisor, however they went."""
 
 import contextlib
 import os
@@ -11,13 +11,18 @@ PARENT = "HOLDFAST_PARENT"
 
 
 def follow() -> None:
-    """Watch the process that `HOLDFAST_PARENT` names, if any, and end the service once it has ended."""
-    named = os.environ.get(PARENT)
+    """Watch the process that `HOLDFAST_PARENT` names, if any: once it has ended the supervisor is told to end.
+
+    A worker whose supervisor has ended ends itself, or it would keep the port from the next.
+    """
+    named, supervisor = os.environ.get(PARENT), os.getppid()
     if named:
-        threading.Thread(target=_end_with, args=(int(named),), daemon=True, name="leash").start()
+        for watched, ended in ((int(named), supervisor), (supervisor, os.getpid())):
+            threading.Thread(target=_end_with, args=(watched, ended), daemon=True, name="leash").start()
 
 
-def _end_with(process_id: int) -> None:
+def _end_with(watched: int, ended: int) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(process_id).wait()
-    os.kill(os.getppid(), signal.SIGTERM)
+        psutil.Process(watched).wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(ended, signal.SIGTERM)

@@ -40,7 +40,7 @@ def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime, reaso
         source_reference=report.decision_id,
         reference=Reference(kind, value),
         kind="void" if report.withdrawn else f"offer_{report.status}",
-        occurred_at=_after(decision["as_of"], _possible("occurred_at", report.occurred_at or now, now)),
+        occurred_at=_reached(decision["as_of"], report.occurred_at, now),
         recorded_at=now,
         channel=decision["channel"],
         product=report.offer,
@@ -123,8 +123,13 @@ def _check_signs(happening: Happening) -> None:
         raise InputError("expected the attribute's name as product, found none")
 
 
-def _after(decided: str, moment: datetime) -> datetime:
-    if moment < datetime.fromisoformat(decided) - TOLERANCE:
+def _reached(decided: str, told: datetime | None, now: datetime) -> datetime:
+    """Tell when a step was reached: as told, else now; a clock that was set back since the decision is behind it."""
+    made_at = datetime.fromisoformat(decided)
+    if told is None:
+        return max(made_at, now)
+    moment = _possible("occurred_at", told, now)
+    if moment < made_at - TOLERANCE:
         raise InputError(f"expected occurred_at not before the decision ({decided}), found {moment.isoformat()}")
     return moment
 

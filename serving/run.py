@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from serving.leash import PARENT
 from serving.opening import open_desk, open_last
 from serving.openness import Tls, check_keys, check_tls
 from serving.stopping import FINISH_SECONDS, drain_seconds
+from serving.volatile import volatile
 
 SERVICE = "serving.service:HoldfastService"
 _TICK_SECONDS = 0.25
@@ -33,10 +35,11 @@ _PATIENCE_SECONDS = FINISH_SECONDS + 10.0
 
 @dataclass(frozen=True)
 class Server:
-    """A running service: its process, which leads a process group of its own, and its address."""
+    """A running service: its process, which leads a process group of its own, its address, and where it counts."""
 
     process: "subprocess.Popen[bytes]"
     url: str
+    counts: Path
 
     def wait_ready(self, timeout_seconds: float = 120.0, on_tick: Callable[[float], None] | None = None) -> None:
         """Wait until the service answers; `on_tick` is told the seconds passed.
@@ -60,6 +63,7 @@ class Server:
             for worker in workers:
                 with suppress(psutil.NoSuchProcess):
                     worker.kill()
+            shutil.rmtree(self.counts, ignore_errors=True)
 
 
 def serve(
@@ -93,9 +97,10 @@ def start(environment: dict[str, str], host: str, port: int, service: str = SERV
     if tls is not None:
         command += ["--ssl-certfile", str(tls.certificate.resolve()), "--ssl-keyfile", str(tls.key.resolve())]
     # Whoever starts with BentoML's home clears what its workers have counted: each service has one of its own.
-    own = environment | {"BENTOML_HOME": str(Path(environment["BENTOML_HOME"]) / f"port-{port}")}
+    counts = Path(environment["BENTOML_HOME"]) / f"port-{port}"
+    own = environment | {"BENTOML_HOME": str(counts)}
     process = subprocess.Popen([*command, "--working-dir", str(ROOT)], env=own, cwd=ROOT, start_new_session=True)
-    return Server(process, f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}")
+    return Server(process, f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}", counts)
 
 
 def environment(home: Home, bundle: Path | None, workers: int, version: str) -> dict[str, str]:
@@ -108,7 +113,7 @@ def environment(home: Home, bundle: Path | None, workers: int, version: str) -> 
         **dict.fromkeys(ONE_THREAD, "1"),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
         "BENTOML_DO_NOT_TRACK": "True",
-        "BENTOML_HOME": os.environ.get("BENTOML_HOME") or str(home.data / "bentoml"),
+        "BENTOML_HOME": str(volatile(home)),
         "HOLDFAST_BUNDLE": str(bundle.resolve()) if bundle else "",
         "HOLDFAST_BUNDLE_VERSION": version,
         "HOLDFAST_CLOCK": home.clock,

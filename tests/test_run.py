@@ -14,6 +14,7 @@ from features.errors import HoldfastError, InputError, RegistryError
 from features.history import History
 from features.home import Home, home
 from serving.run import Server, environment, serve, start, wait_ready
+from serving.volatile import volatile
 from tests.desks import stocked
 from tests.servers import FAKE
 
@@ -77,7 +78,7 @@ def test_a_server_that_will_not_stop_is_ended_with_its_workers(monkeypatch: pyte
     worker = psutil.Process(int(process.stdout.readline()))
     assert process.stdout.readline() == b"up\n"
     monkeypatch.setattr("serving.run._PATIENCE_SECONDS", 0.2)
-    assert Server(process, "http://127.0.0.1:1").stop() == -signal.SIGKILL
+    assert Server(process, "http://127.0.0.1:1", tmp_path).stop() == -signal.SIGKILL
     assert psutil.wait_procs([worker], timeout=5)[1] == []
     process.stdout.close()
 
@@ -86,7 +87,7 @@ def test_the_environment_says_where_everything_is(here: Home, tmp_path: Path) ->
     said = environment(here, tmp_path, workers=3, version="7")
     assert said["BENTOML_CONFIG_OVERRIDES"] == '{"services": {"holdfast": {"workers": 3}}}'
     assert (said["HOLDFAST_HOME"], said["HOLDFAST_BUNDLE"]) == (str(tmp_path), str(tmp_path))
-    assert (said["BENTOML_HOME"], said["BENTOML_DO_NOT_TRACK"]) == (str(tmp_path / "data" / "bentoml"), "True")
+    assert (said["BENTOML_HOME"], said["BENTOML_DO_NOT_TRACK"]) == (str(volatile(here)), "True")
     assert said["OMP_NUM_THREADS"] == "1"
     assert said["PATH"] == os.environ["PATH"]
 
@@ -109,3 +110,15 @@ def test_waiting_ends_with_the_service_or_with_patience() -> None:
         wait_ready(url, alive=lambda: False)
     with pytest.raises(HoldfastError, match=r"within 0 s, found no answer"):
         wait_ready(url, timeout_seconds=0.0)
+
+
+def test_what_workers_count_lies_in_memory_in_a_folder_that_is_ours_alone(here: Home, tmp_path: Path) -> None:
+    folder = volatile(here, tmp_path)
+    assert folder.is_relative_to(tmp_path)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert volatile(here, tmp_path) == folder
+    folder.chmod(0o755)
+    assert volatile(here, tmp_path) == volatile(here, tmp_path / "nowhere") == here.data / "bentoml"
+    folder.rmdir()
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert volatile(here, tmp_path) == here.data / "bentoml"

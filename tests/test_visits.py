@@ -143,6 +143,8 @@ def test_without_the_solver_travel_is_refused_with_what_to_do(desk: Desk, monkey
         ([visit("a", service_class="safty")], None,
          "visits[0]: expected service_class to be one of safety, urgent, standard, none; found 'safty'; "
          "did you mean safety?"),
+        ([visit("a")], Shift(travel_minutes=[[0.0, 1.0], [1.0, 15.0]]),
+         "expected 0 minutes from a place to itself, found 15 in travel_minutes[1]"),
         ([visit("a")], Shift(travel_minutes=[[0.0, 1.0]]),
          "expected travel_minutes with 2 rows of 2, the depot first and then each visit; found 1 rows of 2"),
         ([visit(number) for number in range(1_001)], None, "expected 1 to 1,000 visits, found 1,001"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import mlflow
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import DBAPIError
 
 from features.contract import CONTRACT
 from features.errors import RegistryError
@@ -197,12 +198,17 @@ def _ranked(version: Any) -> set[str]:
 def _client(home: Home) -> mlflow.MlflowClient:
     _make_database(home)
     mlflow.set_tracking_uri(home.tracking_uri)
-    client = mlflow.MlflowClient(home.tracking_uri)
     try:
+        client = mlflow.MlflowClient(home.tracking_uri)
         client.create_registered_model(MODEL)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise RegistryError(f"expected a registry at {home.tracking_uri}; found: {error.message}") from error
+    except DBAPIError as error:
+        raise RegistryError(
+            f"expected a registry at {home.tracking_uri}; found: {error.orig}; where it is locked, wait for whoever"
+            " holds it; where it isn't sound, put a copy back, or move it away and train again: holdfast train"
+        ) from error
     return client
 
 

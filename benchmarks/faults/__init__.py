@@ -1,0 +1,1 @@
+"""Faults caused for real, and what came of them: `python -m benchmarks.faults`."""

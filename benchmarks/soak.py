@@ -1,0 +1,189 @@
+"""A real service under mixed load for a while: memory flat, nothing refused, no slower: `python -m benchmarks.soak`.
+
+Two workers on SQLite, the home of some real households; known and new customers, decisions with their outcomes,
+interactions, look-ups, routes and visits. The memory of each worker is told as the slope of the last two thirds.
+"""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil  # type: ignore[import-untyped]
+
+from benchmarks.faults.served import Running, aside, customers_of, running, trained
+from benchmarks.report import Row, options, say
+from benchmarks.timing import against, none, quantile
+from features.clock import live
+
+# A worker of 300 MB would take more than a day to double.
+_MOST_MB_A_MINUTE = 0.2
+_MOST_DRIFT, _CALLERS, _SAMPLE_SECONDS, _BLOCKS = 1.5, 4, 5.0, 20
+_MB = 2**20
+
+
+@dataclass
+class Watched:
+    """What was seen of a service: the moment (s) and milliseconds of each answer by route, statuses, and memory."""
+
+    answers: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    statuses: Counter[str] = field(default_factory=Counter)
+    memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    log_bytes: int = 0
+
+
+def main() -> None:
+    """Run the soak, and print its rows."""
+    parser = options(__doc__ or "")
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long")
+    parser.add_argument("--rate", type=float, default=20.0, help="requests a second")
+    parser.add_argument("--households", type=int, default=120, help="real households in the store")
+    told = parser.parse_args()
+    with TemporaryDirectory() as folder, ExitStack() as stack, aside():
+        place = trained(Path(folder), told.households)
+        service = stack.enter_context(running(place))
+        watched = soak(service, customers_of(place), told.minutes * 60, told.rate)
+    say(f"A soak of {told.minutes:g} minutes at {told.rate:g} requests a second", rows(watched), told.json)
+
+
+def soak(service: Running, customers: Sequence[str], seconds: float, rate: float) -> Watched:
+    """Ask a service for some seconds at some rate, and watch its workers."""
+    watched, ended = Watched(), threading.Event()
+    began = time.monotonic()
+    team = [
+        threading.Thread(target=_ask, args=(service.url, customers, watched, ended, began, rate / _CALLERS, number))
+        for number in range(_CALLERS)
+    ]
+    for one in team:
+        one.start()
+    workers = service.processes()
+    log = Path(service.place.home.database_url.removeprefix("sqlite:///") + "-wal")
+    while (passed := time.monotonic() - began) < seconds:
+        for worker in workers:
+            watched.memory.setdefault(worker.pid, []).append((passed / 60, _held(worker)))
+        watched.log_bytes = max(watched.log_bytes, log.stat().st_size if log.exists() else 0)
+        time.sleep(min(_SAMPLE_SECONDS, seconds - passed))
+    ended.set()
+    for one in team:
+        one.join()
+    watched.statuses["worker ended"] = sum(not one.is_running() for one in workers)
+    return watched
+
+
+def rows(watched: Watched) -> list[Row]:
+    """Tell of memory, of errors, of time taken, and of the store's log."""
+    found = [_flat(place, samples) for place, samples in enumerate(watched.memory.values(), start=1)]
+    held = [samples[-1][1] for samples in watched.memory.values()]
+    found += [against("memory of the largest worker at the end, MB", max(held), 350, None)]
+    total, well = sum(watched.statuses.values()), watched.statuses["200"]
+    found += [none(f"requests not answered with 200, of {total:,}", total - well)]
+    for route, answers in watched.answers.items():
+        early, late = (_third(answers, part) for part in (0, 2))
+        what = f"{route}: median of the last third against the first, ms ({len(answers):,} asked;"
+        what += f" 99th percentile {quantile((one for _, one in answers), 0.99):.0f})"
+        found += [against(what, median(late), median(early), _MOST_DRIFT)]
+    return [*found, against("the log before the file, at its largest, MB", watched.log_bytes / _MB, 32, 2)]
+
+
+def slope(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Fit a line to the means of blocks of samples; the slope, and half of its 95 % interval.
+
+    Means of blocks, since what a worker holds now is much like what it held a moment before.
+    """
+    blocks = [np.mean(part, axis=0) for part in np.array_split(np.asarray(samples), min(_BLOCKS, len(samples)))]
+    at, held = np.array(blocks).T
+    fitted, covariance = np.polyfit(at, held, 1, cov=True)
+    return float(fitted[0]), float(1.96 * np.sqrt(covariance[0, 0]))
+
+
+def _flat(place: int, samples: Sequence[tuple[float, float]]) -> Row:
+    last = samples[len(samples) // 3 :]
+    grown, wide = slope(last)
+    what = f"memory of worker {place}, MB a minute over the last two thirds, upper end"
+    what += f" ({grown:+.3f} ± {wide:.3f}; {last[0][1]:.0f} MB then, {last[-1][1]:.0f} at the end)"
+    return Row(what, grown + wide, 0.0, grown + wide, f"<= {_MOST_MB_A_MINUTE}", grown + wide <= _MOST_MB_A_MINUTE)
+
+
+def _third(answers: Sequence[tuple[float, float]], part: int) -> list[float]:
+    size = max(1, len(answers) // 3)
+    return [taken for _, taken in sorted(answers)[part * size : (part + 1) * size]]
+
+
+def _held(worker: psutil.Process) -> float:
+    """Tell what a worker alone holds, in MB: what it shares with its like doesn't grow."""
+    return float(worker.memory_full_info().uss) / _MB
+
+
+def _ask(
+    url: str, customers: Sequence[str], watched: Watched, ended: threading.Event, began: float, rate: float, seed: int
+) -> None:
+    """Ask at a pace until told to stop; a request that comes late isn't made up for."""
+    dice = random.Random(seed)
+    with httpx.Client(base_url=url, trust_env=False, timeout=30.0) as client:
+        number = 0
+        while not ended.wait(dice.expovariate(rate)):
+            number += 1
+            route, body = _question(dice, customers, f"{seed}-{number}")
+            said = _asked(client, watched, began, route, body)
+            if said is not None and route == "/v1/decisions":
+                for offer in said["offers"][:1]:
+                    report = {"decision_id": said["decision_id"], "offer": offer["offer"]}
+                    _asked(client, watched, began, "/v1/outcomes", report | {"status": dice.choice(_STATUSES)})
+
+
+def _asked(client: httpx.Client, watched: Watched, began: float, route: str, body: dict[str, Any]) -> Any:
+    start = time.monotonic()
+    try:
+        said = client.post(route, json=body)
+    except httpx.HTTPError as error:
+        watched.statuses[type(error).__name__] += 1
+        return None
+    taken = 1000 * (time.monotonic() - start)
+    watched.answers.setdefault(route, []).append((start - began, taken))
+    good = said.status_code == 200 and not said.json().get("degraded")
+    watched.statuses["200" if good else f"{said.status_code} {said.text[:100]}"] += 1
+    return said.json() if good else None
+
+
+_STATUSES = ("presented", "accepted", "declined", "not_presented")
+_CHANNELS = ("phone", "web", "store", "app")
+# So many that what is kept of them is full within the first third.
+_TOPICS = 1_000
+
+
+def _question(dice: random.Random, customers: Sequence[str], name: str) -> tuple[str, dict[str, Any]]:
+    """Choose what to ask: half of it decisions, a tenth of it about somebody who was never heard of."""
+    customer = dice.choice(customers) if dice.random() < 0.9 else f"household:new-{name}"
+    channel, topic = dice.choice(_CHANNELS), f"topic {dice.randrange(_TOPICS)}"
+    makes: list[Callable[[], tuple[str, dict[str, Any]]]] = [
+        lambda: ("/v1/decisions", {"customer": customer, "channel": channel, "context": {"topic": topic}}),
+        lambda: ("/v1/interactions", _happened(dice, customer, channel, name)),
+        lambda: ("/v1/customers/lookup", {"customer": customer}),
+        lambda: ("/v1/route", {"customer": customer, "channel": channel, "intent": "cancel"}),
+        lambda: ("/v1/visits/prioritise", _visits(dice, customers)),
+    ]
+    (make,) = dice.choices(makes, (5, 2, 1, 1.5, 0.5))
+    return make()
+
+
+def _happened(dice: random.Random, customer: str, channel: str, name: str) -> dict[str, Any]:
+    told = {"event_id": name, "customer": customer, "channel": channel, "occurred_at": live().isoformat()}
+    kind = dice.choice(("purchase", "inquiry", "complaint", "contact"))
+    return told | {"kind": kind, "product": str(dice.randrange(10**6)), "amount": 1.5, "body": {"note": name}}
+
+
+def _visits(dice: random.Random, customers: Sequence[str]) -> dict[str, Any]:
+    return {"visits": [{"visit_id": str(n), "customer": dice.choice(customers)} for n in range(20)]}
+
+
+if __name__ == "__main__":
+    main()
