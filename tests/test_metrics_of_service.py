@@ -110,7 +110,7 @@ def test_gauges_say_which_bundle_serves_and_what_the_store_and_the_workers_do(wa
 
 
 def wait_for(client: httpx.Client, holds: Callable[[Told], bool]) -> Told:
-    for _ in range(100):
+    for _ in range(600):
         now = scraped(client)
         if holds(now):
             return now
@@ -125,7 +125,7 @@ def test_a_worker_that_was_killed_is_counted_no_more_but_what_it_counted_is(watc
         before = scraped(client)
     worker = psutil.Process(watched[0].process.pid).children()[0]
     worker.kill()
-    worker.wait(5)
+    worker.wait(60)
     watched[0].wait_ready()
     with asking(watched[0]) as client:
         after = scraped(client)
