@@ -183,6 +183,8 @@ def watch(history: History, clock: Moments, tmp_path: Path, monkeypatch: pytest.
 def test_a_worker_is_not_ready_before_it_has_rehearsed(watch: Any):
     watch.watch.rehearsed = False
     assert (watch.watch.ready(), watch.watch.ready(degraded=True)) == (False, False)
+    watch.watch.started()
+    assert told(metrics.exposition(bytes).decode())["holdfast_workers_ready",] == 1
 
 
 def test_a_store_that_stays_silent_makes_a_worker_unready_but_for_safe_answers(
@@ -215,8 +217,9 @@ def full(**_: Any) -> Any:
 
 
 def test_a_worker_that_leaves_is_not_ready_at_all(watch: Any):
-    watch.watch.leaving = True
+    watch.watch.leave()
     assert (watch.watch.ready(), watch.watch.ready(degraded=True)) == (False, False)
+    assert told(metrics.exposition(bytes).decode())["holdfast_workers_ready",] == 0
 
 
 def test_a_bundle_that_takes_the_place_of_another_is_told(watch: Any):
