@@ -60,6 +60,16 @@ class Watch:
         """Look no more."""
         self._end.set()
 
+    def started(self) -> None:
+        """Say that one of every kind was answered."""
+        self.rehearsed = True
+        metrics.READY.set(self.ready())
+
+    def leave(self) -> None:
+        """Say that the worker was told to stop."""
+        self.leaving = True
+        metrics.READY.set(0)
+
     def look(self, turn: int) -> None:
         """Look once at the store, the disk and the bundle; what is dearer to count, only in some turns."""
         if self._following is None:

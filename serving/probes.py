@@ -80,7 +80,7 @@ class Probes:
             if message["type"] == "lifespan.startup.complete":
                 metrics.take_room()
                 stopping.prepare(self._watch)
-                self._watch.rehearsed = True
+                self._watch.started()
             await send(message)
 
         return started

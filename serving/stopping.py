@@ -66,7 +66,7 @@ class Leaving:
         if self._watch.leaving:
             self._finish()
             return
-        self._watch.leaving = True
+        self._watch.leave()
         with self._marks.open("a") as file:
             file.write(f"{os.getpid()}\n")
         self.loop.call_later(drain_seconds(), self._wait_for_others)

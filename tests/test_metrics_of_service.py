@@ -111,7 +111,7 @@ def test_gauges_say_which_bundle_serves_and_what_the_store_and_the_workers_do(wa
 
 
 def wait_for(client: httpx.Client, holds: Callable[[Told], bool]) -> Told:
-    for _ in range(100):
+    for _ in range(600):
         now = scraped(client)
         if holds(now):
             return now
@@ -126,7 +126,7 @@ def test_a_worker_that_was_killed_is_counted_no_more_but_what_it_counted_is(watc
         before = scraped(client)
     worker = psutil.Process(watched[0].process.pid).children()[0]
     worker.kill()
-    worker.wait(5)
+    worker.wait(60)
     watched[0].wait_ready()
     with asking(watched[0]) as client:
         after = scraped(client)
@@ -184,6 +184,8 @@ def watch(history: History, clock: Moments, tmp_path: Path, monkeypatch: pytest.
 def test_a_worker_is_not_ready_before_it_has_rehearsed(watch: Any):
     watch.watch.rehearsed = False
     assert (watch.watch.ready(), watch.watch.ready(degraded=True)) == (False, False)
+    watch.watch.started()
+    assert told(metrics.exposition(bytes).decode())["holdfast_workers_ready",] == 1
 
 
 def test_a_store_that_stays_silent_makes_a_worker_unready_but_for_safe_answers(
@@ -216,8 +218,9 @@ def full(**_: Any) -> Any:
 
 
 def test_a_worker_that_leaves_is_not_ready_at_all(watch: Any):
-    watch.watch.leaving = True
+    watch.watch.leave()
     assert (watch.watch.ready(), watch.watch.ready(degraded=True)) == (False, False)
+    assert told(metrics.exposition(bytes).decode())["holdfast_workers_ready",] == 0
 
 
 def test_a_bundle_that_takes_the_place_of_another_is_told(watch: Any):
