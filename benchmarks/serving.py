@@ -27,8 +27,14 @@ def main() -> None:
     told = _options().parse_args()
     with TemporaryDirectory() as folder:
         crowd = crowded(home(), Path(told.work or folder), told.customers)
-        rows = [row for name in ([told.only] if told.only else SECTIONS) for row in _section(name, crowd, told)]
-    say(f"Serving with {told.workers} worker, {told.customers:,} customers in the store", rows, told.json)
+        rows = list[Row]()
+        for name in [told.only] if told.only else SECTIONS:
+            rows += (found := _section(name, crowd, told))
+            if not told.json:
+                # At once: all of it takes minutes.
+                say(f"{name}: {told.workers} worker, {told.customers:,} customers more in the store", found, False)
+    if told.json:
+        say("", rows, True)
 
 
 def _options() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from benchmarks.timing import against, within
 from serving.run import SERVICE, Server, environment, start
 
 _MOST_SLOWER, _MOST_FIRST, _MOST_MEGABYTES = 1.3, 3.0, 350.0
-_FEW, _SMALL = 400, 20_000
+_SMALL = 5_000
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from features import store
-from features.clock import microseconds
+from features.clock import from_microseconds, microseconds
 from features.store import Store
 from features.tombstones import TAKEN_OUT, tell_taken_out
 
@@ -24,6 +24,15 @@ class Expiry:
 
     def __init__(self, opened: Store) -> None:
         self._store = opened
+
+    def oldest(self) -> dict[str, datetime]:
+        """Tell how old the oldest of each kind of event and each log is, in one look."""
+        table = store.events
+        queries = [sa.select(table.c.kind, sa.func.min(table.c.occurred_at)).group_by(table.c.kind)]
+        queries += [sa.select(sa.literal(log), sa.func.min(moment)) for log, moment in LOGS.items()]
+        with self._store.reading() as connection:
+            rows = [row for query in queries for row in connection.execute(query)]
+        return {kind: from_microseconds(moment) for kind, moment in rows if moment is not None}
 
     def count(self, kind: str, before: datetime) -> int:
         """Count the events of a kind, or the rows of a log, that are older."""

@@ -63,8 +63,10 @@ def retain(
     expiry: Expiry, retention: Retention, now: datetime, apply: bool, on_progress: Callable[[str, int], None]
 ) -> dict[str, int]:
     """Count what is too old by now, by kind, and delete it where that is to be applied."""
-    found: dict[str, int] = {}
+    found, oldest = dict.fromkeys(retention.days, 0), expiry.oldest()
     for kind, cut in retention.cuts(now).items():
+        if oldest.get(kind, now) >= cut:
+            continue
         told = lambda gone, kind=kind: on_progress(kind, gone)  # noqa: E731
         found[kind] = expiry.delete(kind, cut, told) if apply else expiry.count(kind, cut)
     if apply and any(found.values()):

@@ -20,6 +20,8 @@ def retain(
     A kind that isn't named there is kept. What caps and suppressions of the contact policy still count must be kept, so
     a playbook that says otherwise is refused; holdfast playbook check says more.
 
+    Example: holdfast retain
+
     Example from cron: 0 4 * * 0 holdfast retain --apply --json >> retain.log
     """
     from features.definitions import NAMES

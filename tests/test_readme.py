@@ -51,7 +51,7 @@ def spoken(decision: str) -> list[str]:
 
 
 def test_its_table_of_commands_is_the_command_line():
-    listed = dict(re.findall(r"^\| `holdfast (\w+)` \| (.*) \|$", README, flags=re.M))
+    listed = dict(re.findall(r"^\| `holdfast ([\w-]+)` \| (.*) \|$", README, flags=re.M))
     known = {
         name: (command.help or "").split("\n\n")[0].replace("\n", " ").strip()
         for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
@@ -64,7 +64,9 @@ def test_its_make_targets_are_in_the_makefile():
     assert set(re.findall(r"make ([a-z]+)", README)) <= targets
 
 
-@pytest.mark.parametrize("command", [name for name, _ in re.findall(r"^\| `holdfast (\w+)` (\|)", README, flags=re.M)])
+@pytest.mark.parametrize(
+    "command", [name for name, _ in re.findall(r"^\| `holdfast ([\w-]+)` (\|)", README, flags=re.M)]
+)
 def test_every_command_has_help_with_an_example(command: str, tmp_path: Path):
     assert f"Example: holdfast {command}" in printed([command, "--help"], tmp_path)
 
