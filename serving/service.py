@@ -32,7 +32,7 @@ from serving.desk import Desk, as_text
 from serving.gated import GatedService
 from serving.health import Watch
 from serving.keyring import Keyring
-from serving.probes import Counted, Probes
+from serving.probes import Probes
 from serving.refusal import refusal
 from serving.rehearsal import Rehearsal, warm
 
@@ -133,6 +133,7 @@ class HoldfastService:
     """
 
     ring: ClassVar[Keyring] = Keyring()
+    watch: ClassVar[Watch] = WATCH
     answering: Answering
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
@@ -194,7 +195,5 @@ class HoldfastService:
         return self.desk.prioritise(visits, request.shift(), request.language, deadline, away)
 
 
-ROUTES = [api.route for api in HoldfastService.apis.values()]  # type: ignore[attr-defined]
-HoldfastService.add_asgi_middleware(Counted, routes=ROUTES, watch=WATCH)  # type: ignore[attr-defined]
 HoldfastService.add_asgi_middleware(Probes, watch=WATCH, beside=lambda: home().health_metrics)  # type: ignore[attr-defined]
 HoldfastService.add_asgi_middleware(Rehearsal)  # type: ignore[attr-defined]

@@ -6,7 +6,8 @@ from shutil import copytree
 
 from benchmarks.faults.found import Found
 from features.errors import ContractError, RegistryError
-from models.bundle import found_hash, load
+from models.bundle import load
+from models.manifest import found_hash
 
 
 def bundles(bundle: Path, folder: Path, places: int = 200) -> list[Found]:
