@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CACHE_DIR := $(TOOLS)/pip
 
 .DEFAULT_GOAL := environment
-.PHONY: environment demo serve spark test check lint types contracts format catalogue requirements clean
+.PHONY: environment demo serve spark test soak check lint types contracts format catalogue requirements clean
 
 environment: $(READY) ## Make .venv with everything pinned, and the command `holdfast` in it
 
@@ -46,6 +46,9 @@ test: $(SPARK) ## Run all tests
 	@mkdir -p $(TOOLS)
 	$(RUN)pytest
 	$(RUN)pytest --nbmake --nbmake-timeout=600 notebooks
+
+soak: $(READY) ## Keep a service under mixed load for half an hour, and see that its memory stays flat
+	$(RUN)python -m benchmarks.soak --minutes 30
 
 check: lint types contracts test ## The one definition of green
 
