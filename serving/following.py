@@ -54,7 +54,7 @@ class Following:
     def __init__(self, desk: Desk, shelf: Shelf | None, now: Callable[[], float] = time.time) -> None:
         self.desk, self.shelf, self._now = desk, shelf, now
         self.state = State(desk.scorer.bundle_version, desk.scorer.bundle_hash, now(), shelf is not None)
-        self._refused: Pick | None = None
+        self._refused: tuple[Pick, int] | None = None
         self._said = ""
 
     def look(self) -> None:
@@ -63,7 +63,9 @@ class Following:
         said = self.shelf.said()
         self.state = replace(self.state, registry=said)
         pick = said.champion
-        if pick is None or pick == self._refused or (pick.version, pick.hash) == (self.state.version, self.state.hash):
+        if pick is None or (pick.version, pick.hash) == (self.state.version, self.state.hash):
+            return
+        if self._refused == (pick, self.shelf.stamp(pick)):
             return
         try:
             self._take(pick)
@@ -98,7 +100,8 @@ class Following:
         self._said = what
 
     def _refuse(self, pick: Pick, reason: str) -> None:
-        self._refused = pick
+        assert self.shelf is not None
+        self._refused = pick, self.shelf.stamp(pick)
         refusals = self.state.refusals + 1
         self.state = replace(self.state, refused=pick.version, reason=reason, refusals=refusals)
         _LOG.warning("bundle %s refused, %s stays: %s", pick.version, self.state.version, reason)
