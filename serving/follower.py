@@ -67,14 +67,15 @@ class Follower:
         if found is None:
             return None
         pick = Pick(found.version, found.hash, found.why)
-        known = next((one for one in (self._said.champion, self._said.challenger) if one == pick), None)
-        return known or replace(pick, fault=self._brought(pick, found))
+        return replace(pick, fault=self._brought(pick, found))
 
     def _brought(self, pick: Pick, found: bundle.Registered) -> str:
         failed_at, fault = self._failed.get(pick, (0.0, ""))
         if fault and abs(self._now() - failed_at) < _AGAIN_SECONDS:
             return fault
         try:
+            if self.shelf.holds(pick):
+                return ""
             self.shelf.keep(pick, lambda into: bundle.download(self._place, found, into))
         except (RegistryError, OSError) as error:
             self._failed[pick] = self._now(), str(error)

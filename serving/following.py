@@ -60,7 +60,7 @@ class Following:
     def __init__(self, desk: Desk, shelf: Shelf | None, now: Callable[[], float] = time.time) -> None:
         self.desk, self.shelf, self._now = desk, shelf, now
         self.state = State(desk.scorer.bundle_version, desk.scorer.bundle_hash, now(), shelf is not None)
-        self._refused: Pick | None = None
+        self._refused: tuple[Pick, int] | None = None
         self._said = ""
 
     def look(self) -> None:
@@ -69,7 +69,9 @@ class Following:
         said = self.shelf.said()
         self.state = replace(self.state, registry=said)
         pick = said.champion
-        if pick is None or pick == self._refused or (pick.version, pick.hash) == (self.state.version, self.state.hash):
+        if pick is None or (pick.version, pick.hash) == (self.state.version, self.state.hash):
+            return
+        if self._refused == (pick, self.shelf.stamp(pick)):
             return
         try:
             self._take(pick)
@@ -105,7 +107,8 @@ class Following:
         self._said = what
 
     def _refuse(self, pick: Pick, error: Exception) -> None:
-        self._refused, reason = pick, str(error) or repr(error)
+        assert self.shelf is not None
+        self._refused, reason = (pick, self.shelf.stamp(pick)), str(error) or repr(error)
         refusals = self.state.refusals + 1
         self.state = replace(self.state, refused=pick.version, reason=reason, refusals=refusals)
         log("bundle_refused", "warning", error, bundle=pick.version)

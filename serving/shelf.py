@@ -100,8 +100,12 @@ class Shelf:
         kept = self.bundle(pick)
         if not self.holds(pick):
             self._bring(kept, bring)
-        os.utime(kept)
         return kept
+
+    def stamp(self, pick: Pick) -> int:
+        """Tell one copy of a bundle from another that took its place; 0 where there is none."""
+        kept = self.bundle(pick)
+        return kept.stat().st_mtime_ns if kept.exists() else 0
 
     def _bring(self, kept: Path, bring: Callable[[Path], Path]) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +114,7 @@ class Shelf:
             manifest_of(brought)
             if kept.exists():
                 kept.rename(Path(beside) / "damaged")
+            os.utime(brought)
             brought.rename(kept)
 
     def holds(self, pick: Pick) -> bool:

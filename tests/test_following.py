@@ -119,14 +119,18 @@ def test_a_bundle_of_other_features_is_refused(service: Service, variants: Varia
     assert "expected a bundle trained under feature contract" in service.following.state.reason
 
 
-def test_a_copy_that_was_damaged_here_is_refused_by_the_worker(service: Service, variants: Variants) -> None:
+def test_a_copy_that_was_damaged_here_is_refused_until_the_follower_brings_another(
+    service: Service, variants: Variants
+) -> None:
     variants.move("2")
     service.follower.look()
     kept = service.shelf.bundle(Pick("2", variants.hash("2"))) / "churn.json"
     kept.write_bytes(kept.read_bytes() + b" ")
     service.following.look()
+    service.following.look()
     assert service.following.state.reason.startswith("expected churn.json of the bundle with hash")
-    assert service.answered()[0] == "1"
+    assert (service.following.state.refusals, service.answered()[0]) == (1, "1")
+    assert service.look() == "2"
 
 
 def test_another_bundle_under_the_name_of_a_registered_one_is_refused(service: Service, variants: Variants) -> None:
