@@ -14,8 +14,8 @@ from benchmarks.report import Row
 from benchmarks.timing import against, quantile, within
 from features.feature import Array
 
-_BLOCKS, _BLOCK = 60, 50
-_SOCKETS, _ROUNDS, _ROUND = 16, 15, 320
+_PEER_ROUNDS, _BLOCK = 20, 50
+_SOCKETS, _ROUND = 16, 320
 _MOST_MEDIAN, _MOST_TAIL, _LEAST_RATE = 2.0, 2.5, 0.45
 _MOST_TIMES, _MOST_MILLISECONDS, _MOST_VISITS = 8.0, 50.0, 50.0
 _VISITS = 500
@@ -23,11 +23,11 @@ Asking = Callable[[int, int], list[bytes]]
 Places = npt.NDArray[np.int64]
 
 
-def latency(asked: Client, crowd: Crowd) -> list[Row]:
+def latency(asked: Client, crowd: Crowd, rounds: int) -> list[Row]:
     """Set decisions beside the no-op, at one client and at sixteen."""
     _warm(asked, crowd)
-    ours, theirs = _by_turns(asked, (crowd.decisions, crowd.nothing), _BLOCKS, _BLOCK)
-    rates = _rates(asked, (crowd.decisions, crowd.nothing))
+    ours, theirs = _by_turns(asked, (crowd.decisions, crowd.nothing), rounds, _BLOCK)
+    rates = _rates(asked, (crowd.decisions, crowd.nothing), max(rounds // 4, 2))
     return [
         _beside("decision beside the no-op, median, ms", ours, theirs, 0.5, _MOST_MEDIAN),
         _beside("decision beside the no-op, 99th percentile, ms", ours, theirs, 0.99, _MOST_TAIL),
@@ -72,7 +72,7 @@ def side_by_side(asked: Client, crowd: Crowd) -> list[Row]:
                 for each, requests in asking:
                     each.ask(requests(100, 0))
                 pairs = [
-                    [one.ask(of(_BLOCK, _BLOCK * turn)).times for one, of in asking] for turn in range(_BLOCKS // 3)
+                    [one.ask(of(_BLOCK, _BLOCK * turn)).times for one, of in asking] for turn in range(_PEER_ROUNDS)
                 ]
                 ours, theirs = ([np.array(pair[side]) for pair in pairs] for side in (0, 1))
                 fast = [[_rate(one, of(_ROUND, 0)) for one, of in asking] for _ in range(3)]
@@ -111,8 +111,8 @@ def _by_turns(asked: Client, ways: Sequence[Asking], blocks: int, block: int) ->
     return [list(one) for one in zip(*turns, strict=True)]
 
 
-def _rates(asked: Client, ways: Sequence[Asking]) -> list[list[float]]:
-    turns = [[_rate(asked, way(_ROUND, _ROUND * turn)) for way in ways] for turn in range(_ROUNDS)]
+def _rates(asked: Client, ways: Sequence[Asking], rounds: int) -> list[list[float]]:
+    turns = [[_rate(asked, way(_ROUND, _ROUND * turn)) for way in ways] for turn in range(rounds)]
     return [list(one) for one in zip(*turns, strict=True)]
 
 

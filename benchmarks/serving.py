@@ -43,6 +43,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--work", help="a folder to keep the copied store in")
     parser.add_argument("--customers", type=int, default=1_000_000, help="customers to add to the home's own")
     parser.add_argument("--decisions", type=int, default=20_000, help="decisions whose tails are told")
+    parser.add_argument("--rounds", type=int, default=60, help="blocks to ask by turns")
     parser.add_argument("--starts", type=int, default=3, help="starts to time")
     parser.add_argument("--workers", type=int, default=1, help="processes that answer")
     return parser
@@ -53,7 +54,7 @@ def _section(name: str, crowd: Crowd, told: argparse.Namespace) -> list[Row]:
         return starting.rows(crowd, told.starts)
     with _serving(crowd, told.workers) as (asked, memory):
         sections: dict[str, Callable[[], list[Row]]] = {
-            "noop": lambda: latency(asked, crowd),
+            "noop": lambda: latency(asked, crowd, told.rounds),
             "tails": lambda: tails(asked, crowd, told.decisions),
             "memory": lambda: starting.memory(asked, crowd, memory),
             "peers": lambda: side_by_side(asked, crowd),
