@@ -1,6 +1,7 @@
 """A small home with real models, copies of it to break, and a real service over a copy."""
 
 import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -13,6 +14,7 @@ import psutil  # type: ignore[import-untyped]
 
 from features.backups import write_backup
 from features.clock import after_history, live
+from features.errors import HoldfastError, InputError
 from features.history import History
 from features.home import ROOT, Home
 from features.recovering import restore
@@ -80,13 +82,21 @@ def within(place: Place) -> dict[str, str]:
     return kept | {"HOLDFAST_HOME": str(place.home.folder), "PYTHONPATH": str(ROOT)}
 
 
+def port_of_its_own() -> int:
+    """Find a free port that the system hands to nobody: the supervisor asks it for two of its own."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with suppress(InputError):
+            return free_port(HOST, port)
+    raise HoldfastError("expected a free port from 20000 to 32000, found none")
+
+
 @dataclass
 class Running:
     """A service over a place, on a port that stays the same when it is started again."""
 
     place: Place
     workers: int = 2
-    port: int = field(default_factory=lambda: free_port(HOST, 0))
+    port: int = field(default_factory=port_of_its_own)
     server: Server | None = None
 
     @property
