@@ -70,13 +70,18 @@ def _ready(path: Path, folder: Path) -> sa.Engine:
 def _erase_again(source: sa.Engine, marks: Sequence[dict[str, Any]], tombstones: Tombstones) -> None:
     """Erase from a copy whoever was erased from the store that it takes the place of."""
     with source.begin() as connection:
-        carried = [{name: value for name, value in mark.items() if name != "seq"} for mark in marks]
+        names = [column for column in erasures.columns if column.name != "seq"]
+        there = {tuple(row) for row in connection.execute(sa.select(*names))}
+        rows = [{column.name: mark[column.name] for column in names} for mark in marks]
+        carried = [row for row in rows if tuple(row.values()) not in there]
+        if not carried:
+            return
         connection.execute(sa.insert(erasures), carried)
         holding = standing(connection, [mark["digest"] for mark in marks if mark["digest"]])
         erased = [digest for digest, mark in holding.items() if mark.action == ERASED]
-        names = marked(tombstones, erased)(connection)
-        if names.references:
-            erase_within(connection, tombstones, names, from_microseconds(marks[-1]["erased_at"]))
+        back = marked(tombstones, erased)(connection)
+        if back.references:
+            erase_within(connection, tombstones, back, from_microseconds(marks[-1]["erased_at"]))
     # Pages are copied as they are, with what lies in their free space.
     with source.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM")
