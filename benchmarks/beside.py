@@ -4,14 +4,17 @@ from typing import Any
 
 import bentoml
 
-from serving import answers, service, wire
+from features.deadline import Deadline
+from serving import answers, roles, service, wire
 
 NOTHING = "/v1/nothing"
+# The gate lets in whom it lets in to decisions.
+roles.ROUTES = {**roles.ROUTES, NOTHING: roles.ROUTES["/v1/decisions"]}
 
 
 class _Beside(service.HoldfastService.inner):  # type: ignore[name-defined,misc]
     @service._endpoint(NOTHING, wire.DecisionRequest, answers.LookupAnswer)
-    def nothing(self, request: wire.DecisionRequest, /) -> dict[str, Any]:
+    def nothing(self, request: wire.DecisionRequest, deadline: Deadline, _away: None) -> dict[str, Any]:
         """Answer without looking at anything."""
         return {}
 

@@ -24,6 +24,7 @@ MODEL = "holdfast"
 CHAMPION, CHALLENGER = "champion", "challenger"
 # Why a version serves all the same: a running service takes up a worse grade only with it.
 REASON = "promoted_because"
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def register(
@@ -175,8 +176,10 @@ def champion(home: Home) -> Any | None:
 def _by_alias(home: Home, alias: str) -> Any | None:
     try:
         return _client(home).get_model_version_by_alias(MODEL, alias)
-    except MlflowException:
-        return None
+    except MlflowException as error:
+        if error.error_code in _NOT_THERE:
+            return None
+        raise RegistryError(f"expected the registry to answer, found: {error}; see to it: holdfast doctor") from error
 
 
 def versions(home: Home) -> list[Any]:
