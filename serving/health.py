@@ -131,8 +131,8 @@ class Watch:
             metrics.CACHE_LOOKS.labels(result).inc(max(count - self._looks.get(result, 0), 0))
             self._looks[result] = count
         metrics.MEMORY.set(psutil.Process().memory_info().rss)
-        if self._data.exists():
-            metrics.FREE.set(shutil.disk_usage(self._data).free)
+        there = next(place for place in (self._data, *self._data.parents) if place.exists())
+        metrics.FREE.set(shutil.disk_usage(there).free)
 
 
 def _count_spending(desk: Desk) -> None:

@@ -120,6 +120,7 @@ def begin() -> None:
     # What goes wrong in writing a line would be told together with what was to be written.
     logging.raiseExceptions = False
     logging.captureWarnings(True)
+    sys.excepthook = lambda kind, error, trace: log("broken_off", "critical", error)
     threading.excepthook = lambda told: log("thread_failed", "error", error=told.exc_value)
     sys.unraisablehook = lambda told: log("unraisable", "error", error=told.exc_value)
 

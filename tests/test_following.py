@@ -293,7 +293,7 @@ def test_a_worker_without_a_good_copy_waits_for_what_the_registry_says(
     second = following._first(place, shelf, Watch(shelf))
     assert second.scorer.bundle_version == "1"
     second.history.close()
-    assert caplog.records[0].getMessage().startswith("what served last can't serve: expected value.json")
+    assert caplog.records[0].getMessage() == "last_unfit"
     variants.client.delete_registered_model_alias("holdfast", "champion")
     shutil.rmtree(shelf.folder)
     with pytest.raises(RegistryError, match="expected a champion in the registry, found none; train one"):

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from serving import metrics
 from serving.following import Following
 from serving.health import PATIENCE_SECONDS, Watch
 from serving.run import Server
-from tests.desks import FakeScorer, desk_over
+from tests.desks import desk_over
 from tests.servers import Told, asking, told
 
 Watched = tuple[Server, Home]
@@ -176,9 +177,10 @@ def watch(history: History, clock: Moments, tmp_path: Path, monkeypatch: pytest.
     """A watch that has looked at a desk once, and looks again when told to."""
     monkeypatch.setattr(Watch, "_go_on", lambda *_: None)
     desk, watch = desk_over(history), Watch(clock)
-    watch.begin(Following(desk, None), tmp_path)
+    following = Following(desk, None)
+    watch.begin(following, tmp_path)
     watch.rehearsed = True
-    return SimpleNamespace(watch=watch, desk=desk, clock=clock)
+    return SimpleNamespace(watch=watch, desk=desk, following=following, clock=clock)
 
 
 def test_a_worker_is_not_ready_before_it_has_rehearsed(watch: Any):
@@ -224,7 +226,7 @@ def test_a_worker_that_leaves_is_not_ready_at_all(watch: Any):
 
 
 def test_a_bundle_that_takes_the_place_of_another_is_told(watch: Any):
-    watch.desk.scorer = type("Scorer", (FakeScorer,), {"bundle_hash": "1" * 32, "bundle_version": "8"})()
+    watch.following.state = replace(watch.following.state, version="8", hash="1" * 32)
     watch.watch.look(1)
     text = metrics.exposition(bytes).decode()
     assert told(text)["holdfast_bundle_info", "B", "1" * 32, "8"] == 1

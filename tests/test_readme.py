@@ -61,7 +61,7 @@ def test_its_table_of_commands_is_the_command_line():
 
 def test_its_make_targets_are_in_the_makefile():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    assert set(re.findall(r"make ([a-z]+)", README)) <= targets
+    assert set(re.findall(r"(?<!keys )make ([a-z]+)", README)) <= targets
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def again(twice: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         return learning.make_bundle(place, history, AS_OF, 7, 1, quiet)
 
     yield train
-    registry.promote(place, before.version, why="as it was")
+    registry.promote(place, str(before.version), why="as it was")
 
 
 def run_of(place: Home, version: str) -> Any:

@@ -64,9 +64,7 @@ def test_a_server_starts_answers_is_measured_and_stops(server: Server, here: Hom
     history.close()
 
 
-def test_a_server_that_will_not_stop_is_ended_with_its_workers(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_server_that_will_not_stop_is_ended_with_its_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )

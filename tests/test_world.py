@@ -283,7 +283,7 @@ def test_the_command_writes_a_world_that_ingest_takes_and_never_writes_over_anyt
     events = Archive.open(to).count()
     assert json.loads(taken.stdout)[0]["new"] == events
     again = run.invoke(app, ["ingest", str(to), "--json"], catch_exceptions=False)
-    assert json.loads(again.stdout)[0] == {"folder": str(to), "new": 0, "corrected": 0, "known": events}
+    assert json.loads(again.stdout)[0] == {"folder": str(to), "new": 0, "corrected": 0, "known": events, "erased": 0}
     with pytest.raises(InputError, match="expected a new or an empty folder for the simulated world"):
         run.invoke(app, asked, catch_exceptions=False)
     with pytest.raises(InputError, match="expected one of --people and --events, found neither"):

@@ -152,8 +152,9 @@ def test_regressions_on_the_odds_expect_what_their_odds_say():
 def test_contributions_that_leave_out_a_split_would_not_add_up(monkeypatch: pytest.MonkeyPatch):
     walk = reading._walk
 
-    def forgetful(node: dict[str, object], way: Array, table: Array) -> None:
-        walk(node, np.where(np.arange(len(way)) == PLACES[1], 0.0, way) if "split_feature" not in node else way, table)
+    def forgetful(node: dict[str, object], way: Array, *tables: Array) -> None:
+        forgot = np.where(np.arange(len(way)) == PLACES[1], 0.0, way)
+        walk(node, forgot if "split_feature" not in node else way, *tables)
 
     monkeypatch.setattr(reading, "_walk", forgetful)
     with pytest.raises(AssertionError):
