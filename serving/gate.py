@@ -43,6 +43,8 @@ class Gate:
             await self._lifespan(scope, receive, send)
         else:
             # Nothing here speaks over web sockets; 1008 is a breach of policy.
+            self._count("media")
+            logs.log("refused", reason="media")
             await send({"type": "websocket.close", "code": 1008})
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,11 +142,14 @@ class Gate:
         if not await self._rates.hit(_a_second(rate), key.id):
             raise denials.too_often(rate)
 
+    def _count(self, reason: str) -> None:
+        self.refusals[reason] += 1
+        metrics.refused(reason)
+
     def _tell(self, answer: Outgoing) -> None:
         refused = answer.status >= 400
         if refused:
-            self.refusals[answer.reason] += 1
-            metrics.refused(answer.reason)
+            self._count(answer.reason)
         if refused or self._all:
             told: dict[str, Any] = {"reason": answer.reason} if refused else {}
             spent = round((time.perf_counter() - answer.began) * 1_000, 3)

@@ -50,8 +50,8 @@ def test_an_unknown_source_names_the_nearest(tmp_path):
 
 def test_an_unknown_key_names_the_nearest(tmp_path):
     assert complaint(tmp_path, top='time_zon = "UTC"') == (
-        "shop.toml: expected only the keys name, description, time_zone, reference, region, max_bad_share, rights, table;"
-        " found time_zon (nearest: time_zone)"
+        "shop.toml: expected only the keys name, description, time_zone, reference, region, max_bad_share, rights,"
+        " table; found time_zon (nearest: time_zone)"
     )
     assert complaint(tmp_path, KEYED + 'seperator = ";"').endswith("found seperator (nearest: separator)")
     assert complaint(tmp_path, KEYED + 'join = { file = "a.csv", with = "line" }') == (
