@@ -47,7 +47,7 @@ def unasked(clock: Clock) -> datetime:
     >>> unasked(lambda: datetime(2018, 1, 1, tzinfo=UTC)).isoformat()
     '2018-01-01T00:00:00+00:00'
     """
-    if isinstance(clock, after_history):
+    if isinstance(clock, after_history | Steady):
         return clock.told or live()
     return clock()
 
@@ -82,6 +82,13 @@ class Steady:
             self._latest = max(now, self._recorded(now)) if latest is None else now
             return self._latest
         return max(now, self._recorded(now))
+
+    @property
+    def told(self) -> datetime:
+        """The moment, by the machine and by what was told last."""
+        now = self._wall()
+        behind = self._latest is not None and now < self._latest <= now + _MOST_BEHIND
+        return self._latest if behind and self._latest else now
 
     def _recorded(self, now: datetime) -> datetime:
         """Tell the moment after anything was last recorded, if that is at most an hour ahead."""

@@ -40,14 +40,14 @@ class Deadline:
         """Tell how many seconds went into each part so far."""
         self.enter(self._part, self._stage)
         parts: dict[str, float] = {}
-        for (part, _), seconds in self._spent.items():
+        for (part, _), seconds in list(self._spent.items()):
             parts[part] = parts.get(part, 0.0) + seconds
         return parts
 
     def stages(self) -> dict[str, float]:
         """Tell how many seconds went into each stage so far."""
         self.enter(self._part, self._stage)
-        return {stage: seconds for (_, stage), seconds in self._spent.items() if stage}
+        return {stage: seconds for (_, stage), seconds in list(self._spent.items()) if stage}
 
     @property
     def slowest(self) -> str:

@@ -61,7 +61,8 @@ class Shadows:
             }
             for one in shadows
         ]
-        with self._store.writing() as connection:
+        # An erasure waits for the same.
+        with self._store.alone([store.TOLD]) as connection:
             kept = store.decisions.c.id
             query = sa.select(kept).where(kept.in_([row["decision"] for row in rows]))
             there = set(connection.scalars(query))

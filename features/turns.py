@@ -68,7 +68,8 @@ class Turns:
                 with _undone(shared):
                     yield shared.connection
             finally:
-                if not self._waiting or shared.members >= _MOST_TOGETHER:
+                # What the engine has undone nobody may go on in, or they would begin another by it.
+                if not self._waiting or shared.members >= _MOST_TOGETHER or not _under_way(shared.connection):
                     self._end(shared)
         finally:
             self._turn.release()

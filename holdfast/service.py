@@ -85,5 +85,16 @@ def running(
     try:
         yield server, number
     finally:
-        with spinner("Stopping the service"):
+        with spinner("Stopping the service"), _undisturbed():
             server.stop()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Take no notice of a second Ctrl-C while the service answers what it has taken, which is bounded."""
+    before = {told: signal.signal(told, signal.SIG_IGN) for told in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for told, handler in before.items():
+            signal.signal(told, handler)

@@ -1,9 +1,12 @@
 """What `holdfast doctor` looks at of an installation: store, clock, keys, backups, playbook, bundle, service."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+
+import httpx
 
 from features.clock import live
 from features.errors import HoldfastError, InputError, PlaybookError, StoreError
@@ -139,17 +142,25 @@ def health(place: Home) -> Said:
     return (GOOD if days <= _HEALTH_DAYS else POOR), f"asked {days:.1f} days ago", "holdfast health, each night"
 
 
+def _answers(url: str) -> bool:
+    with suppress(httpx.HTTPError):
+        return _asked(f"{url}/healthz").is_success
+    return False
+
+
+def _asked(url: str) -> httpx.Response:
+    # Its own certificate names it by the name that others know it by.
+    return httpx.get(url, timeout=5.0, trust_env=False, verify=False)
+
+
 def service(port: int, champion: str) -> Said:
     """Look whether a service answers on a port and serves the champion, or else whether the port is free."""
-    import httpx
-
     from serving.run import free_port
 
-    url = f"http://127.0.0.1:{port}"
+    url = next((url for url in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}") if _answers(url)), "")
     try:
-        ready = httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False)
-        told = httpx.get(f"{url}/metrics", timeout=5.0, trust_env=False).text
-    except httpx.HTTPError:
+        ready, told = _asked(f"{url}/readyz"), _asked(f"{url}/metrics").text
+    except (httpx.HTTPError, httpx.InvalidURL):
         try:
             free_port("127.0.0.1", port)
         except InputError as error:

@@ -125,8 +125,9 @@ class Answering:
     def _missed(self, uses: Mapping[str, Pass], part: str) -> None:
         if part in uses:
             breaker = self.breakers[part]
+            before = breaker.state
             breaker.missed(uses[part], self._elapsed())
-            if breaker.state == "open":
+            if breaker.state == "open" != before:
                 metrics.breaker(part, True)
                 log("part_left_alone", "warning", part=part, seconds=OPEN_SECONDS, count=breaker.misses)
 

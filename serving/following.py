@@ -69,7 +69,10 @@ class Following:
         said = self.shelf.said()
         self.state = replace(self.state, registry=said)
         pick = said.champion
-        if pick is None or (pick.version, pick.hash) == (self.state.version, self.state.hash):
+        if pick is None:
+            return
+        if (pick.version, pick.hash) == (self.state.version, self.state.hash):
+            self._refused, self.state = None, replace(self.state, refused="", reason="")
             return
         if self._refused == (pick, self.shelf.stamp(pick)):
             return

@@ -1,6 +1,6 @@
 """The gate before every request: who asks, whether they may, how much and how often; and what every answer carries.
 
-It is the outermost part of the application, so that nothing is counted, traced or read of whom it turns away.
+It lies outside of BentoML's own layers, so that nothing is traced or read of whom it turns away; they are only counted.
 """
 
 import time

@@ -44,12 +44,13 @@ class Watch:
         self._answered: float | None = None
         self._writable = True
         self._bundle = self.registry = ""
+        self._served = ("", "")
         self._looks: dict[str, int] = {}
         self._end = threading.Event()
 
     def begin(self, following: Following, data: Path) -> None:
         """Look at the desk that answers, and at the disk of a folder, now and from now on."""
-        self._following, self._data, self._bundle = following, data, ""
+        self._following, self._data, self._served = following, data, ("", "")
         self._end = threading.Event()
         self._looks = {}
         metrics.WORKERS.set(1)
@@ -119,9 +120,9 @@ class Watch:
     def _look_at_bundle(self, desk: Desk, state: State) -> None:
         metrics.following(state.stands)
         self.registry = state.stands
-        if state.hash != self._bundle:
+        if (state.version, state.hash) != self._served:
             metrics.serving(state.version, state.hash, desk.scorer.bundle.grade, state.since)
-            self._bundle = state.hash
+            self._served, self._bundle = (state.version, state.hash), state.hash
 
     def _look_at_memory(self, desk: Desk) -> None:
         customers, events = desk.cache.size

@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from serving import metrics
 from serving.logs import log
 
 LARGEST_HEAD = 32 * 2**10
@@ -88,5 +89,6 @@ class Patient(asyncio.Protocol):
         if self._size and not self._spoken.transport.is_closing():
             status, answer = _REFUSALS[reason]
             log("refused", status=status, reason=reason)
+            metrics.refused(reason)
             self._spoken.transport.write(answer)
         self._spoken.transport.close()

@@ -78,6 +78,7 @@ def serve(
     TLS's files or the environment don't do, or somebody beyond this machine could ask without a key.
     """
     budget_seconds()
+    drain_seconds()
     with closing((open_last(home) if bundle is None else open_desk(home, bundle, version)).history) as history:
         check_keys(history.keys.all(), host)
     bounds()

@@ -1,5 +1,6 @@
 """The desk as a BentoML service: typed and documented endpoints, answered by threads within a budget of time."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
@@ -154,9 +155,11 @@ class HoldfastService:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
-        """Let go of the store, once everything that was begun is answered."""
+        """Let go of the store, once everything that was begun is answered; a thread that is stuck isn't waited for."""
         WATCH.end()
         self.desk.history.close()
+        if self.answering.threads.stuck:
+            os._exit(0)
 
     @property
     def desk(self) -> Desk:

@@ -19,10 +19,11 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import uvicorn
 
+from features.errors import InputError
 from serving.health import Watch
 
 DRAIN = "HOLDFAST_DRAIN_SECONDS"
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS, MOST_DRAIN_SECONDS = 1.0, 3_600.0
 FINISH_SECONDS = 20
 # As long as a connection that was just accepted has to send its request.
 _MANNERS_SECONDS = 0.5
@@ -37,8 +38,15 @@ _WAITING_AT = 24
 
 
 def drain_seconds() -> float:
-    """Tell how long a worker that was told to stop goes on answering as before."""
-    return float(os.environ.get(DRAIN) or DRAIN_SECONDS)
+    """Tell how long a worker that was told to stop goes on answering as before.
+
+    Raises InputError when the environment says something else than a number of seconds.
+    """
+    text = os.environ.get(DRAIN) or f"{DRAIN_SECONDS:g}"
+    seconds = float(text) if text.replace(".", "", 1).isdecimal() else -1.0
+    if not 0 <= seconds <= MOST_DRAIN_SECONDS:
+        raise InputError(f"expected {DRAIN} from 0 to {MOST_DRAIN_SECONDS:g} seconds, found {text!r}")
+    return seconds
 
 
 def prepare(watch: Watch) -> None:
@@ -58,6 +66,7 @@ class Leaving:
         self._server = server
         self._watch = watch
         self._marks = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ".")) / "leaving"
+        self._drain = drain_seconds()
         self._looks = _LOOKS
         self._shared: list[socket.socket] = []
 
@@ -67,9 +76,10 @@ class Leaving:
             self._finish()
             return
         self._watch.leave()
-        with self._marks.open("a") as file:
+        # A full disk doesn't keep a worker from leaving.
+        with suppress(OSError), self._marks.open("a") as file:
             file.write(f"{os.getpid()}\n")
-        self.loop.call_later(drain_seconds(), self._wait_for_others)
+        self.loop.call_later(self._drain, self._wait_for_others)
 
     def _wait_for_others(self) -> None:
         """Go on as long as another worker may; who stays doesn't leave at all, and needs the door."""
@@ -130,6 +140,9 @@ def _waiting(door: socket.socket) -> int:
 
 def _others_stay(marks: Path) -> bool:
     """Tell whether any worker of the same service hasn't said that it leaves."""
-    left = {int(line) for line in marks.read_text().split()}
+    try:
+        left = {int(line) for line in marks.read_text().split()}
+    except OSError:
+        left = set()
     workers = psutil.Process(os.getppid()).children()
     return any(one.pid not in left for one in workers if one.status() != psutil.STATUS_ZOMBIE)

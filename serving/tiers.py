@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from features.clock import microseconds
+from features.consent import objects
 from features.events import KINDS, Interaction, event_id
 from features.identity import Reference
 from features.known import Known
@@ -55,10 +56,11 @@ class Tiers:
 
 
 def record_of(events: CustomerEvents) -> str | None:
-    """Name one customer's tier of record; None without one."""
+    """Name one customer's tier of record; None without one, and where they asked not to be profiled."""
     told = np.flatnonzero(events.kind == _TIER)
-    newest = ((events.occurred_at[at], events.recorded_at[at], events.product[at]) for at in told)
-    return max(newest)[2] if len(told) else None
+    if not len(told) or objects(events):
+        return None
+    return max((events.occurred_at[at], events.recorded_at[at], events.product[at]) for at in told)[2]
 
 
 def records_of(known: Known) -> dict[str, str]:

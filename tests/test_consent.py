@@ -27,6 +27,7 @@ from serving.desk import Desk
 from serving.requests import Ask, Happening
 from serving.scorer import Scorer
 from serving.scores import OBJECTED, Scores
+from serving.tiers import record_of
 from tests.desks import NOW, FakeScorer, desk_over, playbook
 from tests.making import AS_OF, BOTH, happened
 from training.whose import learned_from, origin_of, whose
@@ -179,6 +180,13 @@ def test_of_whoever_objects_no_score_is_used_one_by_one_and_all_at_once_alike(ba
 
 NUMBERS = ("churn_risk", "expected_value", "value_low", "value_high")
 APART = {"churn_reasons": (), "value_reasons": (), "worth": None, "chances": {}, **dict.fromkeys(NUMBERS)}
+
+
+@pytest.mark.parametrize(("yes", "tier"), [(True, "top"), (False, None)])
+def test_no_tier_of_record_is_told_of_whoever_objects(history: History, yes: bool, tier: str | None):
+    recorded = happened(2, kind="tier", product="top", occurred_at=AS_OF - timedelta(days=2))
+    history.append([wish(yes, 1.0), recorded], None)
+    assert record_of(pack(history.of_customer(["customer:a"], AS_OF), AS_OF)) == tier
 
 
 def same(one: Scores, other: Scores) -> bool:

@@ -97,6 +97,15 @@ def test_a_worse_grade_is_taken_up_only_with_a_reason(
     assert service.following.state.refused == ""
 
 
+def test_a_refusal_is_over_once_the_alias_is_back_at_what_serves(service: Service, variants: Variants) -> None:
+    variants.move("3")
+    service.look()
+    assert service.following.state.stands == "refused"
+    variants.move("1")
+    service.look()
+    assert (service.following.state.stands, service.following.state.refusals) == ("following", 1)
+
+
 def test_a_damaged_bundle_leaves_the_last_good_one_until_it_is_mended(service: Service, variants: Variants) -> None:
     value = variants.folder("4") / "value.json"
     whole = value.read_bytes()

@@ -14,6 +14,7 @@ from features.errors import HoldfastError, InputError, RegistryError
 from features.history import History
 from features.home import Home, home
 from serving.run import Server, environment, serve, start, wait_ready
+from serving.stopping import drain_seconds
 from serving.volatile import volatile
 from tests.desks import stocked
 from tests.servers import FAKE
@@ -62,6 +63,13 @@ def test_a_server_starts_answers_is_measured_and_stops(server: Server, here: Hom
     history = History(here.database_url)
     assert history.decisions.get(decided.json()["decision_id"]) == decided.json()
     history.close()
+
+
+@pytest.mark.parametrize("told", ["5s", "-1", "nan", "1e9"])
+def test_a_drain_that_is_no_number_of_seconds_is_refused(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_DRAIN_SECONDS", told)
+    with pytest.raises(InputError, match="expected HOLDFAST_DRAIN_SECONDS from 0 to 3600 seconds, found "):
+        drain_seconds()
 
 
 def test_a_server_that_will_not_stop_is_ended_with_its_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -37,17 +37,21 @@ def undone_by_the_engine(history: History, name: str) -> None:
         connection.exec_driver_sql("ROLLBACK")
 
 
-def together(history: History, *others: Callable[[History, str], None]) -> list[Future[None]]:
+def together(
+    history: History, *others: Callable[[History, str], None], told: list[Future[None]] | None = None
+) -> list[Future[None]]:
     """Write as "first" until all others wait for their turn, then let them write, one after the other."""
     turns = history._store._turns
     with ThreadPoolExecutor(1 + len(others)) as pool:
         with history._store.alone() as connection:
             connection.execute(sa.insert(store.decisions).values(id="first", customer="", made_at=0, body=""))
-            asked = []
+            asked = [] if told is None else told
             for number, other in enumerate(others, start=1):
                 asked.append(pool.submit(other, history, f"other {number}"))
                 while turns._waiting < number:
                     time.sleep(0.001)
+                # It is counted right before it waits, and the next mustn't overtake it.
+                time.sleep(0.05)
         return asked
 
 
@@ -74,6 +78,16 @@ def test_when_the_engine_undoes_what_was_shared_nobody_is_told_that_it_is_writte
     assert history.decisions.ids() == []
     writing(history, "later")
     assert history.decisions.ids() == ["later"]
+
+
+def test_whoever_comes_after_the_engine_undid_what_was_shared_writes_by_themselves(history: History) -> None:
+    asked: list[Future[None]] = []
+    with pytest.raises(StoreError, match="expected the store to be written; found that it undid what was"):
+        together(history, undone_by_the_engine, writing, told=asked)
+    with pytest.raises(StoreError, match="found that it undid what was"):
+        asked[0].result()
+    assert asked[1].result() is None
+    assert history.decisions.ids() == ["other 2"]
 
 
 def test_nobody_goes_on_before_the_flush_that_holds_what_they_wrote(history: History) -> None:

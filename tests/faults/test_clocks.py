@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.faults.clocks import clocks
 from benchmarks.faults.served import Place
-from features.clock import Steady
+from features.clock import Steady, unasked
 from features.history import History
 from serving.desk import Desk
 from serving.requests import Ask, Happening, Report
@@ -58,6 +58,19 @@ def test_set_back_by_a_day_an_outcome_is_taken_and_a_proposal_counts_by_itself(h
 
 def offered(body: dict[str, Any]) -> list[str]:
     return [one["offer"] for one in body["offers"]]
+
+
+def test_without_the_store_a_clock_that_was_set_back_stands_at_what_it_told_last() -> None:
+    def newest() -> None:
+        assert wall == [NOON], "the store was asked"
+
+    wall = [NOON]
+    clock = Steady(newest, lambda: wall[0])
+    assert clock() == NOON
+    wall[0] = NOON - timedelta(minutes=20)
+    assert unasked(clock) == NOON
+    wall[0] = NOON - timedelta(hours=2)
+    assert unasked(clock) == wall[0]
 
 
 def test_a_clock_that_is_set_back_by_more_than_an_hour_is_taken_at_its_word() -> None:
