@@ -115,7 +115,7 @@ def test_no_secret_stands_in_what_is_deployed():
         for line in file.read_text(encoding="utf-8").splitlines():
             secret = re.search(r"(?i)\w*(?:password|secret|token)\w*\s*[:=]\s*(\S+)", line.partition("#")[0])
             # A list names files, which hold them.
-                assert secret is None or secret[1].startswith(("${", "[")), f"{file}: {line}"
+            assert secret is None or secret[1].startswith(("${", "[")), f"{file}: {line}"
 
 
 def test_services_of_compose_know_each_other_by_name():
