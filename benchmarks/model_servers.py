@@ -53,7 +53,9 @@ def peers(crowd: Crowd) -> Iterator[Peers]:
 @contextmanager
 def _running(command: list[str], health: str, model: Path) -> Iterator[str]:
     port = free_port(_HOST, 0)
-    told = {**os.environ, _MODEL: str(model / "model.lgb"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    # MLflow starts uvicorn by its name.
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    told = {**os.environ, _MODEL: str(model / "model.lgb"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": path}
     process = subprocess.Popen(
         [*command, "--host", _HOST, "--port", str(port)], env=told, start_new_session=True, stderr=subprocess.DEVNULL
     )
@@ -61,7 +63,8 @@ def _running(command: list[str], health: str, model: Path) -> Iterator[str]:
         _wait(f"http://{_HOST}:{port}{health}", process)
         yield f"http://{_HOST}:{port}"
     finally:
-        os.killpg(process.pid, 15)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
         process.wait()
 
 
