@@ -55,10 +55,11 @@ def _running(command: list[str], health: str, model: Path) -> Iterator[str]:
     port = free_port(_HOST, 0)
     # MLflow starts uvicorn by its name.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
-    told = {**os.environ, _MODEL: str(model / "model.lgb"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": path}
+    told = {_MODEL: str(model / "model.lgb"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": path}
     process = subprocess.Popen(
-        [*command, "--host", _HOST, "--port", str(port)], env=told, start_new_session=True, stderr=subprocess.DEVNULL
-    )
+        [*command, "--host", _HOST, "--port", str(port)], env={**os.environ, **told}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     try:
         _wait(f"http://{_HOST}:{port}{health}", process)
         yield f"http://{_HOST}:{port}"
