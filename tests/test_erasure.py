@@ -41,6 +41,7 @@ from serving.replay import Replayer
 from serving.requests import Ask, Happening, Report
 from tests.desks import NOW, FakeScorer, playbook
 from tests.making import AS_OF, BOTH, happened, interactions, tellings
+from tests.test_naming import SPOKEN
 from training.decision_log import decision_log
 
 ENGINES = BOTH
@@ -373,3 +374,26 @@ def test_nothing_of_the_erased_lies_in_the_files_of_a_store_on_sqlite(engine: st
     assert all(name.encode() in files for name in names[20:])
     assert not any(name.encode() in files for name in names[:20])
     history.close()
+
+
+def test_names_in_any_text_of_others_go_and_are_left_out_when_they_are_told_again(told: History):
+    spoken = [
+        happened(60 + n, reference=reference(BERT), place=text, body={"note": text})
+        for n, text in enumerate(SPOKEN)
+        if "x.de" not in text.lower()
+    ]
+    told.append(spoken, None)
+    gone = erased(told)
+    assert set(told.erasures.named(Names(gone.references)).values()) == {0}
+    assert not any(name in texts(told) for name in ("2024561111", "anna"))
+    again = told.append([replace(one, amount=3.0) for one in spoken], LATER)
+    assert again.corrected == len(spoken)
+    assert not any(name in texts(told) for name in ("2024561111", "anna"))
+
+
+@pytest.mark.parametrize("cut_off", ["", "ab" * 31])
+def test_a_secret_that_is_cut_off_is_refused(told: History, cut_off: str):
+    assert told.tombstones.file is not None
+    told.tombstones.file.write_text(cut_off)
+    with pytest.raises(StoreError, match=f"found: {len(cut_off) // 2} bytes rather than 32"):
+        erased(told)
