@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import polars as pl
 import pytest
 import sqlalchemy as sa
 from hypothesis import Phase, given, settings
@@ -33,7 +32,6 @@ from features.packed import pack
 from features.recovering import restore
 from features.responses import Responses
 from features.store import metadata
-from features.traces import clear
 from holdfast.app import app
 from serving.decision import Decider
 from serving.desk import Desk
@@ -291,24 +289,6 @@ def test_what_a_backup_brings_back_was_erased_stays_erased(told: History, new_ur
     restore(tmp_path / "kept.backup", elsewhere, tmp_path)
     with closing(History(elsewhere)) as other:
         assert other.find(ANNA) == ANNA
-
-
-def test_files_lose_the_rows_that_name_the_erased_and_others_stay(tmp_path: Path):
-    scores = pl.DataFrame({"customer": [ANNA, BERT, "customer:anna-2"], "risk": [0.1, 0.2, 0.3]})
-    scores.write_parquet(tmp_path / "scores.parquet")
-    (tmp_path / "refused.csv").write_text(f'file,record\na.csv,"{{""who"": ""{ANNA}""}}"\na.csv,other\n')
-    (tmp_path / "asked.log").write_text(f"{PHONE}\n+12024561111\n+120245611112\n")
-    (tmp_path / "note.json").write_text(f'{{"of": "{ANNA}"}}')
-    (tmp_path / "other.json").write_text('{"of": "customer:anna-2"}')
-    (tmp_path / "kept.backup").write_bytes(b"")
-    found = clear([tmp_path], Names([ANNA, PHONE]), [])
-    assert pl.read_parquet(tmp_path / "scores.parquet")["customer"].to_list() == [BERT, "customer:anna-2"]
-    assert (tmp_path / "refused.csv").read_text() == "file,record\na.csv,other\n"
-    assert (tmp_path / "asked.log").read_text() == "+120245611112\n"
-    assert {Path(file).name: rows for file, rows in found.cleared.items()} == {
-        "asked.log": 2, "refused.csv": 1, "scores.parquet": 1
-    }  # fmt: skip
-    assert [Path(file).name for file in found.left] == ["kept.backup", "note.json"]
 
 
 @pytest.fixture
