@@ -291,6 +291,20 @@ def test_what_a_backup_brings_back_was_erased_stays_erased(told: History, new_ur
         assert other.find(ANNA) == ANNA
 
 
+def test_whoever_is_named_only_by_others_in_a_backup_is_not_brought_back(keyed: Opener, tmp_path: Path):
+    history = keyed()
+    said = {"who": f"tel:{PHONE.removeprefix('phone:')}?"}
+    history.append([happened(1, reference=reference(BERT), body=said)], None)
+    desk_of(history, AS_OF).decide(Ask(customer=BERT, channel="phone", context={"topic": PHONE}))
+    write_backup(history.url, tmp_path / "kept.backup", AS_OF)
+    history.append([happened(2, reference=reference(PHONE))], None)
+    digests = set(erased(history, PHONE).references.values())
+    assert not history.erasures.known(digests).references
+    history.close()
+    restore(tmp_path / "kept.backup", history.url, tmp_path, replace=True, key=history.tombstones.file)
+    assert "2024561111" not in texts(history)
+
+
 @pytest.fixture
 def home(told: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in (
