@@ -21,8 +21,8 @@ _WHOLE = rf"(?:{_ESCAPED}|(?<!\w)(?<!\w[@+:/-]))(?:NAMES)(?!\w|[@+:/.-]\w)"
 _PHONE = rf"(?:(?<!\w)(?i:phone):)?(?:{_ESCAPED}|(?<![\d+]))(?:NAMES)(?!\d)"
 _EMAIL = rf"(?:(?<!\w)(?i:email):)?(?:{_ESCAPED}|(?<![A-Za-z0-9_+])(?<!\w[.-]))(?i:NAMES)(?![A-Za-z0-9_-]|\.\w)"
 _CONTACTS = {"phone": _PHONE, "email": _EMAIL}
-_WORDS = (re.compile(r"[\s\"',;(){}\[\]<>]+"), re.compile(r"(?:[^\w@+:/.-]|[@+:/.-]{2,})+"))
-_NUMBER = re.compile(r"(?<![\d+])\+\d{7,15}(?!\d)")
+_WORDS = (re.compile(r"[\s\"',;(){}\[\]<>]+"), re.compile(r"(?:[^\w@+:/.-]|[@+:/.-]{2,})+"), re.compile(r"[^\w@+:/-]+"))
+_NUMBER = re.compile(r"(?<!\d)\+\d{7,15}(?!\d)")
 _ADDRESSES = (re.compile(r"[^\s\"',;(){}\[\]<>:|=/?!&]+@[\w.-]+"), re.compile(r"[A-Za-z0-9_.+-]+@[A-Za-z0-9_.-]+"))
 
 
@@ -100,10 +100,15 @@ def likely_in(text: str) -> set[str]:
     >>> sorted(likely_in('{"by": "mailto:A@b.c|+12024561111?"}') & {"email:a@b.c", "phone:+12024561111"})
     ['email:a@b.c', 'phone:+12024561111']
     """
-    if not any(mark in text for mark in ":@+"):
+    if not _marked(text):
         return set()
-    found = {one for told in _told(text) for one in _likely(told)}
+    found = {one for told in _told(text) if _marked(told) for one in _likely(told)}
     return {one for one in found if ":" in one}
+
+
+def _marked(text: str) -> bool:
+    """Tell whether a text has a sign that every reference has."""
+    return ":" in text or "@" in text or "+" in text
 
 
 def _likely(text: str) -> Iterator[str]:
@@ -112,7 +117,7 @@ def _likely(text: str) -> Iterator[str]:
         yield from (word.strip("@+:/.-?!") for word in words.split(text))
     yield from (f"phone:{one}" for one in _NUMBER.findall(text))
     for form in _ADDRESSES:
-        yield from (f"email:{one.strip('.-').lower()}" for one in form.findall(text))
+        yield from (f"email:{one.strip('+.-').lower()}" for one in form.findall(text))
 
 
 def _told(text: str) -> Iterator[str]:

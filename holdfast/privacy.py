@@ -61,7 +61,7 @@ def erase(  # noqa: PLR0913, PLR0917 - an option each
 
     Example: holdfast erase household:1574 --why "asked for it on 3 March" --dry-run
 
-    Example: holdfast erase --check data/erasures/2026-03-03T101500.json
+    Example: holdfast erase --check data/erasures/2026-03-03T101500.000000.json
     """
     asked = [one for one in (reference, again, check) if one is not None]
     if len(asked) != 1:

@@ -10,7 +10,7 @@ NAMES = Names(["customer:anna", "phone:+12024561111", "email:anna@x.de"])
 SPOKEN = (
     "Call the neighbour:\n+12024561111", "tel:+12024561111", "+12024561111/+12024562222", "Is it +12024561111?",
     "nr.=+12024561111", "Phone:+12024561111", "연락처+12024561111로", "mailto:anna@x.de", "Anna@X.de|b", "anna@x.de로",
-    "first\ncustomer:anna", "customer:anna? Yes", "customer:anna: rang", "\n-customer:anna!",
+    "first\ncustomer:anna", "Ok.customer:anna", "customer:anna? Yes", "customer:anna: rang", "\n-customer:anna!",
 )  # fmt: skip
 OTHERS = ("customer:anna-2", "customer:annab", "+120245611112", "jo.anna@x.de", "joanna@x.de", "anna@x.de.org")
 
