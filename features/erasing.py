@@ -17,7 +17,7 @@ from features import store
 from features.clock import DAY, from_microseconds
 from features.decisions import customers
 from features.disclosure import Rows, held_of
-from features.naming import Mention, Names
+from features.naming import Mention, Names, likely_in
 from features.persons import Person, person_of
 from features.store import Store, metadata
 from features.tombstones import ERASED, LIFTED, Tombstones, standing, tell_taken_out, values_of
@@ -25,6 +25,7 @@ from features.tombstones import ERASED, LIFTED, Tombstones, standing, tell_taken
 Finding = Callable[[sa.Connection], Names]
 # Where a text may name somebody whom the row isn't about.
 _SPOKEN = (store.events, store.decisions, store.shadows)
+_BODIES_AT_ONCE = 500
 _CALLED = (store.references.c.reference, store.contacts.c.reference, store.decisions.c.customer)
 
 
@@ -141,17 +142,26 @@ def behind(reference: str, once: bool) -> Finding:
 
 
 def marked(tombstones: Tombstones, digests: Collection[str]) -> Finding:
-    """Find whoever in a store has one of some digests."""
+    """Find whoever in a store has one of some digests, be it only in a text about somebody else."""
 
     def find(connection: sa.Connection) -> Names:
         wanted, found = set(digests), set[str]()
-        for column in _CALLED:
-            query = sa.select(column).distinct()
-            known = [row[0] for rows in store.tuples(connection, query) for row in rows]
-            found |= {name for name, digest in tombstones.digests(connection, known).items() if digest in wanted}
+        for names in _called(connection):
+            found |= {name for name, digest in tombstones.digests(connection, names).items() if digest in wanted}
         return Names(found)
 
     return find
+
+
+def _called(connection: sa.Connection) -> Iterator[set[str]]:
+    """Go through what may be somebody's reference in a store, some at a time."""
+    for column in _CALLED:
+        for rows in store.tuples(connection, sa.select(column).distinct()):
+            yield {row[0] for row in rows}
+    for table in _SPOKEN:
+        for rows in store.tuples(connection, sa.select(table.c.body).where(table.c.body != "")):
+            for start in range(0, len(rows), _BODIES_AT_ONCE):
+                yield {name for row in rows[start : start + _BODIES_AT_ONCE] for name in likely_in(row[0])}
 
 
 def erase_within(

@@ -83,7 +83,18 @@ def _older(kind: str, cut: int) -> sa.Select[tuple[str]]:
         return sa.select(table.c[name]).where(moment < cut).distinct()
     mine, other = store.events, store.events.alias()
     later = sa.exists().where(other.c.id == mine.c.id, other.c.occurred_at >= cut)
-    return sa.select(mine.c.id).where(mine.c.kind == kind, mine.c.occurred_at < cut, ~later).distinct()
+    old = sa.select(mine.c.id).where(mine.c.kind == kind, mine.c.occurred_at < cut, ~later).distinct()
+    return old.where(mine.c.id.not_in(_wishes())) if kind == "consent" else old
+
+
+def _wishes() -> sa.Select[tuple[str]]:
+    """Ask for the ids of the wishes that hold: of each reference, purpose and channel the newest, however old it is."""
+    mine, other = store.events.alias(), store.events.alias()
+    standing, told = ((table.c.kind == "consent") & table.c.superseded_at.is_(None) for table in (mine, other))
+    same = sa.and_(*(other.c[name] == mine.c[name] for name in ("reference", "product", "channel")))
+    return sa.select(mine.c.id).where(
+        standing, ~sa.exists().where(told, same, other.c.occurred_at > mine.c.occurred_at)
+    )
 
 
 def _delete(connection: sa.Connection, kind: str, ids: list[str]) -> None:

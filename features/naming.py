@@ -13,9 +13,17 @@ from features.identity import CONTACT_TYPES
 
 NOBODY = "erased"
 _AT_ONCE = 50
+# Before a name in JSON there may stand the letter of an escape, such as of a new line.
+_ESCAPED = r"(?<=\\[bfnrt])|(?<=\\[bfnrt][@+:/.-])|(?<=\\u[0-9a-fA-F]{4})"
 # What goes on a name, on either side of it: customer:7 isn't named in customer:77, nor in customer:7-b.
-_ON = r"[\w@+:/-]"
-_TEXT, _WORD = re.compile(r'"([^"]+)"'), re.compile(r"[^\s\"',;(){}\[\]<>]+")
+_WHOLE = rf"(?:{_ESCAPED}|(?<!\w)(?<!\w[@+:/-]))(?:NAMES)(?!\w|[@+:/.-]\w)"
+# A phone number is the same after whatever word, and before the particles of Korean; so is an address.
+_PHONE = rf"(?:(?<!\w)(?i:phone):)?(?:{_ESCAPED}|(?<![\d+]))(?:NAMES)(?!\d)"
+_EMAIL = rf"(?:(?<!\w)(?i:email):)?(?:{_ESCAPED}|(?<![A-Za-z0-9_+])(?<!\w[.-]))(?i:NAMES)(?![A-Za-z0-9_-]|\.\w)"
+_CONTACTS = {"phone": _PHONE, "email": _EMAIL}
+_WORDS = (re.compile(r"[\s\"',;(){}\[\]<>]+"), re.compile(r"(?:[^\w@+:/.-]|[@+:/.-]{2,})+"), re.compile(r"[^\w@+:/-]+"))
+_NUMBER = re.compile(r"(?<!\d)\+\d{7,15}(?!\d)")
+_ADDRESSES = (re.compile(r"[^\s\"',;(){}\[\]<>:|=/?!&]+@[\w.-]+"), re.compile(r"[A-Za-z0-9_.+-]+@[A-Za-z0-9_.-]+"))
 
 
 class Mention(NamedTuple):
@@ -43,8 +51,12 @@ class Names:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        names = "|".join(f"(?i:{re.escape(name)})" if "@" in name else re.escape(name) for name in self.spellings)
-        return re.compile(rf"(?<!{_ON})(?:{names})(?!{_ON}|\.\w)")
+        found: dict[str, list[str]] = {}
+        for name in self.spellings:
+            kind, _, value = name.partition(":")
+            form = _CONTACTS.get(kind) or (_PHONE if name.startswith("+") else _EMAIL if "@" in name else _WHOLE)
+            found.setdefault(form, []).append(re.escape(value if kind in _CONTACTS else name))
+        return re.compile("|".join(form.replace("NAMES", "|".join(names)) for form, names in found.items()))
 
     def within(self, text: str) -> bool:
         """Tell whether a text names the person.
@@ -56,9 +68,9 @@ class Names:
 
     def within_bytes(self, content: bytes) -> bool:
         """Tell whether the text of a file names the person, whatever else is in it."""
-        return any(name.encode() in content for name in self.spellings) and self.within(
-            content.decode(errors="replace")
-        )
+        lowered = content.lower()
+        likely = any(name.lower().encode() in lowered for name in self.spellings)
+        return likely and self.within(content.decode(errors="replace"))
 
     def without(self, text: str) -> str:
         """Leave the names out of a text.
@@ -83,15 +95,45 @@ class Names:
 
 
 def likely_in(text: str) -> set[str]:
-    """List what in the body of an event may be somebody's reference: whole texts of JSON, and words.
+    """List what in a text, such as the body of an event, may be somebody's reference: whole texts of JSON, and words.
 
-    >>> sorted(likely_in('{"by": "email:A@b.c or +12024561111"}') & {"email:a@b.c", "phone:+12024561111"})
+    >>> sorted(likely_in('{"by": "mailto:A@b.c|+12024561111?"}') & {"email:a@b.c", "phone:+12024561111"})
     ['email:a@b.c', 'phone:+12024561111']
     """
-    found = {*_TEXT.findall(text), *(word.rstrip(".") for word in _WORD.findall(text))}
-    found |= {f"phone:{one}" for one in found if one.startswith("+")}
-    found |= {f"email:{one.removeprefix('email:').lower()}" for one in found if "@" in one}
+    if not _marked(text):
+        return set()
+    found = {one for told in _told(text) if _marked(told) for one in _likely(told)}
     return {one for one in found if ":" in one}
+
+
+def _marked(text: str) -> bool:
+    """Tell whether a text has a sign that every reference has."""
+    return ":" in text or "@" in text or "+" in text
+
+
+def _likely(text: str) -> Iterator[str]:
+    yield text
+    for words in _WORDS:
+        yield from (word.strip("@+:/.-?!") for word in words.split(text))
+    yield from (f"phone:{one}" for one in _NUMBER.findall(text))
+    for form in _ADDRESSES:
+        yield from (f"email:{one.strip('+.-').lower()}" for one in form.findall(text))
+
+
+def _told(text: str) -> Iterator[str]:
+    """Go through the texts in a body, keys too; a text that isn't JSON is the only one."""
+    try:
+        waiting = [json.loads(text)]
+    except ValueError:
+        waiting = [text]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list):
+            waiting += one
 
 
 def texts_of(table: sa.Table) -> list[str]:

@@ -18,11 +18,13 @@ import sqlalchemy as sa
 from features import store
 from features.clock import microseconds
 from features.errors import ErasedCustomer, StoreError
-from features.naming import Names, likely_in
+from features.naming import Names, likely_in, texts_of
 from features.versions import Row
 
 ERASED, LIFTED, TAKEN_OUT = "erased", "lifted", "taken out"
 _BYTES = 32
+# The texts of an event that may name somebody whom it isn't about.
+_TOLD_IN = [name for name in texts_of(store.events) if name != "reference"]
 _REFUSED = (
     "expected a customer of whom something may be kept, found one who was erased; offer them nothing, and where they"
     " become a customer again: holdfast erase REFERENCE --lift"
@@ -55,18 +57,18 @@ class Tombstones:
         return {digests[digest]: mark.at for digest, mark in marks.items() if mark.action == ERASED}
 
     def taken(self, connection: sa.Connection, rows: Sequence[Row]) -> Sequence[Row]:
-        """Keep the rows of events that aren't of the erased, without the names of the erased in their bodies.
+        """Keep the rows of events that aren't of the erased, without the names of the erased in their texts.
 
         Raises StoreError as `erased` does.
         """
         if not _ANY.fetch(connection):
             return rows
-        spoken = {row["body"]: likely_in(row["body"]) for row in rows if row["body"]}
+        spoken = {text: likely_in(text) for row in rows for text in map(row.get, _TOLD_IN) if text}
         names = {row["reference"] for row in rows}.union(*spoken.values())
         gone = Names(self.erased(connection, names))
+        told = {text: gone.without(text) for text, likely in spoken.items() if not gone.references.isdisjoint(likely)}
         kept = [row for row in rows if row["reference"] not in gone.references]
-        named = {body for body, likely in spoken.items() if not gone.references.isdisjoint(likely)}
-        return [{**row, "body": gone.without(row["body"])} if row["body"] in named else row for row in kept]
+        return [row | {name: told[row[name]] for name in _TOLD_IN if row.get(name) in told} for row in kept]
 
     def check(self, connection: sa.Connection, names: Collection[str]) -> None:
         """Refuse names that were erased.
@@ -120,7 +122,7 @@ class Tombstones:
                 made.touch(mode=0o600)
                 made.write_text(secrets.token_hex(_BYTES) + "\n", encoding="ascii")
                 _settle(made, self.file)
-            return bytes.fromhex(self.file.read_text(encoding="ascii"))
+            return _whole(bytes.fromhex(self.file.read_text(encoding="ascii")))
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"expected the secret of erasures in {self.file}, found: {error}; bring the file back, or set"
@@ -137,6 +139,16 @@ class Tombstones:
                 " where it is: without it, whoever was erased can't be told from others"
             )
         return found
+
+
+def _whole(secret: bytes) -> bytes:
+    """Refuse a secret that is cut off: with an empty one, anybody can make the hashes.
+
+    Raises ValueError.
+    """
+    if len(secret) != _BYTES:
+        raise ValueError(f"{len(secret)} bytes rather than {_BYTES}")
+    return secret
 
 
 def values_of(references: Iterable[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -40,8 +41,7 @@ def export_person(
     """
     from serving.callers import find_caller
 
-    if to.exists() and not replace:
-        raise InputError(f"expected a new file, found {to}; name another, or add --replace")
+    summary = _summary_of(to, replace)
     with opened() as (place, history, clock), spinner("Collecting"):
         as_of = clock()
         caller = find_caller(history, reference, as_of, glossary_of(place).region)
@@ -57,7 +57,6 @@ def export_person(
             "today": _today(place, history, person.references, as_of),
         }
     _write(to, json.dumps(found, indent=2, ensure_ascii=False))
-    summary = to.with_suffix(".md")
     _write(summary, "\n".join(in_words(found)) + "\n")
     counts = {name: len(rows) for name, rows in held.items()}
     if as_json:
@@ -65,6 +64,17 @@ def export_person(
     else:
         told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         out.print(f"{told}: {near(to)}, and in words {near(summary)}", soft_wrap=True)
+
+
+def _summary_of(to: Path, replace: bool) -> Path:
+    """Name the file of the summary, and see that neither it nor the other takes the place of anything."""
+    summary = to.with_suffix(".md")
+    if to.suffix.lower() == ".md":
+        raise InputError(f"expected --out as a JSON file, beside which the summary is {summary.name}; found {to}")
+    for path in (to, summary):
+        if path.exists() and not replace:
+            raise InputError(f"expected a new file, found {path}; name another, or add --replace")
+    return summary
 
 
 def consents(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -113,10 +123,14 @@ def _write(path: Path, text: str) -> None:
     """Write a file whole, for its owner alone."""
     if not path.absolute().parent.is_dir():
         raise InputError(f"expected --out in a folder that is there, found {path}")
-    made = path.with_name(f".{path.name}-made")
-    made.touch(mode=0o600)
-    made.write_text(text, encoding="utf-8")
-    os.replace(made, path)
+    number, made = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(made, path)
+    except BaseException:
+        Path(made).unlink(missing_ok=True)
+        raise
 
 
 def in_words(found: Mapping[str, Any]) -> Iterator[str]:

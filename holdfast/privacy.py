@@ -1,14 +1,18 @@
 """`holdfast erase`: everything of a person leaves, with a proof; and what belongs to it."""
 
 import getpass
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from features.clock import live
+from features.engines import file_of
 from features.erasing import behind, marked
 from features.errors import InputError, StoreError
 from features.history import History
@@ -17,7 +21,7 @@ from features.naming import Names
 from features.proofs import Request, doubts, marks_of, proof_of, read_proof, write_proof
 from features.traces import Traces, clear
 from holdfast.places import glossary_of, opened
-from holdfast.screen import AsJson, near, out, say_json, spinner, table
+from holdfast.screen import AsJson, err, near, out, say_json, spinner, table
 
 # MLflow's and BentoML's own, and what libraries keep: no rows of customers.
 _OWN = ("bentoml", "tools")
@@ -57,7 +61,7 @@ def erase(  # noqa: PLR0913, PLR0917 - an option each
 
     Example: holdfast erase household:1574 --why "asked for it on 3 March" --dry-run
 
-    Example: holdfast erase --check data/erasures/2026-03-03T101500.json
+    Example: holdfast erase --check data/erasures/2026-03-03T101500.000000.json
     """
     asked = [one for one in (reference, again, check) if one is not None]
     if len(asked) != 1:
@@ -78,12 +82,23 @@ def erase(  # noqa: PLR0913, PLR0917 - an option each
                 return
             _confirm(why, yes, counts, names)
             request = Request(why or "", by or getpass.getuser(), live())
+            path = _target(place, to, request.at)
             with spinner("Erasing"):
                 erased = history.erasures.erase(behind(name, once is Once.erase), request.at)
-                traces = _cleared(place, history, Names(erased.references), folder or [], rewrite)
+                traces = _cleared(place, history, Names(erased.references), folder or [])
+                wiped = rewrite and _wiped(history)
                 named = history.erasures.named(Names(erased.references))
             secret = history.tombstones.secret()
-            _keep(place, proof_of(request, erased, named, traces, rewrite, secret), request, to, as_json)
+            _keep(proof_of(request, erased, named, traces, wiped, secret), path, as_json)
+
+
+def _target(place: Home, to: Path | None, at: datetime) -> Path:
+    """See that a proof can be written before anything is erased."""
+    path = to or place.data / "erasures" / f"{at:%Y-%m-%dT%H%M%S.%f}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"expected --out as a new file that can be written, found {path}")
+    return path
 
 
 def _whom(history: History, name: str, once: Once | None) -> Names:
@@ -112,13 +127,23 @@ def _confirm(why: str | None, yes: bool, counts: Mapping[str, int], names: Names
         typer.confirm("Erase all of it? There is no way back.", abort=True, err=True)
 
 
-def _cleared(place: Home, history: History, names: Names, folders: list[Path], rewrite: bool) -> Traces:
-    """Clear the store's free space and the files that Holdfast wrote."""
-    if rewrite:
-        history.erasures.wipe()
-    stores = [path for ending in ("", "-wal", "-shm") for path in place.folder.glob(f"*/*.db{ending}")]
+def _cleared(place: Home, history: History, names: Names, folders: list[Path]) -> Traces:
+    """Clear the files that Holdfast wrote; those of the store and of MLflow aren't looked at."""
+    used = [file_of(url) for url in (history.url, place.tracking_uri) if url.startswith("sqlite")]
+    files = [file for path in used if path for file in (path.absolute(), path.resolve())]
+    stores = [Path(f"{file}{ending}") for file in files for ending in ("", "-wal", "-shm")]
     skip = [place.erasure_key, *(place.data / name for name in _OWN), *stores]
     return clear([place.data, place.mlruns, *folders], names, skip)
+
+
+def _wiped(history: History) -> bool:
+    """Rewrite the store's free space, and tell whether that was done: a long look of somebody else is in its way."""
+    try:
+        history.erasures.wipe()
+    except StoreError as error:
+        err.print(f"[red]The store's free space wasn't rewritten[/]: {error}", soft_wrap=True)
+        return False
+    return True
 
 
 def _again(place: Home, history: History, proof: Mapping[str, Any], folders: list[Path], as_json: bool) -> None:
@@ -127,9 +152,10 @@ def _again(place: Home, history: History, proof: Mapping[str, Any], folders: lis
     with spinner("Erasing"):
         history.erasures.bury(marks_of(proof), live())
         erased = history.erasures.erase(marked(history.tombstones, proof["references"]), live())
-        _cleared(place, history, Names(erased.references), folders, rewrite=True)
+        traces, wiped = _cleared(place, history, Names(erased.references), folders), _wiped(history)
     if not as_json:
         out.print(f"Erased again: {_counts(erased.deleted)}.")
+    _say_left(traces.left, wiped, err if as_json else out)
     _hold(history, proof, as_json)
 
 
@@ -162,18 +188,23 @@ def _lift(place: Home, history: History, text: str, as_json: bool) -> None:
         out.print("The reference wasn't erased; nothing to do.")
 
 
-def _keep(place: Home, proof: Mapping[str, Any], request: Request, to: Path | None, as_json: bool) -> None:
-    path = to or place.data / "erasures" / f"{request.at:%Y-%m-%dT%H%M%S}.json"
+def _keep(proof: Mapping[str, Any], path: Path, as_json: bool) -> None:
     write_proof(proof, path)
     if as_json:
         say_json({**proof, "proof": str(path)})
     else:
         out.print(table("Erased", ("", "rows"), [(name, f"{rows:,}") for name, rows in _parts(proof)]))
-        for file in proof["files_that_still_name"]:
-            out.print(f"[red]Still named in {file}[/]: no table, so it was left; see docs/privacy.md", soft_wrap=True)
+        _say_left(proof["files_that_still_name"], proof["free_space_rewritten"], out)
         out.print(f"The proof names nobody: {near(path)}", soft_wrap=True)
     if still := sum(proof["still_named_after"].values()):
         raise StoreError(f"expected nothing to name the person any more, found {still:,} texts that do; erase again")
+
+
+def _say_left(files: Iterable[str], wiped: bool, on: Console) -> None:
+    for file in files:
+        on.print(f"[red]May still be named in {file}[/], which was left; see docs/privacy.md", soft_wrap=True)
+    if not wiped:
+        on.print("To rewrite the store's free space in a quiet hour: holdfast erase --from THE PROOF", soft_wrap=True)
 
 
 def _parts(proof: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -63,7 +63,8 @@ def kept_too_briefly(retention: Retention, playbook: Playbook) -> Iterator[Findi
         place = f"privacy.toml, {kind}"
         if days < needed.get(kind, 0):
             yield Finding("error", place, f"kept {days} days, yet contact.toml counts back {needed[kind]:g}")
-        if kind in ("consent", "tier", "attribute"):
+        # Of wishes the newest is kept.
+        if kind in ("tier", "attribute"):
             yield Finding(
                 "warning", place, "what holds until something else is told goes, as if it had never been said"
             )

@@ -112,3 +112,21 @@ def test_the_command_writes_it_all_and_says_in_words_what_it_comes_to(
     assert "household:8" not in summary + to.read_text()
     assert to.stat().st_mode & 0o777 == 0o600
     assert "expected a new file" in str(CliRunner().invoke(app, words).exception)
+
+
+def test_what_is_written_out_takes_the_place_of_nothing(told: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in (("HOME", tmp_path), ("DATABASE_URL", told.url), ("CLOCK", "history")):
+        monkeypatch.setenv(f"HOLDFAST_{name}", str(value))
+    (tmp_path / "notes.md").write_text("somebody's own")
+    (tmp_path / ".open.json-made").touch(mode=0o644)
+
+    def written(name: str, *words: str) -> str:
+        to = str(tmp_path / name)
+        return str(CliRunner().invoke(app, ["export-person", "household:7", "--out", to, *words]).exception)
+
+    assert "expected --out as a JSON file" in written("one.md", "--replace")
+    assert "expected a new file, found" in written("notes.json")
+    assert (tmp_path / "notes.md").read_text() == "somebody's own"
+    assert not (tmp_path / "notes.json").exists()
+    assert written("open.json") == "None"
+    assert (tmp_path / "open.json").stat().st_mode & 0o777 == 0o600

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import polars as pl
 import pytest
 import sqlalchemy as sa
 from hypothesis import Phase, given, settings
@@ -33,7 +32,6 @@ from features.packed import pack
 from features.recovering import restore
 from features.responses import Responses
 from features.store import metadata
-from features.traces import clear
 from holdfast.app import app
 from serving.decision import Decider
 from serving.desk import Desk
@@ -41,6 +39,7 @@ from serving.replay import Replayer
 from serving.requests import Ask, Happening, Report
 from tests.desks import NOW, FakeScorer, playbook
 from tests.making import AS_OF, BOTH, happened, interactions, tellings
+from tests.test_naming import SPOKEN
 from training.decision_log import decision_log
 
 ENGINES = BOTH
@@ -292,22 +291,18 @@ def test_what_a_backup_brings_back_was_erased_stays_erased(told: History, new_ur
         assert other.find(ANNA) == ANNA
 
 
-def test_files_lose_the_rows_that_name_the_erased_and_others_stay(tmp_path: Path):
-    scores = pl.DataFrame({"customer": [ANNA, BERT, "customer:anna-2"], "risk": [0.1, 0.2, 0.3]})
-    scores.write_parquet(tmp_path / "scores.parquet")
-    (tmp_path / "refused.csv").write_text(f'file,record\na.csv,"{{""who"": ""{ANNA}""}}"\na.csv,other\n')
-    (tmp_path / "asked.log").write_text(f"{PHONE}\n+12024561111\n+120245611112\n")
-    (tmp_path / "note.json").write_text(f'{{"of": "{ANNA}"}}')
-    (tmp_path / "other.json").write_text('{"of": "customer:anna-2"}')
-    (tmp_path / "kept.backup").write_bytes(b"")
-    found = clear([tmp_path], Names([ANNA, PHONE]), [])
-    assert pl.read_parquet(tmp_path / "scores.parquet")["customer"].to_list() == [BERT, "customer:anna-2"]
-    assert (tmp_path / "refused.csv").read_text() == "file,record\na.csv,other\n"
-    assert (tmp_path / "asked.log").read_text() == "+120245611112\n"
-    assert {Path(file).name: rows for file, rows in found.cleared.items()} == {
-        "asked.log": 2, "refused.csv": 1, "scores.parquet": 1
-    }  # fmt: skip
-    assert [Path(file).name for file in found.left] == ["kept.backup", "note.json"]
+def test_whoever_is_named_only_by_others_in_a_backup_is_not_brought_back(keyed: Opener, tmp_path: Path):
+    history = keyed()
+    said = {"who": f"tel:{PHONE.removeprefix('phone:')}?"}
+    history.append([happened(1, reference=reference(BERT), body=said)], None)
+    desk_of(history, AS_OF).decide(Ask(customer=BERT, channel="phone", context={"topic": PHONE}))
+    write_backup(history.url, tmp_path / "kept.backup", AS_OF)
+    history.append([happened(2, reference=reference(PHONE))], None)
+    digests = set(erased(history, PHONE).references.values())
+    assert not history.erasures.known(digests).references
+    history.close()
+    restore(tmp_path / "kept.backup", history.url, tmp_path, replace=True, key=history.tombstones.file)
+    assert "2024561111" not in texts(history)
 
 
 @pytest.fixture
@@ -373,3 +368,26 @@ def test_nothing_of_the_erased_lies_in_the_files_of_a_store_on_sqlite(engine: st
     assert all(name.encode() in files for name in names[20:])
     assert not any(name.encode() in files for name in names[:20])
     history.close()
+
+
+def test_names_in_any_text_of_others_go_and_are_left_out_when_they_are_told_again(told: History):
+    spoken = [
+        happened(60 + n, reference=reference(BERT), place=text, body={"note": text})
+        for n, text in enumerate(SPOKEN)
+        if "x.de" not in text.lower()
+    ]
+    told.append(spoken, None)
+    gone = erased(told)
+    assert set(told.erasures.named(Names(gone.references)).values()) == {0}
+    assert not any(name in texts(told) for name in ("2024561111", "anna"))
+    again = told.append([replace(one, amount=3.0) for one in spoken], LATER)
+    assert again.corrected == len(spoken)
+    assert not any(name in texts(told) for name in ("2024561111", "anna"))
+
+
+@pytest.mark.parametrize("cut_off", ["", "ab" * 31])
+def test_a_secret_that_is_cut_off_is_refused(told: History, cut_off: str):
+    assert told.tombstones.file is not None
+    told.tombstones.file.write_text(cut_off)
+    with pytest.raises(StoreError, match=f"found: {len(cut_off) // 2} bytes rather than 32"):
+        erased(told)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from features.cache import CustomerCache
+from features.consent import objects
 from features.contract import row_of
 from features.definitions import NAMES
 from features.errors import PlaybookError
@@ -138,10 +139,11 @@ def test_what_goes_before_it_is_counted_is_found():
     assert [kind for kind, _ in too_short(Retention({"purchase": 300, "inquiry": 400, "decisions": 1}))] == ["purchase"]
     found = {
         one.place: (one.severity, one.found)
-        for one in kept_too_briefly(Retention({"offer_declined": 50, "contacts": 20, "consent": 9_999}), playbook())
+        for one in kept_too_briefly(Retention({"contacts": 20, "consent": 30, "attribute": 9_999}), playbook())
     }
     assert found["privacy.toml, contacts"] == ("error", "kept 20 days, yet contact.toml counts back 28")
-    assert found["privacy.toml, consent"][0] == "warning"
+    assert found["privacy.toml, attribute"][0] == "warning"
+    assert "privacy.toml, consent" not in found
 
 
 @pytest.mark.parametrize(
@@ -192,3 +194,23 @@ def test_the_command_counts_then_deletes_and_refuses_what_caps_still_count(
         "privacy.toml, contacts: expected it to be kept for longer, found it kept 20 days, yet contact.toml counts back"
         " 28"
     )
+
+
+def test_the_newest_wish_of_each_purpose_and_channel_is_kept_however_old_it_is(history: History):
+    told = [
+        ("profiling", "other", 0.0, 900), ("profiling", "other", 1.0, 950), ("marketing", "phone", 0.0, 800),
+        ("marketing", "email", 1.0, 700), ("marketing", "email", 0.0, 3),
+    ]  # fmt: skip
+    for number, (purpose, channel, yes, days) in enumerate(told):
+        wish = happened(
+            number, kind="consent", product=purpose, channel=channel, quantity=yes,
+            occurred_at=AS_OF - timedelta(days=days),
+        )  # fmt: skip
+        history.append([wish], None)
+    events = lambda: pack(history.of_customer(["customer:a"], AS_OF), AS_OF)  # noqa: E731
+    assert objects(events())
+    assert taken_out(history, {"consent": 366}, apply=False)["consent"] == 2
+    assert taken_out(history, {"consent": 366})["consent"] == 2
+    assert objects(events())
+    kept = sorted(rows(history, "events", "product", "channel"))
+    assert kept == [("marketing", "email"), ("marketing", "phone"), ("profiling", "other")]
