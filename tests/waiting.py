@@ -4,5 +4,6 @@ import time
 
 from serving.child import end_with_parent
 
-end_with_parent()
-time.sleep(60)
+if __name__ == "__main__":
+    end_with_parent()
+    time.sleep(60)
