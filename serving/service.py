@@ -155,10 +155,10 @@ class HoldfastService:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
-        """Let go of the store, once everything that was begun is answered; a thread that is stuck isn't waited for."""
+        """Let go of the store, once all that was begun is answered; a worker that leaves waits for no stuck thread."""
         WATCH.end()
         self.desk.history.close()
-        if self.answering.threads.stuck:
+        if WATCH.leaving and self.answering.threads.stuck:
             os._exit(0)
 
     @property
