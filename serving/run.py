@@ -64,6 +64,8 @@ class Server:
                 with suppress(psutil.NoSuchProcess):
                     worker.kill()
             shutil.rmtree(self.counts, ignore_errors=True)
+            with suppress(OSError):
+                self.counts.parent.rmdir()
 
 
 def serve(
