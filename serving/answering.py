@@ -6,7 +6,6 @@ event loop alone, so that nothing needs a lock.
 """
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from serving import metrics
 from serving.breaker import OPEN_SECONDS, Breaker, Pass
 from serving.degradation import MODEL, SERVICE, STORE, Degraded
 from serving.logs import log
+from serving.settings import number
 from serving.threads import Threads
 
 LIVE_THREADS, MOST_STUCK, SAFE_THREADS = 8, 8, 2
@@ -154,18 +154,9 @@ _LEFT_ALONE = (
 )
 
 
-def budget_seconds(environment: Mapping[str, str] = os.environ) -> float:
+def budget_seconds() -> float:
     """Read how long a decision may take.
 
     Raises InputError when it isn't a number of milliseconds that makes sense.
     """
-    text = environment.get("HOLDFAST_BUDGET_MILLISECONDS") or f"{BUDGET_MILLISECONDS}"
-    try:
-        milliseconds = float(text)
-    except ValueError:
-        milliseconds = 0.0
-    if not LEAST_BUDGET <= milliseconds <= MOST_BUDGET:
-        raise InputError(
-            f"expected HOLDFAST_BUDGET_MILLISECONDS from {LEAST_BUDGET:g} to {MOST_BUDGET:g}, found {text!r}"
-        )
-    return milliseconds / 1000
+    return number("HOLDFAST_BUDGET_MILLISECONDS", BUDGET_MILLISECONDS, LEAST_BUDGET, MOST_BUDGET) / 1000

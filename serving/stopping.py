@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import uvicorn
 
-from features.errors import InputError
 from serving.health import Watch
+from serving.settings import number
 
 DRAIN = "HOLDFAST_DRAIN_SECONDS"
 DRAIN_SECONDS, MOST_DRAIN_SECONDS = 1.0, 3_600.0
@@ -42,11 +42,7 @@ def drain_seconds() -> float:
 
     Raises InputError when the environment says something else than a number of seconds.
     """
-    text = os.environ.get(DRAIN) or f"{DRAIN_SECONDS:g}"
-    seconds = float(text) if text.replace(".", "", 1).isdecimal() else -1.0
-    if not 0 <= seconds <= MOST_DRAIN_SECONDS:
-        raise InputError(f"expected {DRAIN} from 0 to {MOST_DRAIN_SECONDS:g} seconds, found {text!r}")
-    return seconds
+    return number(DRAIN, DRAIN_SECONDS, 0.0, MOST_DRAIN_SECONDS, " seconds")
 
 
 def prepare(watch: Watch) -> None:

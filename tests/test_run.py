@@ -13,6 +13,7 @@ import pytest
 from features.errors import HoldfastError, InputError, RegistryError
 from features.history import History
 from features.home import Home, home
+from serving.answering import budget_seconds
 from serving.run import Server, environment, serve, start, wait_ready
 from serving.stopping import drain_seconds
 from serving.volatile import volatile
@@ -70,6 +71,13 @@ def test_a_drain_that_is_no_number_of_seconds_is_refused(told: str, monkeypatch:
     monkeypatch.setenv("HOLDFAST_DRAIN_SECONDS", told)
     with pytest.raises(InputError, match="expected HOLDFAST_DRAIN_SECONDS from 0 to 3600 seconds, found "):
         drain_seconds()
+
+
+@pytest.mark.parametrize("told", ["half", "9", "nan", "30001"])
+def test_a_budget_that_is_no_number_of_milliseconds_is_refused(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_BUDGET_MILLISECONDS", told)
+    with pytest.raises(InputError, match="expected HOLDFAST_BUDGET_MILLISECONDS from 10 to 30000, found "):
+        budget_seconds()
 
 
 def test_a_server_that_will_not_stop_is_ended_with_its_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
