@@ -24,6 +24,8 @@ from serving.situation import Situation
 from serving.stops import Change, Flip, Stop
 
 Mask = npt.NDArray[np.bool_]
+Words = frozenset[str]
+_MOST_STOPS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,14 @@ class _Row:
     """One offer's rules in the order in which they are asked: the layer of each, the rule, and where it is told.
 
     `bound` are the places of the rules that share a word with another: a change to please one may undo another.
+    `words` are all that the rules rest on.
     """
 
     layers: tuple[str, ...]
     rules: tuple[Rule, ...]
     places: tuple[int, ...]
     bound: tuple[int, ...]
+    words: tuple[str, ...]
 
 
 class Rulebook:
@@ -60,10 +64,42 @@ class Rulebook:
         self._until = np.array([offer.valid_until.toordinal() if offer.valid_until else 10**7 for offer in offers])
         self._index = {offer.id: place for place, offer in enumerate(offers)}
         self._weighted = [place for place, offer in enumerate(offers) if offer.context_weights]
+        self._stops: dict[Any, Stop] = {}
 
     def tell(self, situation: Situation) -> "Told":
         """Tell every rule of every offer."""
         return Told(self, situation)
+
+    def stop(self, place: int, fails: tuple[bool, ...], told: bool, known: Mapping[str, Any], ranked: Words) -> Stop:
+        """Say which of an offer's rules stops it first, and whether that rule could be told; kept by what is known."""
+        row = self._rows[place]
+        words = {word: known.get(word) for word in row.words}
+        # As they are written: 1, 1.0 and True are one key otherwise.
+        key = place, fails, told, ranked, repr(list(words.values()))
+        found = self._stops.get(key)
+        if found is None:
+            if len(self._stops) >= _MOST_STOPS:
+                self._stops.clear()
+            found = self._stops[key] = self._stop(row, fails, told, words, ranked)
+        return found
+
+    def _stop(
+        self, row: _Row, fails: tuple[bool, ...], told: bool, words: Mapping[str, Any], ranked: Words
+    ) -> Stop:  # fmt: skip
+        first = fails.index(True)
+        rule, layer = row.rules[first], row.layers[first]
+        unknown = () if told else rule.when.unknown(words)
+        # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
+        of_customer = any(not word.startswith("context.") for word in unknown)
+        not_known = sentences.RANKED if ranked.intersection(unknown) else sentences.NOT_KNOWN
+        sentence = not_known if of_customer else rule.sentence
+        find = partial(self._flip, row, fails, words) if ranked.isdisjoint(unknown) else lambda: None
+        return Stop(layer, sentence, rule.when.text, unknown, find)
+
+    def _flip(self, row: _Row, fails: tuple[bool, ...], words: Mapping[str, Any]) -> Flip | None:
+        failing = [rule.when for rule, failed in zip(row.rules, fails, strict=True) if failed]
+        bound = [rule.when for rule, place in zip(row.rules, row.places, strict=True) if place in row.bound]
+        return self._flipper.flip(bound, failing, words)
 
     def _told_where(self) -> dict[tuple[Expression, str], int]:
         """Number what is told: each common rule, then each rule that speaks of its offer, by kind of offer."""
@@ -80,7 +116,10 @@ class Rulebook:
         bound = tuple(
             place for place, values in zip(places, turning, strict=True) if any(words[word] > 1 for word in values)
         )
-        return _Row(tuple(layer for layer, _ in layered), tuple(rule for _, rule in layered), places, bound)
+        asked = [rule.when for _, rule in layered]
+        rested = dict.fromkeys(word for when in asked for word in (*when.words, *self._flipper.plain(when).words))
+        layers, rules = (tuple(each) for each in zip(*layered, strict=True)) if layered else ((), ())
+        return _Row(layers, rules, places, bound, tuple(rested))
 
     def _numbered(self) -> npt.NDArray[np.int32]:
         """Number what a stop says, column by column, and last the bound rules: of one number, offers share a stop."""
@@ -183,29 +222,11 @@ class Told:
         return past[when] if when in past else self._answers[self._book._where[when, kind]]
 
     def _stop(self, place: int) -> Stop:
-        row = self._book._rows[place]
-        fails = (~self._holds[place, : len(row.rules)]).tolist()
-        first = fails.index(True)
-        rule, layer, situation = row.rules[first], row.layers[first], self._situation
+        row, situation = self._book._rows[place], self._situation
+        fails = tuple((~self._holds[place, : len(row.rules)]).tolist())
+        told = self._answer(row.rules[fails.index(True)].when, place) is not None
         words = situation.words(self._book.offers[place])
-        unknown = rule.when.unknown(words) if self._answer(rule.when, place) is None else ()
-        # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
-        of_customer = any(not word.startswith("context.") for word in unknown)
-        not_known = sentences.RANKED if situation.ranked.intersection(unknown) else sentences.NOT_KNOWN
-        return Stop(
-            layer,
-            not_known if of_customer else rule.sentence,
-            rule.when.text,
-            unknown,
-            partial(self._flip, row, fails, words, unknown),
-        )
-
-    def _flip(self, row: _Row, fails: list[bool], words: Mapping[str, Any], unknown: tuple[str, ...]) -> Flip | None:
-        if self._situation.ranked.intersection(unknown):
-            return None
-        failing = [rule.when for rule, failed in zip(row.rules, fails, strict=True) if failed]
-        bound = [rule.when for rule, place in zip(row.rules, row.places, strict=True) if place in row.bound]
-        return self._book._flipper.flip(bound, failing, words)
+        return self._book.stop(place, fails, told, words, situation.ranked)
 
 
 @lru_cache(maxsize=10_000)
