@@ -25,7 +25,7 @@ from serving.stops import Change, Flip, Stop
 
 Mask = npt.NDArray[np.bool_]
 Words = frozenset[str]
-_MOST_STOPS = 4_096
+_MOST_STOPS, _MOST_KEPT = 4_096, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Rulebook:
         self._index = {offer.id: place for place, offer in enumerate(offers)}
         self._weighted = [place for place, offer in enumerate(offers) if offer.context_weights]
         self._stops: dict[Any, Stop] = {}
+        self._stopped = lru_cache(maxsize=_MOST_KEPT)(self._failing)
 
     def tell(self, situation: Situation) -> "Told":
         """Tell every rule of every offer."""
@@ -100,6 +101,18 @@ class Rulebook:
         failing = [rule.when for rule, failed in zip(row.rules, fails, strict=True) if failed]
         bound = [rule.when for rule, place in zip(row.rules, row.places, strict=True) if place in row.bound]
         return self._flipper.flip(bound, failing, words)
+
+    def _failing(self, told: bytes) -> list[tuple[int, bytes, list[bool]]]:
+        """List the offers that rules stop, given which rules hold: the place, the stop that is shared, what fails."""
+        fails = ~np.frombuffer(told, dtype=bool).reshape(self._places.shape)
+        stopped = np.flatnonzero(fails.any(axis=1))
+        signs, failing = self._signs[stopped], np.where(fails[stopped], self._places[stopped], -1)
+        first = signs[np.arange(len(stopped)), fails[stopped].argmax(axis=1)]
+        keys = np.hstack([failing, first[:, None], signs[:, -1:]]).astype(np.int32)
+        return [
+            (place, key.tobytes(), each)
+            for place, key, each in zip(stopped.tolist(), keys, fails[stopped].tolist(), strict=True)
+        ]
 
     def _told_where(self) -> dict[tuple[Expression, str], int]:
         """Number what is told: each common rule, then each rule that speaks of its offer, by kind of offer."""
@@ -174,22 +187,17 @@ class Told:
 
         Offers that the same rules stop, in the same words, share one stop.
         """
-        fails = ~self._holds
-        stopped = np.flatnonzero(fails.any(axis=1))
-        signs, failing = self._book._signs[stopped], np.where(fails[stopped], self._book._places[stopped], -1)
-        first = signs[np.arange(len(stopped)), fails[stopped].argmax(axis=1)]
-        keys = np.hstack([failing, first[:, None], signs[:, -1:]]).astype(np.int32)
-        width, told = keys.shape[1] * keys.itemsize, keys.tobytes()
-        for number, place in enumerate(stopped.tolist()):
-            key = place if place in self._past else told[number * width : (number + 1) * width]
+        for place, same, fails in self._book._stopped(self._holds.tobytes()):
+            key = place if place in self._past else same
             found = self._stops.get(key)
             if found is None:
-                found = self._stops[key] = self._stop(place)
+                found = self._stops[key] = self._stop(place, fails)
             yield place, found
 
     def stop(self, place: int) -> Stop | None:
         """Say which rule stops one offer first; None where none does."""
-        return None if self._holds[place].all() else self._stop(place)
+        fails = (~self._holds[place]).tolist()
+        return self._stop(place, fails) if any(fails) else None
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weigh every offer by what the conversation is about: its first weight that holds, else 1."""
@@ -221,12 +229,11 @@ class Told:
         kind = self._book.offers[place].kind
         return past[when] if when in past else self._answers[self._book._where[when, kind]]
 
-    def _stop(self, place: int) -> Stop:
-        row, situation = self._book._rows[place], self._situation
-        fails = tuple((~self._holds[place, : len(row.rules)]).tolist())
-        told = self._answer(row.rules[fails.index(True)].when, place) is not None
+    def _stop(self, place: int, fails: Sequence[bool]) -> Stop:
+        rules, situation = self._book._rows[place].rules, self._situation
+        told = self._answer(rules[fails.index(True)].when, place) is not None
         words = situation.words(self._book.offers[place])
-        return self._book.stop(place, fails, told, words, situation.ranked)
+        return self._book.stop(place, tuple(fails[: len(rules)]), told, words, situation.ranked)
 
 
 @lru_cache(maxsize=10_000)
