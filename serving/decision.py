@@ -331,7 +331,7 @@ class _Writer:
 
 def _parts(of: Any) -> dict[str, Any]:
     # dataclasses.asdict copies deeply, which is half the cost of writing a decision.
-    names, values = _fields(type(of))
+    names, values = _fields(of.__class__)
     return dict(zip(names, values(of), strict=True))
 
 

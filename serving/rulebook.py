@@ -4,11 +4,11 @@ Rules are told in a few calls of the evaluator, whatever their number; which off
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,8 @@ from serving.stops import Change, Flip, Stop
 
 Mask = npt.NDArray[np.bool_]
 Words = frozenset[str]
-_MOST_STOPS, _MOST_KEPT = 4_096, 256
+T = TypeVar("T")
+_MOST_KEPT, _MOST_PATTERNS = 4_096, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,26 @@ class _Row:
     places: tuple[int, ...]
     bound: tuple[int, ...]
     words: tuple[str, ...]
+
+
+class _Kept(Generic[T]):
+    """What was made for some keys, until it is too much: then all of it is made anew."""
+
+    def __init__(self) -> None:
+        self._made: dict[Any, T] = {}
+
+    def get(self, key: Any, make: Callable[[], T]) -> T:
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) >= _MOST_KEPT:
+                self._made.clear()
+            found = self._made[key] = make()
+        return found
+
+
+def _written(words: Mapping[str, Any]) -> str:
+    """Write words' values as a key that tells 1, 1.0 and True apart."""
+    return repr(list(words.values()))
 
 
 class Rulebook:
@@ -64,8 +85,8 @@ class Rulebook:
         self._until = np.array([offer.valid_until.toordinal() if offer.valid_until else 10**7 for offer in offers])
         self._index = {offer.id: place for place, offer in enumerate(offers)}
         self._weighted = [place for place, offer in enumerate(offers) if offer.context_weights]
-        self._stops: dict[Any, Stop] = {}
-        self._stopped = lru_cache(maxsize=_MOST_KEPT)(self._failing)
+        self._stops, self._told_own = _Kept[Stop](), _Kept[list[bool | None]]()
+        self._stopped = lru_cache(maxsize=_MOST_PATTERNS)(self._failing)
 
     def tell(self, situation: Situation) -> "Told":
         """Tell every rule of every offer."""
@@ -75,14 +96,15 @@ class Rulebook:
         """Say which of an offer's rules stops it first, and whether that rule could be told; kept by what is known."""
         row = self._rows[place]
         words = {word: known.get(word) for word in row.words}
-        # As they are written: 1, 1.0 and True are one key otherwise.
-        key = place, fails, told, ranked, repr(list(words.values()))
-        found = self._stops.get(key)
-        if found is None:
-            if len(self._stops) >= _MOST_STOPS:
-                self._stops.clear()
-            found = self._stops[key] = self._stop(row, fails, told, words, ranked)
-        return found
+        key = place, fails, told, ranked, _written(words)
+        return self._stops.get(key, lambda: self._stop(row, fails, told, words, ranked))
+
+    def _answers(self, situation: Situation) -> list[bool | None]:
+        """Tell the rules that speak of their offer, for every kind of offer without a past; kept by their words."""
+        words = {word: situation.known.get(word) for word in self._own.words}
+        return self._told_own.get(
+            _written(words), lambda: [told for kind in KINDS for told in self._own.tell(situation.of_kind(kind))]
+        )
 
     def _stop(
         self, row: _Row, fails: tuple[bool, ...], told: bool, words: Mapping[str, Any], ranked: Words
@@ -163,10 +185,7 @@ class Told:
     def __init__(self, book: Rulebook, situation: Situation) -> None:
         self._book = book
         self._situation = situation
-        self._answers: list[bool | None] = book._common.tell(situation.known)
-        for kind in KINDS:
-            self._answers += book._own.tell(situation.of_kind(kind))
-        self._answers.append(True)
+        self._answers = [*book._common.tell(situation.known), *book._answers(situation), True]
         holds = np.array([answer is True for answer in self._answers], dtype=bool)
         self._holds: npt.NDArray[np.bool_] = np.take(holds, book._places)
         self._past = {book._index[offer]: self._anew(offer) for offer in situation.offer_words if offer in book._index}
