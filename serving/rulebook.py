@@ -86,6 +86,7 @@ class Rulebook:
         self._index = {offer.id: place for place, offer in enumerate(offers)}
         self._weighted = [place for place, offer in enumerate(offers) if offer.context_weights]
         self._stops, self._told_own = _Kept[Stop](), _Kept[list[bool | None]]()
+        self._outside = lru_cache(maxsize=_MOST_PATTERNS)(self._elsewhere)
         self._stopped = lru_cache(maxsize=_MOST_PATTERNS)(self._failing)
 
     def tell(self, situation: Situation) -> "Told":
@@ -123,6 +124,14 @@ class Rulebook:
         failing = [rule.when for rule, failed in zip(row.rules, fails, strict=True) if failed]
         bound = [rule.when for rule, place in zip(row.rules, row.places, strict=True) if place in row.bound]
         return self._flipper.flip(bound, failing, words)
+
+    def _elsewhere(self, today: date, channel: str) -> Mapping[int, Stop]:
+        day = today.toordinal()
+        late = {place: too_late(self.offers[place].valid_until) for place in np.flatnonzero(day > self._until).tolist()}
+        soon = np.flatnonzero(day < self._from).tolist()
+        early = {place: too_early(self.offers[place].valid_from, today) for place in soon}
+        elsewhere = np.flatnonzero(~self._channels[:, CHANNELS.index(channel)]).tolist()
+        return late | early | {place: outside(self.offers[place].channels, channel) for place in elsewhere}
 
     def _failing(self, told: bytes) -> list[tuple[int, bytes, list[bool]]]:
         """List the offers that rules stop, given which rules hold: the place, the stop that is shared, what fails."""
@@ -191,15 +200,9 @@ class Told:
         self._past = {book._index[offer]: self._anew(offer) for offer in situation.offer_words if offer in book._index}
         self._stops: dict[Any, Stop] = {}
 
-    def outside(self) -> dict[int, Stop]:
+    def outside(self) -> Mapping[int, Stop]:
         """Find the offers that aren't made over this channel, not yet, or no longer."""
-        book, today, channel = self._book, self._situation.as_of.date(), self._situation.channel
-        offers, day = book.offers, today.toordinal()
-        late = {place: too_late(offers[place].valid_until) for place in np.flatnonzero(day > book._until).tolist()}
-        soon = np.flatnonzero(day < book._from).tolist()
-        early = {place: too_early(offers[place].valid_from, today) for place in soon}
-        elsewhere = np.flatnonzero(~book._channels[:, CHANNELS.index(channel)]).tolist()
-        return late | early | {place: outside(offers[place].channels, channel) for place in elsewhere}
+        return self._book._outside(self._situation.as_of.date(), self._situation.channel)
 
     def stops(self) -> Iterator[tuple[int, Stop]]:
         """Go through the offers that rules stop: which rule does first, and what would let it through all of them.
