@@ -26,7 +26,7 @@ from serving.stops import Change, Flip, Stop
 Mask = npt.NDArray[np.bool_]
 Words = frozenset[str]
 T = TypeVar("T")
-_MOST_KEPT, _MOST_PATTERNS = 4_096, 256
+_MOST_KEPT, _MOST_PATTERNS = 2_048, 256
 
 
 @dataclass(frozen=True, slots=True)
