@@ -30,7 +30,8 @@ class Trees:
         if self.together is None or len(rows) != 1:
             return np.asarray(self.booster.predict(rows, raw_score=True, num_threads=self.threads), dtype=np.float64)
         # One after the other, as LightGBM adds them up.
-        return np.cumsum(self._ways.leaves[self._found(rows)[0]])[-1:]
+        score: Array = self._ways.leaves[self._found(rows)[0]].cumsum()[-1:]
+        return score
 
     def contributions(self, rows: Array) -> Array:
         """Divide each score among the features: shape (n, features + 1), the last column the same for all.
