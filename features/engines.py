@@ -100,7 +100,8 @@ def begin_alone(connection: sa.Connection) -> None:
     """Begin a transaction: on SQLite one that nobody else writes beside; on PostgreSQL locks see to that."""
     # Python's sqlite3 begins a transaction at the first change: what is read before might be outdated by then.
     if not is_postgresql(connection):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
 
 
 def wait_for(connection: sa.Connection, names: Iterable[str]) -> None:

@@ -43,10 +43,8 @@ class Feature:
         >>> Feature("f", "itself", (), "share", "Share: {value}", "비율: {value}").sentence(0.25)["en"]
         'Share: 25 %'
         """
-        return {
-            "en": self.en.format(value=shown(value, self.unit)),
-            "ko": self.ko.format(value=shown(value, self.unit)),
-        }
+        said = shown(value, self.unit)
+        return {"en": self.en.format(value=said), "ko": self.ko.format(value=said)}
 
 
 def shown(value: float, unit: Unit) -> str:

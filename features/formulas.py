@@ -1,6 +1,6 @@
 """What a feature does with its aggregates: named formulas, evaluated for all features of one formula at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +63,19 @@ FORMULAS: dict[str, Callable[..., Array]] = {
 
 @dataclass(frozen=True)
 class _Group:
-    """The features of one formula that can be evaluated together."""
+    """The features of one formula that can be evaluated together; `inputs` are slices of their stage's."""
 
     formula: Callable[..., Array]
-    inputs: tuple[Places, ...]
+    inputs: tuple[slice, ...]
     constants: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """The groups that rest on nothing of each other: where all their inputs are, and where their outputs go."""
+
+    groups: tuple[_Group, ...]
+    inputs: Places
     outputs: Places
 
 
@@ -82,14 +90,14 @@ class Formulas:
         self._count = len(features)
         places: dict[object, int] = {part: place for place, part in enumerate(self.aggregates)}
         depths: dict[str, int] = {}
-        grouped: dict[tuple[int, str], list[Feature]] = {}
+        grouped: dict[int, dict[str, list[Feature]]] = {}
         for place, feature in enumerate(features):
             _check(feature, depths)
             depth = 1 + max((depths[part] for part in feature.inputs if isinstance(part, str)), default=-1)
             depths[feature.name] = depth
             places[feature.name] = len(self.aggregates) + place
-            grouped.setdefault((depth, feature.formula), []).append(feature)
-        self._groups = [_group(formula, grouped[depth, formula], places) for depth, formula in sorted(grouped)]
+            grouped.setdefault(depth, {}).setdefault(feature.formula, []).append(feature)
+        self._stages = [_stage(grouped[depth], places) for depth in sorted(grouped)]
 
     def __call__(self, as_of: int, found: Array) -> Array:
         """Turn aggregates of shape (customers, aggregates) into values of shape (customers, features)."""
@@ -103,10 +111,14 @@ class Formulas:
         count = len(self.aggregates)
         working = np.empty((count + self._count, *found.shape[1:]))
         working[:count] = found
-        for group in self._groups:
-            inputs = [working.take(places, axis=0) for places in group.inputs]
-            constants = group.constants if found.ndim == 1 else [column[:, None] for column in group.constants]
-            working[group.outputs] = group.formula(float(as_of), *inputs, *constants)
+        for stage in self._stages:
+            # All at once: to take a few takes as long as to take all.
+            taken = working.take(stage.inputs, axis=0)
+            told = []
+            for group in stage.groups:
+                constants = group.constants if found.ndim == 1 else [column[:, None] for column in group.constants]
+                told.append(group.formula(float(as_of), *(taken[part] for part in group.inputs), *constants))
+            working[stage.outputs] = np.concatenate(told)
         return working[count:]
 
 
@@ -122,12 +134,19 @@ def _check(feature: Feature, known: dict[str, int]) -> None:
             raise ContractError(f"expected {feature.name} to rest on features declared before it; found {part!r}")
 
 
-def _group(formula: str, members: list[Feature], places: dict[object, int]) -> _Group:
-    inputs = zip(*([places[part] for part in feature.inputs] for feature in members), strict=True)
-    constants = zip(*(feature.constants for feature in members), strict=True)
-    return _Group(
-        FORMULAS[formula],
-        tuple(np.array(column, dtype=np.int64) for column in inputs),
-        tuple(np.array(column, dtype=np.float64) for column in constants),
-        np.array([places[feature.name] for feature in members], dtype=np.int64),
-    )
+def _stage(grouped: Mapping[str, Sequence[Feature]], places: Mapping[object, int]) -> _Stage:
+    groups, inputs, outputs = list[_Group](), list[int](), list[int]()
+    for formula, members in sorted(grouped.items()):
+        columns = list(zip(*([places[part] for part in feature.inputs] for feature in members), strict=True))
+        starts = range(len(inputs), len(inputs) + len(columns) * len(members), len(members))
+        constants = zip(*(feature.constants for feature in members), strict=True)
+        groups.append(
+            _Group(
+                FORMULAS[formula],
+                tuple(slice(start, start + len(members)) for start in starts),
+                tuple(np.array(column, dtype=np.float64) for column in constants),
+            )
+        )
+        inputs += [place for column in columns for place in column]
+        outputs += [places[feature.name] for feature in members]
+    return _Stage(tuple(groups), np.array(inputs, dtype=np.int64), np.array(outputs, dtype=np.int64))

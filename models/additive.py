@@ -77,5 +77,5 @@ def inverse(link: str, scores: Array) -> Array:
     """
     if link == "identity":
         return scores
-    held = np.clip(scores, -_MOST, _MOST)
+    held = np.minimum(np.maximum(scores, -_MOST), _MOST)
     return np.asarray(1 / (1 + np.exp(-held)) if link == "logit" else np.exp(held))

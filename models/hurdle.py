@@ -26,10 +26,11 @@ class Hurdle:
         """
         odds = self.comes.contributions(rows)
         base, moved = odds[:, -1], odds[:, :-1].sum(axis=1)
-        gained = _log_chance(base + moved) - _log_chance(base)
-        slope = np.where(np.abs(moved) > 1e-9, gained / np.where(np.abs(moved) > 1e-9, moved, 1.0), 0.0)
+        chance, moves = _log_chance(base), np.abs(moved) > 1e-9
+        gained = _log_chance(base + moved) - chance
+        slope = np.where(moves, gained / np.where(moves, moved, 1.0), 0.0)
         divided = odds * slope[:, None]
-        divided[:, -1] = _log_chance(base)
+        divided[:, -1] = chance
         return np.asarray(divided + self.amount.contributions(rows))
 
 

@@ -1,8 +1,9 @@
 """A LightGBM booster as a part of a score, with the share that each feature has in it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import local
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from features.feature import Array
 
 Places = npt.NDArray[np.int64]
+_MOST_KEPT = 1_000
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Trees:
         if self.together is None or len(rows) != 1:
             return np.asarray(self.booster.predict(rows, raw_score=True, num_threads=self.threads), dtype=np.float64)
         # One after the other, as LightGBM adds them up.
-        return np.cumsum(self._ways.leaves[self._found(rows)[0]])[-1:]
+        score: Array = self._ways.leaves[self._found(rows)[0]].cumsum()[-1:]
+        return score
 
     def contributions(self, rows: Array) -> Array:
         """Divide each score among the features: shape (n, features + 1), the last column the same for all.
@@ -37,11 +40,20 @@ class Trees:
         (Saabas 2014, "Interpreting random forests"). A row's columns add up to its score. What each leaf's way
         adds up to is worked out once, so that a row costs a look-up for each tree.
         """
-        found, ways = self._found(rows), self._ways
-        columns = self.booster.num_feature() + 1
-        cells = ways.features[found] + (np.arange(len(rows)) * columns)[:, None, None]
-        divided = np.bincount(cells.ravel(), ways.parts[found].ravel(), len(rows) * columns)
-        return np.asarray(divided, dtype=np.float64).reshape(len(rows), columns)
+        found = self._found(rows)
+        return self._divided(found) if len(rows) != 1 else self._divided_once(found.tobytes())
+
+    @cached_property
+    def _divided_once(self) -> Callable[[bytes], Array]:
+        """Divide the score of one row, given as the leaves that it falls into: it stays in them for days."""
+        return lru_cache(_MOST_KEPT)(lambda leaves: self._divided(np.frombuffer(leaves, dtype=np.int64)[None, :]))
+
+    def _divided(self, found: Places) -> Array:
+        ways, columns = self._ways, self.booster.num_feature() + 1
+        cells = ways.features[found] + (np.arange(len(found)) * columns)[:, None, None]
+        divided = np.bincount(cells.ravel(), ways.parts[found].ravel(), len(found) * columns)
+        divided.flags.writeable = False
+        return np.asarray(divided, dtype=np.float64).reshape(len(found), columns)
 
     def _found(self, rows: Array) -> Places:
         """Find the leaf of each row in each tree, as its place among all: shape (n, trees)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,9 +44,14 @@ class Interval:
         """Bound expectations of shape (n,), of rows of shape (n, features); each bound has shape (n,)."""
         start = self.start.ends(rows) if self.start else [np.zeros(len(rows))] * 2
         place, scale = np.log1p(expected), expected + self.typical
-        low = start[0] + np.interp(place, self.knots, self.below) * scale
-        high = start[1] + np.interp(place, self.knots, self.above) * scale
+        knots, below, above = self._curves
+        low = start[0] + np.interp(place, knots, below) * scale
+        high = start[1] + np.interp(place, knots, above) * scale
         return np.clip(low, 0.0, expected), np.maximum(high, expected)
+
+    @cached_property
+    def _curves(self) -> tuple[Array, Array, Array]:
+        return np.array(self.knots), np.array(self.below), np.array(self.above)
 
 
 @dataclass(frozen=True)

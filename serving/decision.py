@@ -1,9 +1,10 @@
 """What a decision says and keeps: enough to read it aloud, to question it, and to make it again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -330,4 +331,11 @@ class _Writer:
 
 def _parts(of: Any) -> dict[str, Any]:
     # dataclasses.asdict copies deeply, which is half the cost of writing a decision.
-    return {name: getattr(of, name) for name in of.__dataclass_fields__}
+    names, values = _fields(of.__class__)
+    return dict(zip(names, values(of), strict=True))
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = tuple(kind.__dataclass_fields__)
+    return names, attrgetter(*names)

@@ -54,6 +54,14 @@ class Seen:
     scores: Scores
 
 
+class Kept(dict[str, Any]):
+    """An answer with the text in which it is kept, so that it is written once; it isn't changed any more."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__(body)
+        self.text = as_text(body)
+
+
 class Taught(Protocol):
     """What the desk asks of a bundle: what stands beside its scores, and what offers were measured to change."""
 
@@ -134,9 +142,10 @@ class Desk:
             deadline.enter(SERVICE, "decide")
             made = decider.decide(decision_id, ask, language, known, self.spoken(), making.ledger, learned)
             deadline.enter(STORE, "write")
-            making.write(decision_id, known.caller.customer, as_of, as_text(made.body), made.held)
-        metrics.decided(made.body, len(made.held), deadline.stages())
-        return made.body
+            body = Kept(made.body)
+            making.write(decision_id, known.caller.customer, as_of, body.text, made.held)
+        metrics.decided(body, len(made.held), deadline.stages())
+        return body
 
     def consider(self, ask: Ask, as_of: datetime, decision_id: str) -> Decided:
         """Make the decision of a moment without writing it down, or holding anything."""
@@ -431,7 +440,7 @@ def _missing(history: History, decision_id: str) -> str:
 
 def as_text(body: dict[str, Any]) -> str:
     """Write an answer as JSON, in the one form that is both kept and sent."""
-    return orjson.dumps(body).decode()
+    return body.text if isinstance(body, Kept) else orjson.dumps(body).decode()
 
 
 def _check_channel(channel: str) -> None:

@@ -32,6 +32,7 @@ class Learned:
         self._shape, self._rate = experiment.prior_takers + taken, experiment.prior_takers + stated
         self._factor = self._shape / self._rate
         self._uncertainty = experiment.prior_uncertainty
+        self._spread = np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape))
         self._effects = [effects.wished.get(offer.id) for offer in offers]
         self._staying = [effects.staying.get(offer.id) for offer in offers]
         self.told = [
@@ -66,8 +67,7 @@ class Learned:
     def _moved(self, at: Places | int, stated: Array, stated_change: Array) -> tuple[Array, Array, Array]:
         """Let the takers that were counted move what is stated."""
         factor, change = self._factor[at], stated_change * self._factor[at]
-        spread = np.abs(change) * np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape[at]))
-        return np.minimum(stated * factor, 1.0), change, spread
+        return np.minimum(stated * factor, 1.0), change, np.abs(change) * self._spread[at]
 
     def staying(self, places: Places, stays: float, row: Array) -> tuple[Array, Array]:
         """Tell by how much more likely whoever is offered an item stays, and how unsure that is; 0 until measured.

@@ -121,7 +121,7 @@ class Prices:
             np.where(product, self._margin[places], margin), value, incentive, credit, attention, weights[places],
             lever, profit, prioritised(profit, weights[places] * lever),
         )  # fmt: skip
-        return Weighed(places, np.stack(fields, axis=1), items, sources, learned.said(places))
+        return Weighed(places, np.array(fields).T, items, sources, learned.said(places))
 
     def _anyway(
         self, places: Places, product: npt.NDArray[np.bool_], situation: Situation

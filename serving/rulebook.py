@@ -4,11 +4,11 @@ Rules are told in a few calls of the evaluator, whatever their number; which off
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from serving.situation import Situation
 from serving.stops import Change, Flip, Stop
 
 Mask = npt.NDArray[np.bool_]
+Words = frozenset[str]
+T = TypeVar("T")
+_MOST_KEPT, _MOST_PATTERNS = 2_048, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,34 @@ class _Row:
     """One offer's rules in the order in which they are asked: the layer of each, the rule, and where it is told.
 
     `bound` are the places of the rules that share a word with another: a change to please one may undo another.
+    `words` are all that the rules rest on.
     """
 
     layers: tuple[str, ...]
     rules: tuple[Rule, ...]
     places: tuple[int, ...]
     bound: tuple[int, ...]
+    words: tuple[str, ...]
+
+
+class _Kept(Generic[T]):
+    """What was made for some keys, until it is too much: then all of it is made anew."""
+
+    def __init__(self) -> None:
+        self._made: dict[Any, T] = {}
+
+    def get(self, key: Any, make: Callable[[], T]) -> T:
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) >= _MOST_KEPT:
+                self._made.clear()
+            found = self._made[key] = make()
+        return found
+
+
+def _written(words: Mapping[str, Any]) -> str:
+    """Write words' values as a key that tells 1, 1.0 and True apart."""
+    return repr(list(words.values()))
 
 
 class Rulebook:
@@ -60,10 +85,65 @@ class Rulebook:
         self._until = np.array([offer.valid_until.toordinal() if offer.valid_until else 10**7 for offer in offers])
         self._index = {offer.id: place for place, offer in enumerate(offers)}
         self._weighted = [place for place, offer in enumerate(offers) if offer.context_weights]
+        self._stops, self._told_own = _Kept[Stop](), _Kept[list[bool | None]]()
+        self._outside = lru_cache(maxsize=_MOST_PATTERNS)(self._elsewhere)
+        self._stopped = lru_cache(maxsize=_MOST_PATTERNS)(self._failing)
 
     def tell(self, situation: Situation) -> "Told":
         """Tell every rule of every offer."""
         return Told(self, situation)
+
+    def stop(self, place: int, fails: tuple[bool, ...], told: bool, known: Mapping[str, Any], ranked: Words) -> Stop:
+        """Say which of an offer's rules stops it first, and whether that rule could be told; kept by what is known."""
+        row = self._rows[place]
+        words = {word: known.get(word) for word in row.words}
+        key = place, fails, told, ranked, _written(words)
+        return self._stops.get(key, lambda: self._stop(row, fails, told, words, ranked))
+
+    def _answers(self, situation: Situation) -> list[bool | None]:
+        """Tell the rules that speak of their offer, for every kind of offer without a past; kept by their words."""
+        words = {word: situation.known.get(word) for word in self._own.words}
+        return self._told_own.get(
+            _written(words), lambda: [told for kind in KINDS for told in self._own.tell(situation.of_kind(kind))]
+        )
+
+    def _stop(
+        self, row: _Row, fails: tuple[bool, ...], told: bool, words: Mapping[str, Any], ranked: Words
+    ) -> Stop:  # fmt: skip
+        first = fails.index(True)
+        rule, layer = row.rules[first], row.layers[first]
+        unknown = () if told else rule.when.unknown(words)
+        # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
+        of_customer = any(not word.startswith("context.") for word in unknown)
+        not_known = sentences.RANKED if ranked.intersection(unknown) else sentences.NOT_KNOWN
+        sentence = not_known if of_customer else rule.sentence
+        find = partial(self._flip, row, fails, words) if ranked.isdisjoint(unknown) else lambda: None
+        return Stop(layer, sentence, rule.when.text, unknown, find)
+
+    def _flip(self, row: _Row, fails: tuple[bool, ...], words: Mapping[str, Any]) -> Flip | None:
+        failing = [rule.when for rule, failed in zip(row.rules, fails, strict=True) if failed]
+        bound = [rule.when for rule, place in zip(row.rules, row.places, strict=True) if place in row.bound]
+        return self._flipper.flip(bound, failing, words)
+
+    def _elsewhere(self, today: date, channel: str) -> Mapping[int, Stop]:
+        day = today.toordinal()
+        late = {place: too_late(self.offers[place].valid_until) for place in np.flatnonzero(day > self._until).tolist()}
+        soon = np.flatnonzero(day < self._from).tolist()
+        early = {place: too_early(self.offers[place].valid_from, today) for place in soon}
+        elsewhere = np.flatnonzero(~self._channels[:, CHANNELS.index(channel)]).tolist()
+        return late | early | {place: outside(self.offers[place].channels, channel) for place in elsewhere}
+
+    def _failing(self, told: bytes) -> list[tuple[int, bytes, list[bool]]]:
+        """List the offers that rules stop, given which rules hold: the place, the stop that is shared, what fails."""
+        fails = ~np.frombuffer(told, dtype=bool).reshape(self._places.shape)
+        stopped = np.flatnonzero(fails.any(axis=1))
+        signs, failing = self._signs[stopped], np.where(fails[stopped], self._places[stopped], -1)
+        first = signs[np.arange(len(stopped)), fails[stopped].argmax(axis=1)]
+        keys = np.hstack([failing, first[:, None], signs[:, -1:]]).astype(np.int32)
+        return [
+            (place, key.tobytes(), each)
+            for place, key, each in zip(stopped.tolist(), keys, fails[stopped].tolist(), strict=True)
+        ]
 
     def _told_where(self) -> dict[tuple[Expression, str], int]:
         """Number what is told: each common rule, then each rule that speaks of its offer, by kind of offer."""
@@ -80,7 +160,10 @@ class Rulebook:
         bound = tuple(
             place for place, values in zip(places, turning, strict=True) if any(words[word] > 1 for word in values)
         )
-        return _Row(tuple(layer for layer, _ in layered), tuple(rule for _, rule in layered), places, bound)
+        asked = [rule.when for _, rule in layered]
+        rested = dict.fromkeys(word for when in asked for word in (*when.words, *self._flipper.plain(when).words))
+        layers, rules = (tuple(each) for each in zip(*layered, strict=True)) if layered else ((), ())
+        return _Row(layers, rules, places, bound, tuple(rested))
 
     def _numbered(self) -> npt.NDArray[np.int32]:
         """Number what a stop says, column by column, and last the bound rules: of one number, offers share a stop."""
@@ -111,46 +194,32 @@ class Told:
     def __init__(self, book: Rulebook, situation: Situation) -> None:
         self._book = book
         self._situation = situation
-        self._answers: list[bool | None] = book._common.tell(situation.known)
-        for kind in KINDS:
-            self._answers += book._own.tell(situation.of_kind(kind))
-        self._answers.append(True)
+        self._answers = [*book._common.tell(situation.known), *book._answers(situation), True]
         holds = np.array([answer is True for answer in self._answers], dtype=bool)
         self._holds: npt.NDArray[np.bool_] = np.take(holds, book._places)
         self._past = {book._index[offer]: self._anew(offer) for offer in situation.offer_words if offer in book._index}
         self._stops: dict[Any, Stop] = {}
 
-    def outside(self) -> dict[int, Stop]:
+    def outside(self) -> Mapping[int, Stop]:
         """Find the offers that aren't made over this channel, not yet, or no longer."""
-        book, today, channel = self._book, self._situation.as_of.date(), self._situation.channel
-        offers, day = book.offers, today.toordinal()
-        late = {place: too_late(offers[place].valid_until) for place in np.flatnonzero(day > book._until).tolist()}
-        soon = np.flatnonzero(day < book._from).tolist()
-        early = {place: too_early(offers[place].valid_from, today) for place in soon}
-        elsewhere = np.flatnonzero(~book._channels[:, CHANNELS.index(channel)]).tolist()
-        return late | early | {place: outside(offers[place].channels, channel) for place in elsewhere}
+        return self._book._outside(self._situation.as_of.date(), self._situation.channel)
 
     def stops(self) -> Iterator[tuple[int, Stop]]:
         """Go through the offers that rules stop: which rule does first, and what would let it through all of them.
 
         Offers that the same rules stop, in the same words, share one stop.
         """
-        fails = ~self._holds
-        stopped = np.flatnonzero(fails.any(axis=1))
-        signs, failing = self._book._signs[stopped], np.where(fails[stopped], self._book._places[stopped], -1)
-        first = signs[np.arange(len(stopped)), fails[stopped].argmax(axis=1)]
-        keys = np.hstack([failing, first[:, None], signs[:, -1:]]).astype(np.int32)
-        width, told = keys.shape[1] * keys.itemsize, keys.tobytes()
-        for number, place in enumerate(stopped.tolist()):
-            key = place if place in self._past else told[number * width : (number + 1) * width]
+        for place, same, fails in self._book._stopped(self._holds.tobytes()):
+            key = place if place in self._past else same
             found = self._stops.get(key)
             if found is None:
-                found = self._stops[key] = self._stop(place)
+                found = self._stops[key] = self._stop(place, fails)
             yield place, found
 
     def stop(self, place: int) -> Stop | None:
         """Say which rule stops one offer first; None where none does."""
-        return None if self._holds[place].all() else self._stop(place)
+        fails = (~self._holds[place]).tolist()
+        return self._stop(place, fails) if any(fails) else None
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weigh every offer by what the conversation is about: its first weight that holds, else 1."""
@@ -182,30 +251,11 @@ class Told:
         kind = self._book.offers[place].kind
         return past[when] if when in past else self._answers[self._book._where[when, kind]]
 
-    def _stop(self, place: int) -> Stop:
-        row = self._book._rows[place]
-        fails = (~self._holds[place, : len(row.rules)]).tolist()
-        first = fails.index(True)
-        rule, layer, situation = row.rules[first], row.layers[first], self._situation
+    def _stop(self, place: int, fails: Sequence[bool]) -> Stop:
+        rules, situation = self._book._rows[place].rules, self._situation
+        told = self._answer(rules[fails.index(True)].when, place) is not None
         words = situation.words(self._book.offers[place])
-        unknown = rule.when.unknown(words) if self._answer(rule.when, place) is None else ()
-        # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
-        of_customer = any(not word.startswith("context.") for word in unknown)
-        not_known = sentences.RANKED if situation.ranked.intersection(unknown) else sentences.NOT_KNOWN
-        return Stop(
-            layer,
-            not_known if of_customer else rule.sentence,
-            rule.when.text,
-            unknown,
-            partial(self._flip, row, fails, words, unknown),
-        )
-
-    def _flip(self, row: _Row, fails: list[bool], words: Mapping[str, Any], unknown: tuple[str, ...]) -> Flip | None:
-        if self._situation.ranked.intersection(unknown):
-            return None
-        failing = [rule.when for rule, failed in zip(row.rules, fails, strict=True) if failed]
-        bound = [rule.when for rule, place in zip(row.rules, row.places, strict=True) if place in row.bound]
-        return self._book._flipper.flip(bound, failing, words)
+        return self._book.stop(place, tuple(fails[: len(rules)]), told, words, situation.ranked)
 
 
 @lru_cache(maxsize=10_000)

@@ -1,6 +1,6 @@
 """Why an offer ranks where it does: its priority in parts, each in currency and in words; they add up to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from features.glossary import Glossary
@@ -10,6 +10,8 @@ from serving.policy import Candidate, Ruling
 from serving.situation import Situation
 
 _DIGITS = 6
+# A part, its amount, and the name of the sentence that says it, with what that sentence needs besides.
+_Part = tuple[str, float, str, Mapping[str, str]]
 
 
 def reasons_of(
@@ -21,17 +23,17 @@ def reasons_of(
     """
     breakdown = ruling.weighed.breakdown(one.row)
     said = _Said(one, breakdown, glossary, language)
-    parts = [*_money(breakdown, said), *_weights(one, breakdown, ruling, said)]
+    parts = [*_money(one, breakdown), *_weights(one, breakdown, ruling, language)]
     return [
-        {"part": part, "amount": round(amount, _DIGITS), "sentence": sentence}
-        for part, amount, sentence in parts
+        {"part": part, "amount": round(amount, _DIGITS), "sentence": said(name, **more)}
+        for part, amount, name, more in parts
         if amount
     ]
 
 
 class _Said:
     def __init__(self, one: Candidate, breakdown: Breakdown, glossary: Glossary, language: str) -> None:
-        self.one, self.language = one, language
+        self.language = language
         self._told = {
             "anyway": f"{breakdown.p_untreated:.0%}",
             "offered": f"{breakdown.p_treated:.0%}",
@@ -52,21 +54,21 @@ class _Said:
         return sentences.say(sentences.PARTS[name], self.language, **self._told, **more)
 
 
-def _money(breakdown: Breakdown, said: _Said) -> Iterator[tuple[str, float, str]]:
+def _money(one: Candidate, breakdown: Breakdown) -> Iterator[_Part]:
     gain = (breakdown.p_treated - breakdown.p_untreated) * breakdown.value
-    yield "gain", gain, said("bought" if said.one.offer.kind == "product" else "kept")
-    yield "staying", breakdown.stay_change * breakdown.stay_value, said("staying")
-    yield "incentive", -breakdown.propensity * breakdown.incentive, said("incentive")
-    yield "credit_loss", -breakdown.credit_loss, said("credit_loss")
-    yield "attention", -breakdown.attention_price, said("attention")
+    yield "gain", gain, "bought" if one.offer.kind == "product" else "kept", {}
+    yield "staying", breakdown.stay_change * breakdown.stay_value, "staying", {}
+    yield "incentive", -breakdown.propensity * breakdown.incentive, "incentive", {}
+    yield "credit_loss", -breakdown.credit_loss, "credit_loss", {}
+    yield "attention", -breakdown.attention_price, "attention", {}
 
 
-def _weights(one: Candidate, breakdown: Breakdown, ruling: Ruling, said: _Said) -> Iterator[tuple[str, float, str]]:
+def _weights(one: Candidate, breakdown: Breakdown, ruling: Ruling, language: str) -> Iterator[_Part]:
     profit, weight, lever = breakdown.expected_incremental_profit, breakdown.context_weight, breakdown.lever
     if profit < 0:
         weight, lever = 1.0 / weight, 1.0 / lever
     if weight != 1.0:
         why = ruling.told.weight_said(int(ruling.weighed.places[one.row])) or {}
-        yield "context_weight", profit * (weight - 1.0), said("context_weight", why=why.get(said.language, ""))
+        yield "context_weight", profit * (weight - 1.0), "context_weight", {"why": why.get(language, "")}
     if lever != 1.0:
-        yield "lever", profit * weight * (lever - 1.0), said("lever")
+        yield "lever", profit * weight * (lever - 1.0), "lever", {}

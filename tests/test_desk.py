@@ -46,7 +46,8 @@ def later(desk: Desk, **passed: float) -> Desk:
 def test_a_decision_is_on_disk_when_it_is_answered_and_reads_the_same(desk: Desk) -> None:
     answered = desk.decide(ask())
     kept = History(desk.history.url)
-    assert kept.decisions.get(answered["decision_id"]) == json.loads(as_text(answered))
+    assert kept.decisions.get(answered["decision_id"]) == json.loads(as_text(dict(answered)))
+    assert kept.decisions.body(answered["decision_id"]) == as_text(answered)
     kept.close()
 
 

@@ -87,3 +87,22 @@ def test_nearly_every_offer_that_rules_stop_has_a_flip(members: list[Member]) ->
         if one.stop.layer in RULES
     ]
     assert sum(stop.flip is None for stop in stopped) <= 0.02 * len(stopped)
+
+
+def test_what_stops_an_offer_does_not_depend_on_what_was_asked_before(members: list[Member]) -> None:
+    used, told = Decider.of(playbook()), set[str]()
+    for pet in (None, True, 1, 1.0, "dog", 0.0, -0.0):
+        for member in members[:3]:
+            situation = asked(member, "phone", {} if pet is None else {"pet": pet})
+            fresh = stops_of(Decider.of(playbook()), situation)
+            assert stops_of(used, situation) == fresh
+            told.add(repr(fresh))
+    assert len(told) == 3 * 7
+
+
+def stops_of(decider: Decider, situation: Situation) -> list[str]:
+    withheld = decider.policy.arbitrate(situation, Ledger(), 3, decider.stated).withheld
+    stops = [(one.offer.id, one.stop) for one in withheld]
+    return [
+        repr((offer, stop.layer, stop.sentence, stop.unknown, stop.flip and stop.flip.changes)) for offer, stop in stops
+    ]
