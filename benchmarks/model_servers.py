@@ -60,6 +60,9 @@ def _running(command: list[str], health: str, model: Path) -> Iterator[str]:
         [*command, "--host", _HOST, "--port", str(port)], env={**os.environ, **told}, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    with suppress(AttributeError):
+        # On one core, as ours is; only Linux can.
+        os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
     try:
         _wait(f"http://{_HOST}:{port}{health}", process)
         yield f"http://{_HOST}:{port}"

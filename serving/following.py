@@ -5,7 +5,6 @@ that decides by it in the place of the one before. A request keeps the desk that
 """
 
 import fcntl
-import gc
 import os
 import threading
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 from features.errors import ContractError, RegistryError, StoreError
 from features.home import Home
-from serving import opening
+from serving import heap, opening
 from serving.child import Child
 from serving.desk import Desk
 from serving.logs import log
@@ -96,8 +95,7 @@ class Following:
         self.state = State(pick.version, pick.hash, self._now(), True, taken, registry=self.state.registry,
                            refusals=self.state.refusals)  # fmt: skip
         log("bundle_taken", bundle=pick.version)
-        gc.collect()
-        gc.freeze()
+        heap.settle()
         # Without room for that, the bundle serves all the same.
         with suppress(OSError):
             self.shelf.serve(pick)

@@ -1,6 +1,5 @@
 """Answer one of every kind before saying ready, so that nobody waits for the first answer's imports."""
 
-import gc
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from features.clock import microseconds
 from features.history import COLUMNS
 from features.known import LEVELS
 from features.packed import CustomerEvents, pack
-from serving import degraded
+from serving import degraded, heap
 from serving.degradation import STORE, Degraded
 from serving.desk import Desk
 from serving.requests import Ask
@@ -47,8 +46,7 @@ class Rehearsal:
         async def ready(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 await rehearse(self.app)
-                gc.collect()
-                gc.freeze()
+                heap.settle()
             await send(message)
 
         await self.app(scope, receive, ready)

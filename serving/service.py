@@ -18,6 +18,7 @@ from features.home import home
 from serving import (
     answers,
     checkpoints,
+    cores,
     degraded,
     deployment,
     following,
@@ -145,6 +146,7 @@ class HoldfastService:
 
     def __init__(self) -> None:
         leash.follow()
+        cores.keep_to_one(bentoml.server_context.worker_index or 1)
         lean.import_lightgbm()
         self.following = following.begin(home())
         checkpoints.keep(self.desk.history)

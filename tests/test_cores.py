@@ -1,0 +1,34 @@
+"""A worker keeps to one core only where an operator says so."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from features.home import ROOT
+from serving.cores import PIN
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux keeps a process to a core")
+KEPT = """
+import os, sys
+from serving.cores import keep_to_one
+keep_to_one(int(sys.argv[1]))
+print(*os.sched_getaffinity(0))
+"""
+
+
+def kept(worker: int, pin: str) -> set[int]:
+    environment = {**os.environ, PIN: pin}
+    command = [sys.executable, "-c", KEPT, str(worker)]
+    said = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return {int(core) for core in said.split()}
+
+
+def test_workers_keep_to_one_core_after_the_other_and_begin_again_with_the_first() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    assert [kept(worker, "1") for worker in (1, 2, len(cores) + 1)] == [{cores[0]}, {cores[1 % len(cores)]}, {cores[0]}]
+
+
+def test_a_worker_uses_every_core_unless_told_otherwise() -> None:
+    assert kept(1, "") == os.sched_getaffinity(0)
