@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from features.archive import EVENTS, FORMAT, LINKS, MANIFEST, PRODUCTS, Archive
 from features.clock import DAY, from_microseconds
 from features.events import CHANNELS
-from features.history import COLUMNS
 from features.known import Known
+from features.looks import COLUMNS
 
 EVENTS_A_PART = 2_000_000
 EVENTS_A_CUSTOMER = 100

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from features import store
+from features import looks, store
 from features.bodies import reason_of, worded
 from features.clock import from_microseconds, microseconds
 from features.corrections import correct
@@ -24,18 +24,14 @@ from features.expiry import Expiry
 from features.identity import IdentityLink, canonical, reachable, standing
 from features.keys import Keys
 from features.known import LEVELS, Known, ended_by, with_customer, with_levels
+from features.looks import COLUMNS
 from features.shadows import Shadows
 from features.tombstones import Tombstones, valued
 from features.versions import Row, Written
 
-COLUMNS = (
-    "reference", "kind", "channel", "product", "place", "quantity", "amount", "margin", "discount", "occurred_at",
-    "recorded_at", "utc_offset",
-)  # fmt: skip
 _WHOLE = ("quantity", "amount", "margin", "discount", "occurred_at", "recorded_at", "utc_offset", "superseded_at")
 _KIND, _RECORDED_AT = (3 + COLUMNS.index(name) for name in ("kind", "recorded_at"))
 _NEVER, _LAST = -(2**62), 2**62
-FETCHED = (*COLUMNS, *LEVELS[1:], "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +180,7 @@ class History:
         cut, table = microseconds(as_of), store.events
         names = ("reference", "kind", "product", "occurred_at", "recorded_at", "body")
         kinds = table.c.kind.in_(("offer_declined", "offer_returned", "offer_not_presented"))
-        told = sa.select(*(table.c[name] for name in names)).where(kinds & _stands(sa.bindparam("cut", cut)))
+        told = sa.select(*(table.c[name] for name in names)).where(kinds & looks.stands(sa.bindparam("cut", cut)))
         with self._reading() as connection:
             rows = [row for part in store.tuples(connection, told.order_by(table.c.seq)) for row in part]
         return [(*row[:5], reason_of(row[5])) for row in rows if reason_of(row[5])]
@@ -195,7 +191,7 @@ class History:
 
         def neighbours(at: str) -> set[str]:
             with self._reading() as connection:
-                actions = _TOUCHING.fetch(connection, at=at, cut=cut)
+                actions = looks.TOUCHING.fetch(connection, at=at, cut=cut)
             return {name for pair in standing(actions) for name in pair if name != at}
 
         return reachable(reference, neighbours)
@@ -206,27 +202,27 @@ class History:
         Without what was written after the row numbered `seq`, whatever moment it claims.
         """
         with self._reading() as connection:
-            return _STANDING.fetch(connection, references=list(references), cut=microseconds(as_of), seq=seq)
+            return looks.STANDING.fetch(connection, references=list(references), cut=microseconds(as_of), seq=seq)
 
     def state_of(self, references: Iterable[str]) -> State:
         """Tell how far the record of a customer goes; whatever is written of them moves it on."""
         with self._reading() as connection:
-            return State(*_STATE.fetch(connection, references=list(references))[0])
+            return State(*looks.STATE.fetch(connection, references=list(references))[0])
 
     def states_of(self, customers: Sequence[Sequence[str]]) -> list[State]:
         """Tell of many customers what `state_of` tells of one, each given as references."""
         newest: dict[str, int] = {}
         with self._reading() as connection:
-            catalogue, erasures = _WHOLE_STORE.fetch(connection)[0]
+            catalogue, erasures = looks.WHOLE_STORE.fetch(connection)[0]
             for part in store.parts({name for references in customers for name in references}):
-                newest |= dict(_NEWEST_OF_EACH.fetch(connection, references=store.padded(part)))
+                newest |= dict(looks.NEWEST_OF_EACH.fetch(connection, references=store.padded(part)))
         seqs = [max(newest.get(name) or 0 for name in references) for references in customers]
         return [State(catalogue, seq, erasures) for seq in seqs]
 
     def added_since(self, references: Iterable[str], seq: int) -> Added:
         """Fetch what was written of a customer after a place in the store, whenever it counts as known."""
         with self._reading() as connection:
-            found = _ADDED.fetch(connection, references=list(references), seq=seq)
+            found = looks.ADDED.fetch(connection, references=list(references), seq=seq)
         return Added(
             rows=[row[3:] for row in found if row[2] is None and row[_KIND] != "void"],
             seq=max((row[0] for row in found), default=seq),
@@ -240,7 +236,7 @@ class History:
         Raises AmbiguousCustomer when a value alone names several references.
         """
         with self._reading() as connection:
-            found = [row[0] for row in _FIND.fetch(connection, text=text)]
+            found = [row[0] for row in looks.FIND.fetch(connection, text=text)]
         return one_of(text, found)
 
     def named(self, texts: Iterable[str]) -> dict[str, list[str]]:
@@ -249,7 +245,7 @@ class History:
         with self._reading() as connection:
             for part in store.parts(texts):
                 asked = store.padded(part)
-                for reference, value in _NAMED.fetch(connection, texts=asked, values=asked):
+                for reference, value in looks.NAMED.fetch(connection, texts=asked, values=asked):
                     for text in {reference, value}:
                         named.setdefault(text, []).append(reference)
         return named
@@ -258,7 +254,7 @@ class History:
         """Tell which of many references any link speaks of, whatever it says."""
         with self._reading() as connection:
             parts = map(store.padded, store.parts(references))
-            rows = [row for part in parts for row in _LINKED.fetch(connection, firsts=part, seconds=part)]
+            rows = [row for part in parts for row in looks.LINKED.fetch(connection, firsts=part, seconds=part)]
         return {name for row in rows for name in row}
 
     def check_erased(self, text: str) -> None:
@@ -283,7 +279,7 @@ class History:
     def newest(self) -> datetime | None:
         """Tell when anything was last recorded; None while the history is empty."""
         with self._reading() as connection:
-            moments = [moment for moment in _NEWEST.fetch(connection)[0] if moment is not None]
+            moments = [moment for moment in looks.NEWEST.fetch(connection)[0] if moment is not None]
         return from_microseconds(max(moments)) if moments else None
 
     def counts(self) -> dict[str, int]:
@@ -303,7 +299,9 @@ class History:
         table = store.events
         first, last = (function(table.c.occurred_at) for function in (sa.func.min, sa.func.max))
         query = sa.select(table.c.source, table.c.kind, sa.func.count(), first, last)
-        query = query.where(_stands(sa.bindparam("cut", microseconds(as_of)))).group_by(table.c.source, table.c.kind)
+        query = query.where(looks.stands(sa.bindparam("cut", microseconds(as_of)))).group_by(
+            table.c.source, table.c.kind
+        )
         with self._reading() as connection:
             return [tuple(row) for row in connection.execute(query.order_by(table.c.source, table.c.kind))]
 
@@ -326,91 +324,6 @@ class History:
 
 
 _WORDING = sa.case((store.events.c.kind == "attribute", store.events.c.body), else_="").label("wording")
-
-
-def _fetching(*names: str) -> store.Query:
-    """Ask for a customer's rows with their catalogue levels and bodies, as they occurred, then as they were written."""
-    table, catalogue = store.events, store.products
-    levels = [sa.func.coalesce(catalogue.c[level], "") for level in LEVELS[1:]]
-    return (
-        sa.select(*(table.c[name] for name in names), *levels, table.c.body)
-        .select_from(table.outerjoin(catalogue, catalogue.c.product == table.c.product))
-        .where(_MINE)
-        .order_by(table.c.occurred_at, table.c.recorded_at, table.c.seq)
-    )
-
-
-def _stands(cut: sa.BindParameter[int]) -> sa.ColumnElement[bool]:
-    table = store.events
-    standing = sa.or_(table.c.superseded_at.is_(None), table.c.superseded_at > cut)
-    return (table.c.recorded_at <= cut) & standing & (table.c.kind != "void")
-
-
-# What is asked in the middle of a call is made ready once: making a statement takes longer than SQLite's answer.
-_MINE = store.events.c.reference.in_(sa.bindparam("references", expanding=True))
-_STANDING = store.Prepared(
-    _fetching(*COLUMNS).where(
-        _stands(sa.bindparam("cut", type_=sa.BigInteger)),
-        store.events.c.seq <= sa.bindparam("seq", type_=sa.BigInteger),
-    )
-)
-_ADDED = store.Prepared(
-    _fetching("seq", "version", "superseded_at", *COLUMNS).where(store.events.c.seq > sa.bindparam("seq"))
-)
-_TEXT: sa.BindParameter[str] = sa.bindparam("text")
-_FIND = store.Prepared(
-    sa.select(store.references.c.reference)
-    .where(sa.or_(store.references.c.reference == _TEXT, store.references.c.value == _TEXT))
-    .limit(sa.literal_column("6"))
-)
-_AT: sa.BindParameter[str] = sa.bindparam("at")
-_TOUCHING = store.Prepared(
-    sa.select(*(store.links.c[name] for name in ("first", "second", "recorded_at", "action"))).where(
-        sa.or_(store.links.c.first == _AT, store.links.c.second == _AT),
-        store.links.c.recorded_at <= sa.bindparam("cut", type_=sa.BigInteger),
-    )
-)
-_NEWEST = store.Prepared(
-    sa.select(
-        *(
-            sa.select(sa.func.max(column)).scalar_subquery()
-            for column in (store.events.c.recorded_at, store.links.c.recorded_at, store.decisions.c.made_at)
-        )
-    )
-)
-_REVISION = sa.select(sa.func.coalesce(sa.func.max(store.products.c.revision), 0)).scalar_subquery()
-_ERASURES = sa.select(sa.func.coalesce(sa.func.max(store.erasures.c.seq), 0)).scalar_subquery()
-_STATE = store.Prepared(
-    sa.select(_REVISION, sa.func.coalesce(sa.func.max(store.events.c.seq), 0), _ERASURES).where(_MINE)
-)
-
-
-_WHOLE_STORE = store.Prepared(sa.select(_REVISION, _ERASURES))
-# By a look for each: to group would go through all of everybody's events.
-_NEWEST_OF_EACH = store.Prepared(
-    sa.select(
-        store.references.c.reference,
-        sa.select(sa.func.max(store.events.c.seq))
-        .where(store.events.c.reference == store.references.c.reference)
-        .scalar_subquery(),
-    ).where(store.references.c.reference.in_(sa.bindparam("references", expanding=True)))
-)
-_NAMED = store.Prepared(
-    sa.select(store.references.c.reference, store.references.c.value).where(
-        sa.or_(
-            store.references.c.reference.in_(sa.bindparam("texts", expanding=True)),
-            store.references.c.value.in_(sa.bindparam("values", expanding=True)),
-        )
-    )
-)
-_LINKED = store.Prepared(
-    sa.select(store.links.c.first, store.links.c.second).where(
-        sa.or_(
-            store.links.c.first.in_(sa.bindparam("firsts", expanding=True)),
-            store.links.c.second.in_(sa.bindparam("seconds", expanding=True)),
-        )
-    )
-)
 
 
 def one_of(text: str, found: Iterable[str]) -> str | None:

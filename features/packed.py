@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from features.clock import microseconds
 from features.events import CHANNELS, KINDS
-from features.history import FETCHED
+from features.looks import FETCHED
 
 Whole = npt.NDArray[np.int64]
 _KIND = {kind: code for code, kind in enumerate(KINDS)}

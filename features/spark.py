@@ -19,8 +19,8 @@ from features.archive import PRODUCTS, Archive
 from features.clock import microseconds
 from features.contract import rows_of
 from features.errors import InputError
-from features.history import COLUMNS
 from features.known import LEVELS, Known
+from features.looks import COLUMNS
 from features.rows import CONTRACT_KEY, SCHEMA, as_batch
 
 _EVENTS_A_PARTITION = 500_000

@@ -15,7 +15,7 @@ from features.clock import microseconds
 from features.contract import row_of
 from features.errors import RegistryError
 from features.feature import Array
-from features.history import FETCHED
+from features.looks import FETCHED
 from features.packed import CustomerEvents, pack
 from models.additive import Additive
 from models.effects import Effect, Effects

@@ -6,7 +6,6 @@ event loop alone, so that nothing needs a lock.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,8 +46,7 @@ class Answer:
 class Answering:
     """What a worker knows of the parts that it needs, and the threads in which they are used.
 
-    `breakers` by part, `counts` of answers that lacked something by (endpoint, part, cause), and `threads.stuck` are
-    there to be looked at. `elapsed` tells seconds, `clock` the moment.
+    `breakers` by part and `threads.stuck` are there to be looked at. `elapsed` tells seconds, `clock` the moment.
     """
 
     def __init__(
@@ -58,36 +56,35 @@ class Answering:
         self.threads = Threads(LIVE_THREADS, MOST_STUCK)
         self._safe = ThreadPoolExecutor(SAFE_THREADS, "safe")
         self.breakers = {STORE: Breaker(), MODEL: Breaker()}
-        self.counts = Counter[tuple[str, str, str]]()
         self._elapsed, self._clock = elapsed, clock
 
-    async def answer(self, endpoint: str, work: Work, safe: Safe | None, least_seconds: float = 0.0) -> Answer:
+    async def answer(self, work: Work, safe: Safe | None, least_seconds: float = 0.0) -> Answer:
         """Answer by `work` within the budget, or `least_seconds` if that is longer; else by what is `safe`, or 503.
 
         Bad input is answered with 400, and says nothing of any part.
         """
         try:
-            return await self._answered(endpoint, work, safe, max(self.budget, least_seconds))
+            return await self._answered(work, safe, max(self.budget, least_seconds))
         except InputError as error:
             return Answer({"error": str(error)}, 400)
 
-    async def _answered(self, endpoint: str, work: Work, safe: Safe | None, seconds: float) -> Answer:
+    async def _answered(self, work: Work, safe: Safe | None, seconds: float) -> Answer:
         uses = self._admitted((STORE, MODEL) if safe else (STORE,))
         if STORE not in uses:
-            return await self._less(endpoint, safe, STORE, "open", _LEFT_ALONE)
+            return await self._less(safe, STORE, "open", _LEFT_ALONE)
         away = None if MODEL in uses or not safe else self._degraded(MODEL, "open")
         deadline = Deadline(seconds, self._elapsed)
         try:
             body = await self.threads.run(lambda deadline: work(deadline, away), deadline, seconds * _GRACE)
         except StoreError as error:
             self._missed(uses, STORE)
-            return await self._less(endpoint, safe, STORE, "error", str(error))
+            return await self._less(safe, STORE, "error", str(error))
         except GivenUp as error:
             self._missed(uses, deadline.slowest)
             cause = "busy" if deadline.slowest == SERVICE else "slow"
-            return await self._less(endpoint, safe, deadline.slowest, cause, str(error))
+            return await self._less(safe, deadline.slowest, cause, str(error))
         else:
-            self._worked(endpoint, uses, body.get("degraded"))
+            self._worked(uses, body.get("degraded"))
             return Answer(body)
         finally:
             for part, by in uses.items():
@@ -103,17 +100,13 @@ class Answering:
             uses[part] = by
         return uses
 
-    def _worked(self, endpoint: str, uses: Mapping[str, Pass], degraded: Mapping[str, Any] | None) -> None:
+    def _worked(self, uses: Mapping[str, Pass], degraded: Mapping[str, Any] | None) -> None:
         self._passed(uses, STORE)
         if degraded is None:
             self._passed(uses, MODEL)
         else:
-            self._count(endpoint, MODEL, degraded["cause"])
+            metrics.degraded(MODEL, degraded["cause"])
             self._missed(uses, MODEL)
-
-    def _count(self, endpoint: str, part: str, cause: str) -> None:
-        self.counts[endpoint, part, cause] += 1
-        metrics.degraded(part, cause)
 
     def _passed(self, uses: Mapping[str, Pass], part: str) -> None:
         if part in uses:
@@ -137,8 +130,8 @@ class Answering:
         ago = 0.0 if since is None else self._elapsed() - since
         return Degraded(part, cause, self._clock() - timedelta(seconds=ago))
 
-    async def _less(self, endpoint: str, safe: Safe | None, part: str, cause: str, refusal: str) -> Answer:
-        self._count(endpoint, part, cause)
+    async def _less(self, safe: Safe | None, part: str, cause: str, refusal: str) -> Answer:
+        metrics.degraded(part, cause)
         if safe:
             # Off the loop: a thousand visits take a tenth of a second. Nothing here can be stuck.
             lacking = self._degraded(part, cause)

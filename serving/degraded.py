@@ -19,10 +19,11 @@ from features.packed import pack_all
 from serving.callers import Caller, reference_of
 from serving.decision import Known
 from serving.degradation import UNKEPT, Degraded
-from serving.desk import Desk, Look, Seen
+from serving.desk import Desk, Look
 from serving.experiment import POLICY
 from serving.requests import Arrival, Ask, Shift, Visit
 from serving.situation import UNKNOWN
+from serving.visit_list import Seen
 
 
 def decision(desk: Desk, ask: Ask, as_of: datetime, degraded: Degraded, number: object) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 from uuid import UUID, uuid4
-
-import orjson
 
 from features.cache import CustomerCache
 from features.clock import Clock, from_microseconds
@@ -23,43 +21,26 @@ from features.responses import Responses
 from models.basis import Basis
 from models.effects import Effects
 from serving import metrics
+from serving.body import Kept
 from serving.callers import Caller, find_caller, find_callers, find_reference
 from serving.decision import Bundle, Decided, Decider, Known, unscored
 from serving.degradation import MODEL, SERVICE, STORE, UNKEPT, UNKEPT_TOLD, Degraded
 from serving.learned import STATED, Learned
 from serving.logs import log
 from serving.playbook import Playbook
-from serving.recording import EARLIEST, TOLERANCE, interaction_of, outcome_of, settlement_of, told_of
+from serving.recording import EARLIEST, TOLERANCE, interaction_of, listed, outcome_of, settlement_of, told_of
 from serving.requests import Arrival, Ask, Happening, Report, Shift, Visit
-from serving.routes import routed
 from serving.routing import words_of, written_route
 from serving.scores import Scores
 from serving.tiers import record_of
-from serving.visits import Planned, Valued, in_order, scheduled, value, written
+from serving.visit_list import Seen, check, plan
+from serving.visits import written
 
 # Tells what is known of whoever a text names, at a moment, with the models or while they are away.
 Look = Callable[[str, datetime, Degraded | None], Known]
 # Tells the same of many at once, or what is wrong with a text, and what is lacking.
-LookAtMany = Callable[[Iterable[str]], tuple[Mapping[str, "Seen | InputError"], Degraded | None]]
-MOST_VISITS, MOST_INTERACTIONS, MOST_OFFERS = 1_000, 10_000, 20
-_SHOWN_FAULTS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a visit's order rests on; `found` is None where nobody could be looked up."""
-
-    caller: Caller
-    found: bool | None
-    scores: Scores
-
-
-class Kept(dict[str, Any]):
-    """An answer with the text in which it is kept, so that it is written once; it isn't changed any more."""
-
-    def __init__(self, body: dict[str, Any]) -> None:
-        super().__init__(body)
-        self.text = as_text(body)
+LookAtMany = Callable[[Iterable[str]], tuple[Mapping[str, Seen | InputError], Degraded | None]]
+MOST_INTERACTIONS, MOST_OFFERS = 10_000, 20
 
 
 class Taught(Protocol):
@@ -231,7 +212,7 @@ class Desk:
             except InputError as error:
                 faults.append(f"[{place}] {error}")
         if faults:
-            raise InputError(_faults(faults, len(happenings)))
+            raise InputError(listed(faults, len(happenings)))
         written = self.history.append(taken, now, None, deadline)
         metrics.told(written.new, written.corrected, written.known)
         return {
@@ -313,13 +294,10 @@ class Desk:
     ) -> dict[str, Any]:  # fmt: skip
         """Order visits to customers of whom `look` tells what is known, and what is lacking."""
         language = self._language(language)
-        if not 1 <= len(visits) <= MOST_VISITS:
-            raise InputError(f"expected 1 to {MOST_VISITS:,} visits, found {len(visits):,}")
+        check(visits, shift, as_of)
         currency = self.playbook.glossary.currency
-        _check_visits(visits, as_of)
-        _check_travel(shift, len(visits))
         seen, away = look(dict.fromkeys(visit.customer for visit in visits))
-        planned = self._planned(self._valued(visits, as_of, seen), shift, as_of)
+        planned = plan(visits, seen, shift, self.playbook, as_of)
         return {
             "as_of": as_of.isoformat(),
             "degraded": _written(away, language),
@@ -331,17 +309,6 @@ class Desk:
             "basis": self.scorer.bundle.basis.as_dict(),
             "visits": [written(place, one, language, currency) for place, one in enumerate(planned, start=1)],
         }
-
-    def _planned(self, valued: Sequence[Valued], shift: Shift, as_of: datetime) -> list[Planned]:
-        ordered, start = in_order(valued, as_of), shift.start_at or as_of
-        if shift.travel_minutes is not None:
-            row = {one.visit.visit_id: number for number, one in enumerate(valued, start=1)}
-            places = [row[one.visit.visit_id] for one in ordered]
-            minutes, policy = shift.minutes_available, self.playbook.visits
-            return routed(ordered, shift.travel_minutes, places, start, shift.engineers, minutes, policy)
-        if shift.start_at is not None:
-            return scheduled(ordered, start, shift.engineers)
-        return [Planned(one) for one in ordered]
 
     def spoken(self) -> Bundle:
         """Say which models speak."""
@@ -381,19 +348,6 @@ class Desk:
             finally:
                 deadline.enter(STORE)
         return unscored(self.scorer.default, caller, events, state, as_of, away)
-
-    def _valued(self, visits: Sequence[Visit], as_of: datetime, seen: Mapping[str, Seen | InputError]) -> list[Valued]:
-        policy, assumptions = self.playbook.visits, self.playbook.glossary.assumptions
-        valued: list[Valued] = []
-        for place, visit in enumerate(visits):
-            one = seen[visit.customer]
-            try:
-                if isinstance(one, InputError):
-                    raise one
-                valued.append(value(visit, one.caller.customer, one.found, one.scores, policy, assumptions, as_of))
-            except InputError as error:
-                raise InputError(f"visits[{place}]: {error}") from error
-        return valued
 
     def _seen(
         self, names: Iterable[str], as_of: datetime, away: Degraded | None, deadline: Deadline
@@ -438,45 +392,6 @@ def _missing(history: History, decision_id: str) -> str:
     return f"{decision_id!r}, which {'nobody made' if at is None else 'was erased with its customer'}"
 
 
-def as_text(body: dict[str, Any]) -> str:
-    """Write an answer as JSON, in the one form that is both kept and sent."""
-    return body.text if isinstance(body, Kept) else orjson.dumps(body).decode()
-
-
 def _check_channel(channel: str) -> None:
     if channel not in CHANNELS:
         raise InputError(f"expected channel to be one of {', '.join(CHANNELS)}; found {channel!r}")
-
-
-def _faults(faults: Sequence[str], count: int) -> str:
-    shown = "; ".join(faults[:_SHOWN_FAULTS])
-    more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
-    return f"expected {count} good interactions, found {len(faults)} bad, so none was written: {shown}{more}"
-
-
-def _check_visits(visits: Sequence[Visit], now: datetime) -> None:
-    seen: dict[str, int] = {}
-    for place, visit in enumerate(visits):
-        if visit.visit_id in seen:
-            found = f"visits[{seen[visit.visit_id]}] and visits[{place}] both have {visit.visit_id!r}"
-            raise InputError(f"expected a visit_id of its own for every visit, found that {found}")
-        seen[visit.visit_id] = place
-        if visit.requested_at is not None and visit.requested_at > now + TOLERANCE:
-            latest = f"at most 5 minutes after {now.isoformat(timespec='seconds')}"
-            raise InputError(f"visits[{place}]: expected requested_at {latest}, found {visit.requested_at.isoformat()}")
-
-
-def _check_travel(shift: Shift, visits: int) -> None:
-    travel = shift.travel_minutes
-    if travel is None:
-        return
-    if not (len(travel) == visits + 1 and all(len(row) == visits + 1 for row in travel)):
-        size, shape = visits + 1, f"{len(travel)} rows of {', '.join(sorted({str(len(row)) for row in travel})) or 0}"
-        raise InputError(
-            f"expected travel_minutes with {size} rows of {size}, the depot first and then each visit; found {shape}"
-        )
-    for place, row in enumerate(travel):
-        if row[place]:
-            raise InputError(
-                f"expected 0 minutes from a place to itself, found {row[place]:g} in travel_minutes[{place}]"
-            )

@@ -4,7 +4,6 @@ It lies outside of BentoML's own layers, so that nothing is traced or read of wh
 """
 
 import time
-from collections import Counter
 from functools import lru_cache
 from typing import Any
 
@@ -30,7 +29,6 @@ class Gate:
     def __init__(self, app: ASGIApp, ring: Keyring) -> None:
         self.app, self.ring = app, ring
         self.bounds = bounds()
-        self.refusals: Counter[str] = Counter()
         self._here: bool | None = None
         self._all = logs.requests_wanted()
         self._rates = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -43,7 +41,7 @@ class Gate:
             await self._lifespan(scope, receive, send)
         else:
             # Nothing here speaks over web sockets; 1008 is a breach of policy.
-            self._count("media")
+            metrics.refused("media")
             logs.log("refused", reason="media")
             await send({"type": "websocket.close", "code": 1008})
 
@@ -142,14 +140,10 @@ class Gate:
         if not await self._rates.hit(_a_second(rate), key.id):
             raise denials.too_often(rate)
 
-    def _count(self, reason: str) -> None:
-        self.refusals[reason] += 1
-        metrics.refused(reason)
-
     def _tell(self, answer: Outgoing) -> None:
         refused = answer.status >= 400
         if refused:
-            self._count(answer.reason)
+            metrics.refused(answer.reason)
         if refused or self._all:
             told: dict[str, Any] = {"reason": answer.reason} if refused else {}
             spent = round((time.perf_counter() - answer.began) * 1_000, 3)

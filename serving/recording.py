@@ -1,6 +1,6 @@
 """From a request to interactions that can be written down; everything is checked before anything is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from serving.reasons import ReasonCodes
 from serving.requests import LADDER, Happening, Report
 
 TOLERANCE = timedelta(minutes=5)
+_SHOWN_FAULTS = 10
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
@@ -151,3 +152,10 @@ def settlement_of(decision: Mapping[str, Any], report: Report, now: datetime) ->
     breakdown = next(one["breakdown"] for one in told_in(decision) if one["offer"] == report.offer)
     offered = Offered(report.decision_id, report.offer, breakdown["stated_propensity"] if breakdown else 0.0)
     return Settlement(contact, HELD if report.withdrawn else state, offered, now)
+
+
+def listed(faults: Sequence[str], count: int) -> str:
+    """Say what is wrong with some of many interactions: the first of it, and how much more there is."""
+    shown = "; ".join(faults[:_SHOWN_FAULTS])
+    more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+    return f"expected {count} good interactions, found {len(faults)} bad, so none was written: {shown}{more}"

@@ -8,8 +8,8 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.clock import microseconds
-from features.history import COLUMNS
 from features.known import LEVELS
+from features.looks import COLUMNS
 from features.packed import CustomerEvents, pack
 from serving import degraded, heap
 from serving.degradation import STORE, Degraded

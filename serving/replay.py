@@ -13,10 +13,10 @@ from features.history import History, State
 from features.identity import canonical
 from features.packed import pack
 from features.responses import Responses
+from serving.body import as_text
 from serving.callers import Caller
 from serving.decision import FORMAT, Bundle, Decider, Known, unscored
 from serving.degradation import Degraded
-from serving.desk import as_text
 from serving.requests import Ask
 from serving.scorer import Scorer
 from serving.situation import known_events

@@ -29,8 +29,9 @@ from serving import (
     wire,
 )
 from serving.answering import Answer, Answering, Body, budget_seconds
+from serving.body import as_text
 from serving.degradation import Degraded
-from serving.desk import Desk, as_text
+from serving.desk import Desk
 from serving.gated import GatedService
 from serving.health import Watch
 from serving.keyring import Keyring
@@ -83,7 +84,7 @@ def _answered(
             return _sent(Answer({"error": request.message}, 400))
         default = partial(safe, self.desk, request) if safe else None
         work = partial(method, self, request)
-        return _sent(await self.answering.answer(method.__name__, work, default, least_seconds))
+        return _sent(await self.answering.answer(work, default, least_seconds))
 
     answer.__name__, answer.__doc__ = method.__name__, method.__doc__
     return answer

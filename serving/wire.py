@@ -15,9 +15,10 @@ from pydantic import (
 )
 
 from features.events import CHANNELS, LARGEST, TOLD
-from serving.desk import MOST_INTERACTIONS, MOST_OFFERS, MOST_VISITS
+from serving.desk import MOST_INTERACTIONS, MOST_OFFERS
 from serving.requests import LADDER, Ask, Happening, Report, Shift, Visit
 from serving.routes import MOST_ROUTED
+from serving.visit_list import MOST_VISITS
 
 _PRINTED = r"^[^\x00-\x1f\x7f]*$"
 _LONGEST_TEXT = 500

@@ -13,7 +13,8 @@ from features.expressions import Vocabulary, compile_rule
 from features.history import History
 from features.identity import Reference
 from serving.answers import DecisionAnswer, InteractionsAnswer, LookupAnswer, OutcomeAnswer
-from serving.desk import Desk, as_text
+from serving.body import as_text
+from serving.desk import Desk
 from serving.offers import Rule
 from serving.requests import LADDER, Ask, Happening, Report
 from tests.desks import NOW, SCORES, FakeScorer, desk_over, playbook, shopped, stocked

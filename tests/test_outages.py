@@ -28,6 +28,7 @@ from serving.answering import Answer, Answering
 from serving.degradation import Degraded
 from serving.desk import Desk
 from serving.requests import Ask, Happening, Report
+from tests.counted import counted
 from tests.desks import NOW, FakeScorer, playbook, stocked
 from tests.making import BOTH
 
@@ -56,7 +57,7 @@ class Caller:
         def safe(why: Degraded) -> dict[str, Any]:
             return degraded.decision(self.desk, ask, unasked(self.desk.clock), why, uuid4())
 
-        answer = await self.answering.answer("decisions", work, safe)
+        answer = await self.answering.answer(work, safe)
         self.taken.append((time.monotonic() - began, answer))
         return answer
 
@@ -214,11 +215,12 @@ def test_a_model_that_fails_is_left_alone_and_asked_again_later(history: History
         await asyncio.sleep(1.1)
         await asking.ask("household:7")
 
-    asyncio.run(session())
+    with counted("holdfast_answers_degraded") as counts:
+        asyncio.run(session())
     causes = [body["degraded"] and (*body["degraded"]["parts"], body["degraded"]["cause"]) for body in asking.bodies]
     failed, alone = ("model", "error"), ("model", "open")
     assert causes == [failed] * 3 + [alone] * 3 + [None]
-    assert asking.answering.counts == {("decisions", *failed): 3, ("decisions", *alone): 3}
+    assert counts == {failed: 3, alone: 3}
     # While only a model is lacking, what is decided is a decision.
     assert len(asking.decided) == 7
     asking.check()
@@ -305,19 +307,20 @@ def test_whatever_has_no_safe_answer_is_refused_and_says_when_to_ask_again(histo
         return {"told": True}
 
     async def session() -> list[Answer]:
-        refused = [await asking.answering.answer("outcomes", fails, None, 5.0) for _ in range(4)]
+        refused = [await asking.answering.answer(fails, None, 5.0) for _ in range(4)]
         away[0] = False
         await asyncio.sleep(1.1)
-        return [*refused, await asking.answering.answer("outcomes", fails, None, 5.0)]
+        return [*refused, await asking.answering.answer(fails, None, 5.0)]
 
-    *refused, told = asyncio.run(session())
+    with counted("holdfast_answers_degraded") as counts:
+        *refused, told = asyncio.run(session())
     assert [answer.status for answer in refused] == [503] * 4
     assert [answer.body["error"][:45] for answer in refused] == (
         ["expected the store to be read; found: no disk"] * 3 + ["expected the store to answer, found that it f"]
     )
     assert {(answer.headers or {})["Retry-After"] for answer in refused} == {"1"}
     assert (told.status, told.body) == (200, {"told": True})
-    assert asking.answering.counts == {("outcomes", "store", "error"): 3, ("outcomes", "store", "open"): 1}
+    assert counts == {("store", "error"): 3, ("store", "open"): 1}
 
 
 def test_what_was_told_too_late_is_refused_and_not_written(history: History) -> None:

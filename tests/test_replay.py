@@ -19,10 +19,11 @@ from features.home import ROOT, Home
 from features.identity import IdentityLink, Reference
 from holdfast.app import app
 from holdfast.replaying import scorers
+from serving.body import as_text
 from serving.bundle import fetch
 from serving.decision import Decider
 from serving.degradation import MODEL, Degraded
-from serving.desk import Desk, as_text
+from serving.desk import Desk
 from serving.kept_playbooks import deciders
 from serving.opening import open_desk
 from serving.playbook import load_playbook

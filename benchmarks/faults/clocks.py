@@ -12,7 +12,8 @@ from benchmarks.faults.kills import PEOPLE
 from benchmarks.faults.served import Place, customers_of
 from features.clock import Steady
 from features.errors import HoldfastError
-from serving.desk import Desk, as_text
+from serving.body import as_text
+from serving.desk import Desk
 from serving.opening import open_desk
 from serving.requests import Ask, Report
 

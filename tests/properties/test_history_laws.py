@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from features.clock import microseconds
 from features.events import Interaction
-from features.history import COLUMNS, History
+from features.history import History
 from features.known import Known
+from features.looks import COLUMNS
 from features.versions import Written
 from tests.ingesting import rows
 from tests.making import AS_OF, filled, tellings

@@ -15,8 +15,8 @@ from features.contract import row_of, rows_of
 from features.definitions import BY_NAME, NAMES, SUBJECTS
 from features.events import CHANNELS, KINDS, LARGEST, SCALE
 from features.feature import Array
-from features.history import FETCHED
 from features.known import Known
+from features.looks import FETCHED
 from features.packed import pack
 from tests import oracle
 from tests.making import AS_OF
