@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,13 +34,31 @@ class _Row:
     """One offer's rules in the order in which they are asked: the layer of each, the rule, and where it is told.
 
     `bound` are the places of the rules that share a word with another: a change to please one may undo another.
-    `words` are all that the rules rest on.
+    `words` are what each rule rests on.
     """
 
     layers: tuple[str, ...]
     rules: tuple[Rule, ...]
     places: tuple[int, ...]
     bound: tuple[int, ...]
+    words: tuple[tuple[str, ...], ...]
+
+    def resting(self, fails: Sequence[bool]) -> tuple[str, ...]:
+        """List the words that a stop rests on: those of the rules that fail, and of the bound ones."""
+        told = zip(self.words, self.places, fails, strict=True)
+        return tuple(dict.fromkeys(word for words, at, failed in told if failed or at in self.bound for word in words))
+
+
+class _Failing(NamedTuple):
+    """What of one offer's rules fails: which, where the first of them is told, and the words that the stop rests on.
+
+    Offers of one `same` share their stop.
+    """
+
+    place: int
+    same: bytes
+    fails: tuple[bool, ...]
+    told: int
     words: tuple[str, ...]
 
 
@@ -93,12 +111,17 @@ class Rulebook:
         """Tell every rule of every offer."""
         return Told(self, situation)
 
-    def stop(self, place: int, fails: tuple[bool, ...], told: bool, known: Mapping[str, Any], ranked: Words) -> Stop:
+    def stop(self, failing: _Failing, told: bool, known: Mapping[str, Any], ranked: Words) -> Stop:
         """Say which of an offer's rules stops it first, and whether that rule could be told; kept by what is known."""
-        row = self._rows[place]
-        words = {word: known.get(word) for word in row.words}
+        place, fails, words = failing.place, failing.fails, {word: known.get(word) for word in failing.words}
         key = place, fails, told, ranked, _written(words)
-        return self._stops.get(key, lambda: self._stop(row, fails, told, words, ranked))
+        return self._stops.get(key, lambda: self._stop(self._rows[place], fails, told, words, ranked))
+
+    def failing(self, place: int, fails: Sequence[bool], same: bytes = b"") -> _Failing:
+        """Say what of an offer's rules fails, given a row of the table of rules."""
+        row = self._rows[place]
+        fails = tuple(fails[: len(row.rules)])
+        return _Failing(place, same, fails, row.places[fails.index(True)], row.resting(fails))
 
     def _answers(self, situation: Situation) -> list[bool | None]:
         """Tell the rules that speak of their offer, for every kind of offer without a past; kept by their words."""
@@ -133,15 +156,15 @@ class Rulebook:
         elsewhere = np.flatnonzero(~self._channels[:, CHANNELS.index(channel)]).tolist()
         return late | early | {place: outside(self.offers[place].channels, channel) for place in elsewhere}
 
-    def _failing(self, told: bytes) -> list[tuple[int, bytes, list[bool]]]:
-        """List the offers that rules stop, given which rules hold: the place, the stop that is shared, what fails."""
+    def _failing(self, told: bytes) -> list[_Failing]:
+        """List the offers that rules stop, given which rules hold."""
         fails = ~np.frombuffer(told, dtype=bool).reshape(self._places.shape)
         stopped = np.flatnonzero(fails.any(axis=1))
         signs, failing = self._signs[stopped], np.where(fails[stopped], self._places[stopped], -1)
         first = signs[np.arange(len(stopped)), fails[stopped].argmax(axis=1)]
         keys = np.hstack([failing, first[:, None], signs[:, -1:]]).astype(np.int32)
         return [
-            (place, key.tobytes(), each)
+            self.failing(place, each, key.tobytes())
             for place, key, each in zip(stopped.tolist(), keys, fails[stopped].tolist(), strict=True)
         ]
 
@@ -160,8 +183,7 @@ class Rulebook:
         bound = tuple(
             place for place, values in zip(places, turning, strict=True) if any(words[word] > 1 for word in values)
         )
-        asked = [rule.when for _, rule in layered]
-        rested = dict.fromkeys(word for when in asked for word in (*when.words, *self._flipper.plain(when).words))
+        rested = ((*rule.when.words, *self._flipper.plain(rule.when).words) for _, rule in layered)
         layers, rules = (tuple(each) for each in zip(*layered, strict=True)) if layered else ((), ())
         return _Row(layers, rules, places, bound, tuple(rested))
 
@@ -209,17 +231,17 @@ class Told:
 
         Offers that the same rules stop, in the same words, share one stop.
         """
-        for place, same, fails in self._book._stopped(self._holds.tobytes()):
-            key = place if place in self._past else same
+        for one in self._book._stopped(self._holds.tobytes()):
+            key = one.place if one.place in self._past else one.same
             found = self._stops.get(key)
             if found is None:
-                found = self._stops[key] = self._stop(place, fails)
-            yield place, found
+                found = self._stops[key] = self._stop(one)
+            yield one.place, found
 
     def stop(self, place: int) -> Stop | None:
         """Say which rule stops one offer first; None where none does."""
         fails = (~self._holds[place]).tolist()
-        return self._stop(place, fails) if any(fails) else None
+        return self._stop(self._book.failing(place, fails)) if any(fails) else None
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weigh every offer by what the conversation is about: its first weight that holds, else 1."""
@@ -251,11 +273,13 @@ class Told:
         kind = self._book.offers[place].kind
         return past[when] if when in past else self._answers[self._book._where[when, kind]]
 
-    def _stop(self, place: int, fails: Sequence[bool]) -> Stop:
-        rules, situation = self._book._rows[place].rules, self._situation
-        told = self._answer(rules[fails.index(True)].when, place) is not None
+    def _stop(self, failing: _Failing) -> Stop:
+        place, situation, answer = failing.place, self._situation, self._answers[failing.told]
+        if place in self._past:
+            rules = self._book._rows[place].rules
+            answer = self._answer(rules[failing.fails.index(True)].when, place)
         words = situation.words(self._book.offers[place])
-        return self._book.stop(place, tuple(fails[: len(rules)]), told, words, situation.ranked)
+        return self._book.stop(failing, answer is not None, words, situation.ranked)
 
 
 @lru_cache(maxsize=10_000)
