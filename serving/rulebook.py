@@ -19,7 +19,7 @@ from features.glossary import Glossary
 from features.sheets import Sheet
 from serving import sentences
 from serving.flips import Flipper
-from serving.offers import KINDS, LAYERS, Offer, Rule
+from serving.offers import KINDS, LAYERS, Offer, Rule, Weight
 from serving.situation import Situation
 from serving.stops import Change, Flip, Stop
 
@@ -50,7 +50,7 @@ class _Row:
 
 
 class _Failing(NamedTuple):
-    """What of one offer's rules fails: which, where the first of them is told, and the words that the stop rests on.
+    """What of one offer's rules fails, the first of them, where it is told, and the words that the stop rests on.
 
     Offers of one `same` share their stop.
     """
@@ -58,6 +58,7 @@ class _Failing(NamedTuple):
     place: int
     same: bytes
     fails: tuple[bool, ...]
+    first: Expression
     told: int
     words: tuple[str, ...]
 
@@ -92,8 +93,8 @@ class Rulebook:
         asked = dict.fromkeys([rule.when for offer in offers for rule in offer.asked] + weights)
         self._common = Sheet(when for when in asked if not _of_offer(when))
         self._own = Sheet(when for when in asked if _of_offer(when))
-        self._where = self._told_where()
-        self._rows = [self._row(offer) for offer in offers]
+        where = self._told_where()
+        self._rows = [self._row(offer, where) for offer in offers]
         always = len(self._common.rules) + len(KINDS) * len(self._own.rules)
         self._places = _padded([row.places for row in self._rows], always)
         self._signs = self._numbered()
@@ -102,7 +103,11 @@ class Rulebook:
         self._from = np.array([offer.valid_from.toordinal() if offer.valid_from else 0 for offer in offers])
         self._until = np.array([offer.valid_until.toordinal() if offer.valid_until else 10**7 for offer in offers])
         self._index = {offer.id: place for place, offer in enumerate(offers)}
-        self._weighted = [place for place, offer in enumerate(offers) if offer.context_weights]
+        self._weights = {
+            place: [(one, where[one.when, offer.kind]) for one in offer.context_weights]
+            for place, offer in enumerate(offers)
+            if offer.context_weights
+        }
         self._stops, self._told_own = _Kept[Stop](), _Kept[list[bool | None]]()
         self._outside = lru_cache(maxsize=_MOST_PATTERNS)(self._elsewhere)
         self._stopped = lru_cache(maxsize=_MOST_PATTERNS)(self._failing)
@@ -121,7 +126,8 @@ class Rulebook:
         """Say what of an offer's rules fails, given a row of the table of rules."""
         row = self._rows[place]
         fails = tuple(fails[: len(row.rules)])
-        return _Failing(place, same, fails, row.places[fails.index(True)], row.resting(fails))
+        first = fails.index(True)
+        return _Failing(place, same, fails, row.rules[first].when, row.places[first], row.resting(fails))
 
     def _answers(self, situation: Situation) -> list[bool | None]:
         """Tell the rules that speak of their offer, for every kind of offer without a past; kept by their words."""
@@ -175,9 +181,9 @@ class Rulebook:
         own = [(when, kind) for kind in KINDS for when in self._own.rules]
         return where | {key: len(self._common.rules) + place for place, key in enumerate(own)}
 
-    def _row(self, offer: Offer) -> _Row:
+    def _row(self, offer: Offer, where: Mapping[tuple[Expression, str], int]) -> _Row:
         layered = [(layer, rule) for layer in LAYERS for rule in offer.rules[layer]]
-        places = tuple(self._where[rule.when, offer.kind] for _, rule in layered)
+        places = tuple(where[rule.when, offer.kind] for _, rule in layered)
         turning = [self._flipper.turning(rule.when) for _, rule in layered]
         words = Counter(word for values in turning for word in values)
         bound = tuple(
@@ -246,16 +252,22 @@ class Told:
     def weights(self) -> npt.NDArray[np.float64]:
         """Weigh every offer by what the conversation is about: its first weight that holds, else 1."""
         weights = np.ones(len(self._book.offers))
-        for place in self._book._weighted:
-            offer = self._book.offers[place]
-            told = (weight.weight for weight in offer.context_weights if self._answer(weight.when, place))
-            weights[place] = next(told, 1.0)
+        for place in self._book._weights:
+            weight = self._weight(place)
+            if weight is not None:
+                weights[place] = weight.weight
         return weights
 
     def weight_said(self, place: int) -> Mapping[str, str] | None:
         """Say why an offer is weighted by the conversation; None where it isn't."""
-        weights = self._book.offers[place].context_weights
-        return next((one.sentence for one in weights if self._answer(one.when, place)), None)
+        weight = self._weight(place)
+        return None if weight is None else weight.sentence
+
+    def _weight(self, place: int) -> Weight | None:
+        for weight, told in self._book._weights.get(place, ()):
+            if self._answer(place, weight.when, told):
+                return weight
+        return None
 
     def _anew(self, offer: str) -> dict[Expression, bool | None]:
         """Tell again, for an offer with a past, the rules that speak of their offer."""
@@ -268,18 +280,15 @@ class Told:
                 self._holds[place, column] = told[rule.when] is True
         return told
 
-    def _answer(self, when: Expression, place: int) -> bool | None:
-        past = self._past.get(place, {})
-        kind = self._book.offers[place].kind
-        return past[when] if when in past else self._answers[self._book._where[when, kind]]
+    def _answer(self, place: int, when: Expression, told: int) -> bool | None:
+        """Tell what a rule of an offer says, given where it is told for offers without a past."""
+        past = self._past.get(place)
+        return past[when] if past and when in past else self._answers[told]
 
     def _stop(self, failing: _Failing) -> Stop:
-        place, situation, answer = failing.place, self._situation, self._answers[failing.told]
-        if place in self._past:
-            rules = self._book._rows[place].rules
-            answer = self._answer(rules[failing.fails.index(True)].when, place)
-        words = situation.words(self._book.offers[place])
-        return self._book.stop(failing, answer is not None, words, situation.ranked)
+        told = self._answer(failing.place, failing.first, failing.told) is not None
+        words = self._situation.words(self._book.offers[failing.place])
+        return self._book.stop(failing, told, words, self._situation.ranked)
 
 
 @lru_cache(maxsize=10_000)

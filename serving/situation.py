@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ SCORES = {
     "value.rank": "value_rank",
     "value.tier": "tier",
 }
+_of_scores = attrgetter(*SCORES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def words_of(
     context: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Put what is known of a customer into words; `values` are a row's, None where unknown."""
-    known: dict[str, Any] = {word: getattr(scores, name) for word, name in SCORES.items()}
+    known: dict[str, Any] = dict(zip(SCORES, _of_scores(scores), strict=True))
     known["channel"] = channel
     known.update(zip(_FEATURES, values, strict=True))
     known.update((f"attributes.{name}", value) for name, value in attributes.items())
