@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,9 +68,14 @@ class Weighed:
     sources: tuple[str, ...]
     effects: tuple[str, ...]
 
+    @cached_property
+    def _rows(self) -> list[list[float]]:
+        rows: list[list[float]] = self.table.tolist()
+        return rows
+
     def breakdown(self, row: int) -> Breakdown:
         """One offer's breakdown."""
-        return Breakdown(*self.table[row].tolist())
+        return Breakdown(*self._rows[row])
 
     def column(self, name: str) -> Array:
         """One field of every offer."""

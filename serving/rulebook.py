@@ -64,7 +64,10 @@ class _Failing(NamedTuple):
 
 
 class _Kept(Generic[T]):
-    """What was made for some keys, until it is too much: then all of it is made anew."""
+    """What was made for some keys, until it is too much: then all of it is made anew.
+
+    Words' values go into a key as they are written, which tells 1, 1.0 and True apart.
+    """
 
     def __init__(self) -> None:
         self._made: dict[Any, T] = {}
@@ -76,11 +79,6 @@ class _Kept(Generic[T]):
                 self._made.clear()
             found = self._made[key] = make()
         return found
-
-
-def _written(words: Mapping[str, Any]) -> str:
-    """Write words' values as a key that tells 1, 1.0 and True apart."""
-    return repr(list(words.values()))
 
 
 class Rulebook:
@@ -118,9 +116,9 @@ class Rulebook:
 
     def stop(self, failing: _Failing, told: bool, known: Mapping[str, Any], ranked: Words) -> Stop:
         """Say which of an offer's rules stops it first, and whether that rule could be told; kept by what is known."""
-        place, fails, words = failing.place, failing.fails, {word: known.get(word) for word in failing.words}
-        key = place, fails, told, ranked, _written(words)
-        return self._stops.get(key, lambda: self._stop(self._rows[place], fails, told, words, ranked))
+        values = list(map(known.get, failing.words))
+        key = failing.place, failing.fails, told, ranked, repr(values)
+        return self._stops.get(key, lambda: self._stop(failing, told, values, ranked))
 
     def failing(self, place: int, fails: Sequence[bool], same: bytes = b"") -> _Failing:
         """Say what of an offer's rules fails, given a row of the table of rules."""
@@ -131,22 +129,23 @@ class Rulebook:
 
     def _answers(self, situation: Situation) -> list[bool | None]:
         """Tell the rules that speak of their offer, for every kind of offer without a past; kept by their words."""
-        words = {word: situation.known.get(word) for word in self._own.words}
-        return self._told_own.get(
-            _written(words), lambda: [told for kind in KINDS for told in self._own.tell(situation.of_kind(kind))]
-        )
+        values = list(map(situation.known.get, self._own.words))
+        return self._told_own.get(repr(values), lambda: self._of_kinds(values))
 
-    def _stop(
-        self, row: _Row, fails: tuple[bool, ...], told: bool, words: Mapping[str, Any], ranked: Words
-    ) -> Stop:  # fmt: skip
-        first = fails.index(True)
+    def _of_kinds(self, values: Sequence[Any]) -> list[bool | None]:
+        words = dict(zip(self._own.words, values, strict=True))
+        return [told for kind in KINDS for told in self._own.tell({**words, "offer.kind": kind})]
+
+    def _stop(self, failing: _Failing, told: bool, values: Sequence[Any], ranked: Words) -> Stop:
+        row, first = self._rows[failing.place], failing.fails.index(True)
+        words = {**dict(zip(failing.words, values, strict=True)), "offer.kind": self.offers[failing.place].kind}
         rule, layer = row.rules[first], row.layers[first]
         unknown = () if told else rule.when.unknown(words)
         # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
         of_customer = any(not word.startswith("context.") for word in unknown)
         not_known = sentences.RANKED if ranked.intersection(unknown) else sentences.NOT_KNOWN
         sentence = not_known if of_customer else rule.sentence
-        find = partial(self._flip, row, fails, words) if ranked.isdisjoint(unknown) else lambda: None
+        find = partial(self._flip, row, failing.fails, words) if ranked.isdisjoint(unknown) else lambda: None
         return Stop(layer, sentence, rule.when.text, unknown, find)
 
     def _flip(self, row: _Row, fails: tuple[bool, ...], words: Mapping[str, Any]) -> Flip | None:
@@ -162,9 +161,11 @@ class Rulebook:
         elsewhere = np.flatnonzero(~self._channels[:, CHANNELS.index(channel)]).tolist()
         return late | early | {place: outside(self.offers[place].channels, channel) for place in elsewhere}
 
-    def _failing(self, told: bytes) -> list[_Failing]:
-        """List the offers that rules stop, given which rules hold."""
-        fails = ~np.frombuffer(told, dtype=bool).reshape(self._places.shape)
+    def _failing(self, told: bytes, anew: tuple[tuple[int, tuple[bool, ...]], ...]) -> list[_Failing]:
+        """List the offers that rules stop, given which rules hold, and of some offers with a past which of theirs."""
+        fails = ~np.take(np.frombuffer(told, dtype=bool), self._places)
+        for place, holds in anew:
+            fails[place, : len(holds)] = np.logical_not(holds)
         stopped = np.flatnonzero(fails.any(axis=1))
         signs, failing = self._signs[stopped], np.where(fails[stopped], self._places[stopped], -1)
         first = signs[np.arange(len(stopped)), fails[stopped].argmax(axis=1)]
@@ -223,8 +224,6 @@ class Told:
         self._book = book
         self._situation = situation
         self._answers = [*book._common.tell(situation.known), *book._answers(situation), True]
-        holds = np.array([answer is True for answer in self._answers], dtype=bool)
-        self._holds: npt.NDArray[np.bool_] = np.take(holds, book._places)
         self._past = {book._index[offer]: self._anew(offer) for offer in situation.offer_words if offer in book._index}
         self._stops: dict[Any, Stop] = {}
 
@@ -237,7 +236,8 @@ class Told:
 
         Offers that the same rules stop, in the same words, share one stop.
         """
-        for one in self._book._stopped(self._holds.tobytes()):
+        anew = tuple((place, self._holds(place)) for place in self._past)
+        for one in self._book._stopped(bytes([answer is True for answer in self._answers]), anew):
             key = one.place if one.place in self._past else one.same
             found = self._stops.get(key)
             if found is None:
@@ -246,8 +246,8 @@ class Told:
 
     def stop(self, place: int) -> Stop | None:
         """Say which rule stops one offer first; None where none does."""
-        fails = (~self._holds[place]).tolist()
-        return self._stop(self._book.failing(place, fails)) if any(fails) else None
+        holds = self._holds(place)
+        return None if all(holds) else self._stop(self._book.failing(place, [not one for one in holds]))
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weigh every offer by what the conversation is about: its first weight that holds, else 1."""
@@ -274,11 +274,14 @@ class Told:
         place = self._book._index[offer]
         own = self._book._own
         words = self._situation.words(self._book.offers[place])
-        told = dict(zip(own.rules, own.tell(words), strict=True))
-        for column, rule in enumerate(self._book._rows[place].rules):
-            if rule.when in told:
-                self._holds[place, column] = told[rule.when] is True
-        return told
+        return dict(zip(own.rules, own.tell(words), strict=True))
+
+    def _holds(self, place: int) -> tuple[bool, ...]:
+        """Tell which of an offer's rules hold."""
+        row = self._book._rows[place]
+        return tuple(
+            self._answer(place, rule.when, told) is True for rule, told in zip(row.rules, row.places, strict=True)
+        )
 
     def _answer(self, place: int, when: Expression, told: int) -> bool | None:
         """Tell what a rule of an offer says, given where it is told for offers without a past."""
@@ -286,9 +289,11 @@ class Told:
         return past[when] if past and when in past else self._answers[told]
 
     def _stop(self, failing: _Failing) -> Stop:
-        told = self._answer(failing.place, failing.first, failing.told) is not None
-        words = self._situation.words(self._book.offers[failing.place])
-        return self._book.stop(failing, told, words, self._situation.ranked)
+        told, situation = self._answer(failing.place, failing.first, failing.told) is not None, self._situation
+        # Of an offer without a past nothing more is known but its kind, which never changes.
+        past = failing.place in self._past
+        known = situation.words(self._book.offers[failing.place]) if past else situation.known
+        return self._book.stop(failing, told, known, situation.ranked)
 
 
 @lru_cache(maxsize=10_000)

@@ -85,7 +85,6 @@ class Situation:
     outbound: bool = False
     zone: str | None = None
     row: Array = field(default_factory=lambda: UNKNOWN, compare=False)
-    _kinds: dict[str, dict[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def unscored(self, glossary: Glossary, looked_up: bool) -> "Situation":
         """Take away what models say, and all that rests on it; every term where the customer wasn't looked up."""
@@ -96,14 +95,7 @@ class Situation:
 
     def words(self, offer: Offer) -> Mapping[str, Any]:
         """Add to the known words those about one offer."""
-        told = self.offer_words.get(offer.id)
-        return {**self.of_kind(offer.kind), **told} if told else self.of_kind(offer.kind)
-
-    def of_kind(self, kind: str) -> Mapping[str, Any]:
-        """Add to the known words those about an offer of a kind without a past."""
-        if kind not in self._kinds:
-            self._kinds[kind] = {**self.known, "offer.kind": kind}
-        return self._kinds[kind]
+        return {**self.known, "offer.kind": offer.kind, **self.offer_words.get(offer.id, {})}
 
     @cached_property
     def offer_words(self) -> dict[str, dict[str, Any]]:
