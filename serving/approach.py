@@ -190,7 +190,7 @@ class Allowance:
         if not room.cap.most:
             return Stop(LAYER, room.cap.sentence, f"cap {room.cap.id}")
         free_again = held[len(held) - room.cap.most] + room.cap.days * DAY
-        return Stop(LAYER, room.cap.sentence, f"cap {room.cap.id}", find=partial(self._from, free_again))
+        return Stop(LAYER, room.cap.sentence, f"cap {room.cap.id}", find=self._from(free_again))
 
     def _fenced(self, offer: Offer) -> Stop | None:
         attention = self._approach.policy.attention
@@ -226,7 +226,7 @@ class Allowance:
                 ):
                     yield (
                         self._approach.scope(rule, past),
-                        Stop(LAYER, rule.sentence, f"suppression of {rule.of}", find=partial(self._from, until)),
+                        Stop(LAYER, rule.sentence, f"suppression of {rule.of}", find=self._from(until)),
                     )
 
     def _quiet(self) -> Iterable[tuple[Mask, Stop]]:
@@ -240,18 +240,24 @@ class Allowance:
         ends = local.replace(hour=hours % 24, minute=round((quiet.end - hours) * 60), second=0, microsecond=0)
         ends = ends if ends > local else ends + timedelta(days=1)
         mask = np.ones(len(self._approach.offers), dtype=bool)
-        yield mask, Stop(LAYER, quiet.sentence, "quiet_hours", find=partial(self._from, microseconds(ends)))
+        yield mask, Stop(LAYER, quiet.sentence, "quiet_hours", find=self._from(microseconds(ends)))
+
+    def _from(self, moment: int) -> Callable[[], Flip]:
+        # Of its own, since a stop that is kept here and leads back here would wait for the collector of garbage.
+        return partial(_again, self._approach.policy, self._situation, moment)
 
     def _yes(self, purpose: str, told: bool | None) -> Flip:
         channel = self._situation.channel
         change = Change(f"consent.{purpose}.{channel}", told, True)
         return Flip(partial(sentences.say, sentences.FLIP_CONSENT, channel=channel), (change,))
 
-    def _from(self, moment: int) -> Flip:
-        at = from_microseconds(moment)
-        local = self._approach.policy.local(at, self._situation.zone)
-        said = partial(sentences.say, sentences.FLIP_MOMENT, moment=f"{local:%Y-%m-%d %H:%M}")
-        return Flip(said, (Change("as_of", self._situation.as_of.isoformat(), at.isoformat()),))
+
+def _again(policy: ContactPolicy, situation: Situation, moment: int) -> Flip:
+    """Say from which moment on an offer may be made again."""
+    at = from_microseconds(moment)
+    local = policy.local(at, situation.zone)
+    said = partial(sentences.say, sentences.FLIP_MOMENT, moment=f"{local:%Y-%m-%d %H:%M}")
+    return Flip(said, (Change("as_of", situation.as_of.isoformat(), at.isoformat()),))
 
 
 def _may_fit(cap: Cap, offer: Offer) -> bool:
