@@ -11,6 +11,7 @@ from features.errors import InputError, StoreError
 Clock = Callable[[], datetime]
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+_FIRST, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _A_MOMENT, _JITTER, _MOST_BEHIND = timedelta(microseconds=1), timedelta(seconds=1), timedelta(hours=1)
 MONDAY = 3  # 1 January 1970 was a Thursday
 
@@ -120,7 +121,7 @@ def microseconds(when: datetime) -> int:
     >>> microseconds(datetime(1970, 1, 2, tzinfo=UTC))
     86400000000
     """
-    return (when - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (when - _FIRST) // _MICROSECOND
 
 
 def from_microseconds(count: int) -> datetime:
@@ -129,4 +130,4 @@ def from_microseconds(count: int) -> datetime:
     >>> from_microseconds(86400000000).isoformat()
     '1970-01-02T00:00:00+00:00'
     """
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=count)
+    return _FIRST + timedelta(microseconds=count)

@@ -100,10 +100,10 @@ class Glossary:
         """Write a rule without terms: each is replaced by what it means."""
         return inlined(rule, {term.name: term.when for term in self.terms})
 
-    def spoken(self, item: str) -> dict[str, str]:
-        """Say a catalogue name aloud in every language; in small letters where the glossary doesn't say how."""
+    def spoken(self, item: str, language: str) -> str:
+        """Say a catalogue name aloud; in small letters where the glossary doesn't say how."""
         said = self.items.get(item)
-        return dict(said) if said else dict.fromkeys(self.languages, item.lower())
+        return said[language] if said else item.lower()
 
 
 def load_glossary(path: Path, features: Collection[str]) -> Glossary:

@@ -1,11 +1,11 @@
 """Many rules told at once, and rules rewritten so that they rest on words alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import zen
 
-from features.expressions import KEYWORDS, Expression, placed, spans
+from features.expressions import KEYWORDS, Expression, spans
 
 
 class Sheet:
@@ -18,17 +18,15 @@ class Sheet:
     def __init__(self, rules: Iterable[Expression]) -> None:
         self.rules = tuple(rules)
         self.words = tuple(dict.fromkeys(word for rule in self.rules for word in rule.words))
-        self._places = tuple((*placed(word), word) for word in self.words)
-        self._compiled = zen.compile_expression(f"[{', '.join(map(guarded, self.rules))}]")
+        # Under names without a group, which the evaluator is handed as one flat table.
+        names = {word: f"w{number}" for number, word in enumerate(self.words)}
+        self._names = tuple(names.values())
+        texts = (_replaced(guarded(rule), names.get) for rule in self.rules)
+        self._compiled = zen.compile_expression(f"[{', '.join(texts)}]")
 
     def tell(self, known: Mapping[str, Any]) -> list[bool | None]:
         """Tell every rule, in their order; None where it can't be told."""
-        context: dict[str, Any] = {}
-        for group, name, word in self._places:
-            if group:
-                context.setdefault(group, {})[name] = known.get(word)
-            else:
-                context[name] = known.get(word)
+        context = dict(zip(self._names, map(known.get, self.words), strict=True))
         try:
             answers = self._compiled.evaluate(context)
         except RuntimeError:
@@ -48,15 +46,21 @@ def inlined(rule: Expression, terms: Mapping[str, Expression]) -> Expression:
 
     The result answers as the rule would, and rests on words alone; all of them are taken care of within.
     """
-    text = _replaced(guarded(rule), terms)
+    text = _plain(rule, terms)
     words = tuple(dict.fromkeys(word for _, _, word in spans(text) if word not in KEYWORDS))
     return Expression(text, words, frozenset(words), zen.compile_expression(text))
 
 
-def _replaced(text: str, terms: Mapping[str, Expression]) -> str:
+def _plain(rule: Expression, terms: Mapping[str, Expression]) -> str:
+    return _replaced(guarded(rule), lambda word: _plain(terms[word], terms) if word in terms else None)
+
+
+def _replaced(text: str, instead: Callable[[str], str | None]) -> str:
+    """Write other words into a text; `instead` tells what for one, None to leave it."""
     parts, end = [], 0
     for start, stop, word in spans(text):
-        if word in terms:
-            parts += [text[end:start], _replaced(guarded(terms[word]), terms)]
+        other = instead(word)
+        if other is not None:
+            parts += [text[end:start], other]
             end = stop
     return "".join([*parts, text[end:]])

@@ -1,9 +1,10 @@
 """What the contact policy leaves of a decision: whom it stops about what, and the room that its offers share."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from serving.stops import Change, Flip, Stop
 
 Mask = npt.NDArray[np.bool_]
 LAYER = "contact"
+_MOST_KEPT = 2_048
 
 
 class Approach:
@@ -32,6 +34,9 @@ class Approach:
         self._fits = [
             np.array([_may_fit(cap, offer) and not offer.owed for offer in offers], dtype=bool) for cap in policy.caps
         ]
+        self._listed = [fits.tolist() for fits in self._fits]
+        # Everybody's contacts are about the same few offers.
+        self.counting = lru_cache(maxsize=_MOST_KEPT)(self._counting)
 
     def window(self, now: datetime, tier: str) -> Window:
         """Say how far back the ledger of a customer of some tier must be looked at."""
@@ -44,14 +49,18 @@ class Approach:
         """Tell what the policy leaves at a moment, given the ledger as it stands."""
         return Allowance(self, situation, ledger)
 
-    def fitting(self, situation: Situation) -> list[tuple[Cap, Mask]]:
-        """List the caps that count proposals to this customer over this channel, each with the offers it counts."""
+    def rooms(self, situation: Situation, now: int) -> list["_Room"]:
+        """List the caps that count proposals to this customer over this channel, with nothing counted yet."""
         return [
-            (cap, fits)
-            for cap, fits in zip(self.policy.caps, self._fits, strict=True)
+            _Room(cap, number, self._listed[number], now - cap.days * DAY, {})
+            for number, cap in enumerate(self.policy.caps)
             if (not cap.channels or situation.channel in cap.channels)
             and (not cap.tiers or situation.scores.tier in cap.tiers)
         ]
+
+    def _counting(self, offer: str, group: str, kind: str, channel: str) -> frozenset[int]:
+        """Number the caps that count a proposal."""
+        return frozenset(number for number, cap in enumerate(self.policy.caps) if cap.fits(offer, group, kind, channel))
 
     def where(self, name: str, value: str) -> Mask:
         """Mark the offers that have a value of some attribute and aren't owed."""
@@ -80,18 +89,25 @@ class Approach:
         return self._fits[self.policy.caps.index(cap)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """What is left of one cap: the contacts that count against it, by the moment they were held, oldest first."""
+class _Room(NamedTuple):
+    """What is left of one cap, the policy's by number: the contacts that count against it since a moment.
+
+    `fits` tells of each offer whether it is counted; `held` are the moments of the contacts, oldest first.
+    """
 
     cap: Cap
-    fits: Mask
+    number: int
+    fits: list[bool]
+    since: int
     held: dict[str, list[int]]
 
-    def key(self, offer: Offer) -> str:
-        return offer.id if self.cap.each_offer else ""
+    def hold(self, offer: str, moment: int) -> None:
+        self.held.setdefault(self.key(offer), []).append(moment)
 
-    def full(self, offer: Offer) -> bool:
+    def key(self, offer: str) -> str:
+        return offer if self.cap.each_offer else ""
+
+    def full(self, offer: str) -> bool:
         return len(self.held.get(self.key(offer), ())) >= self.cap.most
 
 
@@ -103,7 +119,7 @@ class Allowance:
         self._situation = situation
         self._now = microseconds(situation.as_of)
         self._shared = self._still_held(ledger)
-        self._rooms = [self._room(cap, fits, ledger) for cap, fits in approach.fitting(situation)]
+        self._rooms = self._counted(ledger)
         self._spent = dict(ledger.spent)
         self._stops: dict[tuple[str, str], Stop] = {}
 
@@ -119,8 +135,8 @@ class Allowance:
         if offer.owed or offer.id in self._shared:
             return None
         for room in self._rooms:
-            if room.fits[place] and room.full(offer):
-                return self._kept(room.cap.id, room.key(offer), partial(self._capped, room, offer))
+            if room.fits[place] and room.full(offer.id):
+                return self._kept(room.cap.id, room.key(offer.id), partial(self._capped, room, offer))
         return self._fenced(offer)
 
     def take(self, place: int) -> None:
@@ -130,7 +146,7 @@ class Allowance:
             return
         for room in self._rooms:
             if room.fits[place]:
-                room.held.setdefault(room.key(offer), []).append(self._now)
+                room.hold(offer.id, self._now)
         self._spent[offer.owner] = self._spent.get(offer.owner, 0) + 1
 
     def contact(self, offer: Offer, decision_id: str, reference: str) -> tuple[Contact | None, bool]:
@@ -160,20 +176,21 @@ class Allowance:
             if one.state == HELD and one.channel == channel and abs(self._now - one.held_at) < hold
         }
 
-    def _room(self, cap: Cap, fits: Mask, ledger: Ledger) -> _Room:
-        held: dict[str, list[int]] = {}
-        oldest = self._now - cap.days * DAY
+    def _counted(self, ledger: Ledger) -> list[_Room]:
+        rooms = self._approach.rooms(self._situation, self._now)
         for one in ledger.contacts:
-            if one.held_at > oldest and cap.fits(one.offer, one.group, one.kind, one.channel):
-                held.setdefault(one.offer if cap.each_offer else "", []).append(one.held_at)
-        return _Room(cap, fits, held)
+            counting = self._approach.counting(one.offer, one.group, one.kind, one.channel)
+            for room in rooms:
+                if room.number in counting and one.held_at > room.since:
+                    room.hold(one.offer, one.held_at)
+        return rooms
 
     def _capped(self, room: _Room, offer: Offer) -> Stop:
-        held = sorted(room.held.get(room.key(offer), ()))
+        held = sorted(room.held.get(room.key(offer.id), ()))
         if not room.cap.most:
             return Stop(LAYER, room.cap.sentence, f"cap {room.cap.id}")
         free_again = held[len(held) - room.cap.most] + room.cap.days * DAY
-        return Stop(LAYER, room.cap.sentence, f"cap {room.cap.id}", find=partial(self._from, free_again))
+        return Stop(LAYER, room.cap.sentence, f"cap {room.cap.id}", find=self._from(free_again))
 
     def _fenced(self, offer: Offer) -> Stop | None:
         attention = self._approach.policy.attention
@@ -209,7 +226,7 @@ class Allowance:
                 ):
                     yield (
                         self._approach.scope(rule, past),
-                        Stop(LAYER, rule.sentence, f"suppression of {rule.of}", find=partial(self._from, until)),
+                        Stop(LAYER, rule.sentence, f"suppression of {rule.of}", find=self._from(until)),
                     )
 
     def _quiet(self) -> Iterable[tuple[Mask, Stop]]:
@@ -223,18 +240,24 @@ class Allowance:
         ends = local.replace(hour=hours % 24, minute=round((quiet.end - hours) * 60), second=0, microsecond=0)
         ends = ends if ends > local else ends + timedelta(days=1)
         mask = np.ones(len(self._approach.offers), dtype=bool)
-        yield mask, Stop(LAYER, quiet.sentence, "quiet_hours", find=partial(self._from, microseconds(ends)))
+        yield mask, Stop(LAYER, quiet.sentence, "quiet_hours", find=self._from(microseconds(ends)))
+
+    def _from(self, moment: int) -> Callable[[], Flip]:
+        # Of its own, since a stop that is kept here and leads back here would wait for the collector of garbage.
+        return partial(_again, self._approach.policy, self._situation, moment)
 
     def _yes(self, purpose: str, told: bool | None) -> Flip:
         channel = self._situation.channel
         change = Change(f"consent.{purpose}.{channel}", told, True)
         return Flip(partial(sentences.say, sentences.FLIP_CONSENT, channel=channel), (change,))
 
-    def _from(self, moment: int) -> Flip:
-        at = from_microseconds(moment)
-        local = self._approach.policy.local(at, self._situation.zone)
-        said = partial(sentences.say, sentences.FLIP_MOMENT, moment=f"{local:%Y-%m-%d %H:%M}")
-        return Flip(said, (Change("as_of", self._situation.as_of.isoformat(), at.isoformat()),))
+
+def _again(policy: ContactPolicy, situation: Situation, moment: int) -> Flip:
+    """Say from which moment on an offer may be made again."""
+    at = from_microseconds(moment)
+    local = policy.local(at, situation.zone)
+    said = partial(sentences.say, sentences.FLIP_MOMENT, moment=f"{local:%Y-%m-%d %H:%M}")
+    return Flip(said, (Change("as_of", situation.as_of.isoformat(), at.isoformat()),))
 
 
 def _may_fit(cap: Cap, offer: Offer) -> bool:

@@ -1,13 +1,10 @@
 """What a decision says and keeps: enough to read it aloud, to question it, and to make it again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, cached_property
-from operator import attrgetter
+from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from features.contract import CONTRACT, FeatureRow, row_of
 from features.decisions import Contact, Ledger
@@ -23,7 +20,7 @@ from serving.degradation import MODEL, Degraded
 from serving.experiment import HOLD_OUT, hashed
 from serving.exploring import SILENCE, Lot
 from serving.learned import Learned
-from serving.money import Breakdown, loss_rate
+from serving.money import Breakdown, Weighed, loss_rate
 from serving.offers import Offer
 from serving.playbook import Playbook
 from serving.policy import Candidate, Policy, Ruling, Withheld
@@ -37,6 +34,7 @@ from serving.why import reasons_of
 # What a decision's body looks like; one of another form can't be made again, but for form 3: it had no `degraded`.
 FORMAT = 4
 _DIGITS = 6
+_BREAKDOWN = (*Breakdown._fields, "untreated_from", "effects")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ class _Writer:
     def __init__(self, language: str, playbook: Playbook, situation: Situation, ruling: Ruling, lot: Lot) -> None:
         self.language, self.playbook = language, playbook
         self.situation, self.ruling, self.lot = situation, ruling, lot
-        self._tables = np.round(ruling.weighed.table, _DIGITS).tolist()
+        self.breakdowns = _broken_down(ruling.weighed)
 
     def body(
         self, ask: Ask, known: Known, bundle: Bundle, ledger: Ledger, learned: Learned, contacts: list[Contact | None]
@@ -177,7 +175,7 @@ class _Writer:
             "language": self.language,
             "context": dict(ask.context),
             "requested_offers": ask.offers,
-            "scores": self.scores(scores) | bundle.basis.as_dict(),
+            "scores": self.scores(scores, bundle.basis),
             "tier": scores.tier,
             "terms": self.terms(),
             "next_purchases": [self.purchase(purchase) for purchase in scores.next_purchases],
@@ -218,18 +216,20 @@ class _Writer:
         said += [sentences.RANKS_ONLY[name] for name in known.scores.ranks_only]
         return " ".join(sentence[self.language] for sentence in said) or None
 
-    def scores(self, scores: Scores) -> dict[str, Any]:
-        names = (
-            "churn_risk",
-            "churn_rank",
-            "expected_value",
-            "value_low",
-            "value_high",
-            "value_rank",
-            "value_measure",
-        )
-        told = {name: getattr(scores, name) for name in names} | {"value_breakdown": self.worth(scores.worth)}
-        return told | {"ranks_only": list(scores.ranks_only), "currency": self.playbook.glossary.currency}
+    def scores(self, scores: Scores, basis: Basis) -> dict[str, Any]:
+        return {
+            "churn_risk": scores.churn_risk,
+            "churn_rank": scores.churn_rank,
+            "expected_value": scores.expected_value,
+            "value_low": scores.value_low,
+            "value_high": scores.value_high,
+            "value_rank": scores.value_rank,
+            "value_measure": scores.value_measure,
+            "value_breakdown": self.worth(scores.worth),
+            "ranks_only": list(scores.ranks_only),
+            "currency": self.playbook.glossary.currency,
+            **basis.as_dict(),
+        }
 
     def worth(self, worth: Worth | None) -> dict[str, Any] | None:
         if worth is None:
@@ -245,10 +245,16 @@ class _Writer:
         ]
 
     def purchase(self, one: NextPurchase) -> dict[str, Any]:
-        return _parts(one) | {"spoken": self.playbook.glossary.spoken(one.item)[self.language]}
+        return {
+            "item": one.item,
+            "level": one.level,
+            "probability": one.probability,
+            "bought_before": one.bought_before,
+            "spoken": self.playbook.glossary.spoken(one.item, self.language),
+        }
 
     def offer(self, rank: int, one: Candidate, contact: Contact | None) -> dict[str, Any]:
-        item = self.playbook.glossary.spoken(one.item)[self.language] if one.item else ""
+        item = self.playbook.glossary.spoken(one.item, self.language) if one.item else ""
         return {
             "rank": rank,
             **self.runner_up(one),
@@ -256,12 +262,12 @@ class _Writer:
             "owed": one.offer.owed,
             "title": one.offer.title[self.language].replace("{item}", item),
             "script": one.offer.script[self.language].replace("{item}", item),
-            "reasons": reasons_of(one, self.ruling, self.playbook.glossary, self.situation, self.language),
+            "reasons": reasons_of(one, self.ruling, self.playbook.glossary, self.language),
             "contact": contact.contact if contact else None,
         }
 
     def runner_up(self, one: Candidate) -> dict[str, Any]:
-        breakdown = self.broken_down(one.row)
+        breakdown = self.breakdowns[one.row]
         return {
             "offer": one.offer.id,
             "item": one.item or None,
@@ -273,26 +279,24 @@ class _Writer:
         return {
             "offer": one.offer.id,
             **self.stop(one.stop),
-            "breakdown": None if one.row is None else self.broken_down(one.row),
+            "breakdown": None if one.row is None else self.breakdowns[one.row],
         }
 
     def stop(self, stop: Stop) -> dict[str, Any]:
-        if self.language not in stop.kept:
-            stop.kept[self.language] = {
+        kept = stop.kept.get(self.language)
+        if kept is None:
+            kept = stop.kept[self.language] = {
                 "layer": stop.layer,
                 "rule": stop.rule,
                 "reason": stop.sentence[self.language],
                 "unknown": list(stop.unknown),
                 "flip": self.flip(stop.flip) if stop.flip else None,
             }
-        return stop.kept[self.language]  # type: ignore[no-any-return]
+        return kept
 
     def flip(self, flip: Flip) -> dict[str, Any]:
-        return {"sentence": flip.say(self.language), "changes": [_parts(change) for change in flip.changes]}
-
-    def broken_down(self, row: int) -> dict[str, Any]:
-        told = dict(zip(Breakdown._fields, self._tables[row], strict=True))
-        return told | {"untreated_from": self.ruling.weighed.sources[row], "effects": self.ruling.weighed.effects[row]}
+        changes = [{"word": one.word, "now": one.now, "needed": one.needed} for one in flip.changes]
+        return {"sentence": flip.say(self.language), "changes": changes}
 
     def arms(self) -> list[dict[str, Any]]:
         ruling = self.ruling
@@ -315,7 +319,15 @@ class _Writer:
         return sentences.say(sentence, self.language, count=weighed or len(self.ruling.withheld))
 
     def reasons(self, reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
-        return [_parts(reason) | {"sentence": reason.sentence[self.language]} for reason in reasons]
+        return [
+            {
+                "feature": one.feature,
+                "value": one.value,
+                "contribution": one.contribution,
+                "sentence": one.sentence[self.language],
+            }
+            for one in reasons
+        ]
 
     def assumptions(self, scores: Scores) -> Mapping[str, Any]:
         stated = self.playbook.glossary.assumptions
@@ -329,13 +341,8 @@ class _Writer:
         }
 
 
-def _parts(of: Any) -> dict[str, Any]:
-    # dataclasses.asdict copies deeply, which is half the cost of writing a decision.
-    names, values = _fields(of.__class__)
-    return dict(zip(names, values(of), strict=True))
-
-
-@cache
-def _fields(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    names = tuple(kind.__dataclass_fields__)
-    return names, attrgetter(*names)
+def _broken_down(weighed: Weighed) -> list[dict[str, Any]]:
+    """Write every breakdown, rounded, in the order of what was weighed."""
+    rows = weighed.table.round(_DIGITS).tolist()
+    told = zip(rows, weighed.sources, weighed.effects, strict=True)
+    return [dict(zip(_BREAKDOWN, (*row, source, effect), strict=True)) for row, source, effect in told]

@@ -25,6 +25,7 @@ _MOST_PAIRS = 60
 _ATOM = re.compile(r"\b(?:and|or|not)\b|(?<!\?)\?(?!\?)|:")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_NUMBERS = (int, float)
 _SHARES = ("churn.risk", "churn.rank", "value.rank")
 
 
@@ -129,7 +130,7 @@ class Flipper:
                     yield self._cost(word, now[word], value), word, value
 
     def _cost(self, word: str, now: Any, value: Any) -> float:
-        if isinstance(now, int | float) and isinstance(value, int | float):
+        if isinstance(now, _NUMBERS) and isinstance(value, _NUMBERS):
             return abs(now - value) / max(abs(now), abs(value), 1e-9)
         options = self._glossary.vocabulary.words.get(word)
         if isinstance(options, tuple) and now in options and value in options:

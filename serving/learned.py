@@ -1,6 +1,7 @@
 """What outcomes have taught of the offers: how often each is taken up, and what it changes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +34,8 @@ class Learned:
         self._factor = self._shape / self._rate
         self._uncertainty = experiment.prior_uncertainty
         self._spread = np.hypot(self._uncertainty, 1.0 / np.sqrt(self._shape))
-        self._effects = [effects.wished.get(offer.id) for offer in offers]
-        self._staying = [effects.staying.get(offer.id) for offer in offers]
-        self.told = [
-            _said(effect, offer.id in responses.tried) for offer, effect in zip(offers, self._effects, strict=True)
-        ]
+        self._effects, self._staying = _measured(effects.wished, offers), _measured(effects.staying, offers)
+        self.told = [_said(effects.wished.get(offer.id), offer.id in responses.tried) for offer in offers]
 
     def at(
         self, places: Places, stated: Array, stated_change: Array, anyway: Array, row: Array
@@ -59,7 +57,7 @@ class Learned:
     ) -> tuple[Array, Array, Array]:  # fmt: skip
         """Tell of one offer what `at` tells, for many customers; `rows` has shape (customers, features)."""
         propensity, change, spread = self._moved(place, stated, stated_change)
-        effect = self._effects[place]
+        effect = self._effects.get(place)
         if effect is not None:
             change, spread = effect.change(rows, stated_change, anyway)
         return propensity, change, spread
@@ -82,7 +80,7 @@ class Learned:
 
     def staying_of_many(self, place: int, stays: Array, rows: Array) -> tuple[Array, Array]:
         """Tell of one offer what `staying` tells, for many customers; `rows` has shape (customers, features)."""
-        effect, nothing = self._staying[place], np.zeros(len(rows))
+        effect, nothing = self._staying.get(place), np.zeros(len(rows))
         return (nothing, nothing) if effect is None else effect.change(rows, nothing, stays)
 
     def drawn(
@@ -108,18 +106,24 @@ class Learned:
 
     def said(self, places: Places) -> tuple[str, ...]:
         """Say of the offers at some places where their effects are from."""
-        return tuple(self.told[place] for place in places.tolist())
+        return tuple([self.told[place] for place in places.tolist()])
 
-    @property
+    @cached_property
     def summary(self) -> str:
         """Say of all offers together where their effects are from."""
         return summary(self.told)
 
 
-def _found(effects: Sequence[Effect | None], places: Places) -> list[tuple[int, Effect]]:
+def _measured(effects: Mapping[str, Effect], offers: Sequence[Offer]) -> dict[int, Effect]:
+    """Map the places of the offers whose effects are measured to them."""
+    return {place: effects[offer.id] for place, offer in enumerate(offers) if offer.id in effects}
+
+
+def _found(measured: Mapping[int, Effect], places: Places) -> list[tuple[int, Effect]]:
     """List what is measured of the offers at some places, each with where it stands among them."""
-    told = ((at, effects[place]) for at, place in enumerate(places.tolist()))
-    return [(at, effect) for at, effect in told if effect is not None]
+    if not measured:
+        return []
+    return [(at, measured[place]) for at, place in enumerate(places.tolist()) if place in measured]
 
 
 def summary(told: Iterable[str]) -> str:

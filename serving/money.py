@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from serving.offers import NEXT, Offer
 from serving.situation import Situation
 
 Places = npt.NDArray[np.int64]
+# Whoever isn't sold anything is to stay.
+_STAYING = 0.0, "churn model"
 
 
 class Breakdown(NamedTuple):
@@ -65,9 +68,14 @@ class Weighed:
     sources: tuple[str, ...]
     effects: tuple[str, ...]
 
+    @cached_property
+    def _rows(self) -> list[list[float]]:
+        rows: list[list[float]] = self.table.tolist()
+        return rows
+
     def breakdown(self, row: int) -> Breakdown:
         """One offer's breakdown."""
-        return Breakdown(*self.table[row].tolist())
+        return Breakdown(*self._rows[row])
 
     def column(self, name: str) -> Array:
         """One field of every offer."""
@@ -84,57 +92,55 @@ class Prices:
 
         self._offers = tuple(offers)
         self.product = np.array([offer.kind == "product" for offer in offers], dtype=bool)
-        self._margin, self._credit = column(lambda one: one.margin), column(lambda one: one.credit)
-        self._incentive = column(lambda one: one.incentive_cost)
-        self._odds, self._keep = column(lambda one: one.prior.odds_ratio), column(lambda one: one.prior.keep)
-        self._accept = column(lambda one: one.prior.accept)
-        self._reduction = column(lambda one: one.prior.churn_reduction)
+        self._items = [offer.item if offer.kind == "product" else None for offer in offers]
+        self._columns = np.array([
+            column(lambda one: one.margin), column(lambda one: one.incentive_cost), column(lambda one: one.credit),
+            column(lambda one: one.prior.odds_ratio), column(lambda one: one.prior.keep),
+            column(lambda one: one.prior.accept), column(lambda one: one.prior.churn_reduction),
+        ])  # fmt: skip
         self._levers: tuple[date, Array] | None = None
 
     def weigh(
         self, places: Places, situation: Situation, assumptions: Assumptions, weights: Array, learned: Learned
     ) -> Weighed:
         """Count what the offers at some places would bring; those that rest on a risk need one that is known."""
-        product = self.product[places]
-        anyway, items, sources = self._anyway(places, product, situation)
-        keep, odds = self._keep[places], self._odds[places]
-        bought = offered(anyway, odds)
+        product, weight = self.product[places], weights[places]
+        margins, incentive, lent, odds, keep, accept, reduction = self._columns[:, places]
+        anyway, items, sources = self._anyway(places, situation)
+        bought, accepted = offered(anyway, odds), accept * keep
         margin, stays, risk = customer_margin(situation, assumptions)
-        stated = np.where(product, bought, self._accept[places])
-        stated_change = np.where(
-            product, (bought - anyway) * keep, self._accept[places] * keep * risk * self._reduction[places]
-        )
+        worth = margin * assumptions.retention_horizons
+        stated = np.where(product, bought, accept)
+        stated_change = np.where(product, (bought - anyway) * keep, accepted * risk * reduction)
         untreated = np.where(product, anyway * keep, stays)
         propensity, change, spread = learned.at(places, stated, stated_change, untreated, situation.row)
-        treated = np.clip(untreated + change, 0.0, 1.0)
-        value = np.where(product, self._margin[places], margin * assumptions.retention_horizons)
-        incentive = self._incentive[places]
-        credit = propensity * self._credit[places] * loss_rate(situation, assumptions)[0]
+        treated = np.minimum(np.maximum(untreated + change, 0.0), 1.0)
+        value, stay_value = np.where(product, margins, worth), np.where(product, worth, 0.0)
+        credit = propensity * lent * loss_rate(situation, assumptions)[0]
         attention = np.full(len(places), assumptions.attention_price[situation.channel])
         stay_change, _ = learned.staying(places, stays, situation.row)
-        stay_value = np.where(product, margin * assumptions.retention_horizons, 0.0)
         gain = (treated - untreated) * value + stay_change * stay_value
         profit = gain - propensity * incentive - credit - attention
         lever = self._lever(situation.as_of.date())[places]
         fields = (
             propensity, treated, untreated, spread, stated, stated_change, stay_change, stay_value,
-            np.where(product, self._margin[places], margin), value, incentive, credit, attention, weights[places],
-            lever, profit, prioritised(profit, weights[places] * lever),
+            np.where(product, margins, margin), value, incentive, credit, attention, weight, lever, profit,
+            prioritised(profit, weight * lever),
         )  # fmt: skip
         return Weighed(places, np.array(fields).T, items, sources, learned.said(places))
 
     def _anyway(
-        self, places: Places, product: npt.NDArray[np.bool_], situation: Situation
-    ) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+        self, places: Places, situation: Situation
+    ) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:  # fmt: skip
         """Tell how likely each offer's item is bought anyway, which item that is, and where the probability is from."""
-        scores, found = situation.scores, list[tuple[str, tuple[float, str]]]()
+        scores, items, told = situation.scores, list[str](), list[tuple[float, str]]()
         likeliest = scores.next_purchases[0].item if scores.next_purchases else ""
-        for place, sells in zip(places.tolist(), product.tolist(), strict=True):
-            item = self._offers[place].item if sells else ""
-            item = likeliest if item == NEXT else item
-            found.append((item, scores.chance(item) if sells else (0.0, "churn model")))
-        anyway = np.array([chance for _, (chance, _) in found], dtype=np.float64)
-        return anyway, tuple(item for item, _ in found), tuple(source for _, (_, source) in found)
+        for place in places.tolist():
+            item = likeliest if self._items[place] == NEXT else self._items[place]
+            told.append(_STAYING if item is None else scores.chance(item))
+            items.append(item or "")
+        anyway = np.array([chance for chance, _ in told], dtype=np.float64)
+        return anyway, tuple(items), tuple(source for _, source in told)
 
     def _lever(self, day: date) -> Array:
         """Every lever on a day; worked out once a day."""

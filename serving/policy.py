@@ -6,9 +6,11 @@ is ranked by the profit expected from making the offer rather than not. Nothing 
 is left to chance goes by a seed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from serving.learned import Learned
 from serving.money import Breakdown, Prices, Weighed
 from serving.offers import NEXT, Offer
 from serving.rulebook import Rulebook, Told
+from serving.scores import Scores
 from serving.situation import Situation
 from serving.stops import Change, Flip, Stop
 
@@ -30,8 +33,7 @@ ARBITRATION, PROFIT = "arbitration", "expected_incremental_profit"
 BEST = Lot()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An offer that passed its rules and pays, with the item it is about and its row in what was weighed."""
 
     offer: Offer
@@ -39,8 +41,7 @@ class Candidate:
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
+class Withheld(NamedTuple):
     """An offer that isn't made, what stops it, and its row in what was weighed if it got so far."""
 
     offer: Offer
@@ -106,24 +107,22 @@ class Policy:
         """
         told, allowance = self.tell(situation), self.approach.allowance(situation, ledger)
         stops = self._stopped(told, situation, allowance)
-        left = np.array([place for place, stop in enumerate(stops) if stop is None], dtype=np.int64)
-        weighed = self._prices.weigh(left, situation, self.glossary.assumptions, told.weights(), learned)
+        left = [place for place, stop in enumerate(stops) if stop is None]
+        places, assumptions = np.array(left, dtype=np.int64), self.glossary.assumptions
+        weighed = self._prices.weigh(places, situation, assumptions, told.weights(), learned)
         order = self._order(weighed)
         drawn = self._draw(weighed, order, wanted, learned, lot, situation)
         ranked = _Ranked(self, weighed, allowance, wanted, order, lot, drawn.row)
-        rows = {place: row for row, place in enumerate(left.tolist())}
+        rows = {place: row for row, place in enumerate(left)}
         withheld = [
             Withheld(self.offers[place], found, rows.get(place))
             for place, stop in enumerate(stops)
             if (found := stop or ranked.losing.get(place)) is not None
         ]
         return Ruling(
-            self.offers, self._candidates(weighed, ranked.chosen), self._candidates(weighed, ranked.held_out),
-            self._candidates(weighed, ranked.runners_up), tuple(withheld), weighed, told, allowance, drawn,
+            self.offers, tuple(ranked.chosen), tuple(ranked.held_out), tuple(ranked.runners_up), tuple(withheld),
+            weighed, told, allowance, drawn,
         )  # fmt: skip
-
-    def _candidates(self, weighed: Weighed, rows: Iterable[int]) -> tuple[Candidate, ...]:
-        return tuple(Candidate(self.offers[int(weighed.places[row])], weighed.items[row], row) for row in rows)
 
     def _order(self, weighed: Weighed) -> list[int]:
         """Rank what was weighed: what is owed first, then by priority."""
@@ -153,42 +152,44 @@ class Policy:
         for mask, stop in allowance.stops():
             for place in np.flatnonzero(mask).tolist():
                 stops[place] = stops[place] or stop
+        scores = situation.scores
+        unknown = scores.churn_risk is None or scores.expected_value is None
+        countable = bool(scores.next_purchases) and not unknown
         for place, found in enumerate(stops):
             if found is None:
-                stops[place] = allowance.stopped(place) or self._uncountable(place, situation)
+                capped = allowance.stopped(place)
+                stops[place] = capped if capped or countable else self._uncountable(place, scores, unknown)
         return stops
 
-    def _uncountable(self, place: int, situation: Situation) -> Stop | None:
+    def _uncountable(self, place: int, scores: Scores, unknown: bool) -> Stop | None:
         """Say why what an offer would bring can't be counted, if it can't."""
-        scores = situation.scores
         if self._next[place] and not scores.next_purchases:
             return Stop("applicability", sentences.NO_NEXT, "next_purchases")
-        unknown = scores.churn_risk is None or scores.expected_value is None
         if unknown and not self._prices.product[place] and not self.owed[place]:
             return Stop(ARBITRATION, sentences.RANKED if scores.ranks_only else sentences.NO_RISK, PROFIT)
         return None
 
 
 class _Ranked:
-    """What was weighed, as rows: chosen, held out, running up, and losing, by place, with what stops each."""
+    """What was weighed: chosen, held out, running up, and losing, by place, with what stops each."""
 
     def __init__(
         self, policy: Policy, weighed: Weighed, allowance: Allowance, wanted: int, order: Sequence[int], lot: Lot,
         first: int,
     ) -> None:  # fmt: skip
-        self.chosen, self.held_out, self.runners_up = list[int](), list[int](), list[int]()
+        self.chosen, self.held_out, self.runners_up = list[Candidate](), list[Candidate](), list[Candidate]()
         self.losing: dict[int, Stop] = {}
         self._policy, self._weighed, self._allowance, self._lot = policy, weighed, allowance, lot
-        self._profit, self._taken = weighed.column("expected_incremental_profit"), dict[str, Offer]()
-        self._room, self._first = wanted, first
-        owed = policy.owed[weighed.places].tolist()
-        for row in sorted(order, key=lambda row: (not owed[row], row != first)):
-            self._place(row, owed[row])
+        self._room, self._first, self._taken = wanted, first, dict[str, Offer]()
+        profit, places = weighed.column("expected_incremental_profit").tolist(), weighed.places.tolist()
+        offers = [policy.offers[place] for place in places]
+        for row in sorted(order, key=lambda row: (not offers[row].owed, row != first)):
+            self._put(Candidate(offers[row], weighed.items[row], row), places[row], profit[row])
 
-    def _place(self, row: int, owed: bool) -> None:
-        place, item = int(self._weighed.places[row]), self._weighed.items[row]
-        offer, fits = self._policy.offers[place], self._room > 0 and (owed or self._free(row))
-        if self._profit[row] <= 0 and not owed and row != self._first:
+    def _put(self, one: Candidate, place: int, profit: float) -> None:
+        offer, item, row = one
+        fits = self._room > 0 and (offer.owed or self._free(row))
+        if profit <= 0 and not offer.owed and row != self._first:
             find = partial(_pays_at, self._weighed, row, self._policy.glossary.currency)
             self.losing[place] = Stop(ARBITRATION, sentences.COSTS_MORE, PROFIT, find=find)
         elif item in self._taken:
@@ -197,8 +198,9 @@ class _Ranked:
         elif fits and (stop := self._allowance.stopped(place)):
             self.losing[place] = Stop(stop.layer, sentences.SHARED_ROOM, stop.rule, find=stop.find)
         else:
-            self._put(row, place, owed, fits)
-            self._taken |= {item: offer} if item else {}
+            self._take(one, place, fits)
+            if item:
+                self._taken[item] = offer
 
     def _free(self, row: int) -> bool:
         """Tell whether the lot lets an offer be chosen: nothing rides along with one by lot, or with silence."""
@@ -206,13 +208,13 @@ class _Ranked:
             return True
         return self._first != SILENCE and (row == self._first or self._lot.group == POLICY)
 
-    def _put(self, row: int, place: int, owed: bool, fits: bool) -> None:
+    def _take(self, one: Candidate, place: int, fits: bool) -> None:
         if not fits:
-            self.runners_up.append(row)
+            self.runners_up.append(one)
             return
         self._allowance.take(place)
         self._room -= 1
-        (self.held_out if self._lot.group == HOLD_OUT and not owed else self.chosen).append(row)
+        (self.held_out if self._lot.group == HOLD_OUT and not one.offer.owed else self.chosen).append(one)
 
 
 def _pays_at(weighed: Weighed, row: int, currency: str) -> Flip:
@@ -224,8 +226,8 @@ def _pays_at(weighed: Weighed, row: int, currency: str) -> Flip:
     if pays_at <= 0:
         return Flip(partial(sentences.say, sentences.FLIP_MONEY_ALONE, **told))
     # The next lower hundredth, so that it surely pays.
-    most = max(np.ceil(pays_at * 100 - 1e-6) / 100 - 0.01, 0.0)
-    change = Change("offer.incentive_cost", breakdown.incentive, round(float(most), 2))
+    most = max(ceil(pays_at * 100 - 1e-6) / 100 - 0.01, 0.0)
+    change = Change("offer.incentive_cost", breakdown.incentive, round(most, 2))
     return Flip(partial(sentences.say, sentences.FLIP_MONEY, **told, incentive=f"{most:,.2f}"), (change,))
 
 

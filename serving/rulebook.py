@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from features.glossary import Glossary
 from features.sheets import Sheet
 from serving import sentences
 from serving.flips import Flipper
-from serving.offers import KINDS, LAYERS, Offer, Rule
+from serving.offers import KINDS, LAYERS, Offer, Rule, Weight
 from serving.situation import Situation
 from serving.stops import Change, Flip, Stop
 
@@ -34,18 +34,40 @@ class _Row:
     """One offer's rules in the order in which they are asked: the layer of each, the rule, and where it is told.
 
     `bound` are the places of the rules that share a word with another: a change to please one may undo another.
-    `words` are all that the rules rest on.
+    `words` are what each rule rests on.
     """
 
     layers: tuple[str, ...]
     rules: tuple[Rule, ...]
     places: tuple[int, ...]
     bound: tuple[int, ...]
+    words: tuple[tuple[str, ...], ...]
+
+    def resting(self, fails: Sequence[bool]) -> tuple[str, ...]:
+        """List the words that a stop rests on: those of the rules that fail, and of the bound ones."""
+        told = zip(self.words, self.places, fails, strict=True)
+        return tuple(dict.fromkeys(word for words, at, failed in told if failed or at in self.bound for word in words))
+
+
+class _Failing(NamedTuple):
+    """What of one offer's rules fails, the first of them, where it is told, and the words that the stop rests on.
+
+    Offers of one `same` share their stop.
+    """
+
+    place: int
+    same: bytes
+    fails: tuple[bool, ...]
+    first: Expression
+    told: int
     words: tuple[str, ...]
 
 
 class _Kept(Generic[T]):
-    """What was made for some keys, until it is too much: then all of it is made anew."""
+    """What was made for some keys, until it is too much: then all of it is made anew.
+
+    Words' values go into a key as they are written, which tells 1, 1.0 and True apart.
+    """
 
     def __init__(self) -> None:
         self._made: dict[Any, T] = {}
@@ -59,11 +81,6 @@ class _Kept(Generic[T]):
         return found
 
 
-def _written(words: Mapping[str, Any]) -> str:
-    """Write words' values as a key that tells 1, 1.0 and True apart."""
-    return repr(list(words.values()))
-
-
 class Rulebook:
     """The rules of some offers by one glossary's words; the order of the offers given doesn't matter to any answer."""
 
@@ -74,8 +91,8 @@ class Rulebook:
         asked = dict.fromkeys([rule.when for offer in offers for rule in offer.asked] + weights)
         self._common = Sheet(when for when in asked if not _of_offer(when))
         self._own = Sheet(when for when in asked if _of_offer(when))
-        self._where = self._told_where()
-        self._rows = [self._row(offer) for offer in offers]
+        where = self._told_where()
+        self._rows = [self._row(offer, where) for offer in offers]
         always = len(self._common.rules) + len(KINDS) * len(self._own.rules)
         self._places = _padded([row.places for row in self._rows], always)
         self._signs = self._numbered()
@@ -84,7 +101,11 @@ class Rulebook:
         self._from = np.array([offer.valid_from.toordinal() if offer.valid_from else 0 for offer in offers])
         self._until = np.array([offer.valid_until.toordinal() if offer.valid_until else 10**7 for offer in offers])
         self._index = {offer.id: place for place, offer in enumerate(offers)}
-        self._weighted = [place for place, offer in enumerate(offers) if offer.context_weights]
+        self._weights = {
+            place: [(one, where[one.when, offer.kind]) for one in offer.context_weights]
+            for place, offer in enumerate(offers)
+            if offer.context_weights
+        }
         self._stops, self._told_own = _Kept[Stop](), _Kept[list[bool | None]]()
         self._outside = lru_cache(maxsize=_MOST_PATTERNS)(self._elsewhere)
         self._stopped = lru_cache(maxsize=_MOST_PATTERNS)(self._failing)
@@ -93,31 +114,38 @@ class Rulebook:
         """Tell every rule of every offer."""
         return Told(self, situation)
 
-    def stop(self, place: int, fails: tuple[bool, ...], told: bool, known: Mapping[str, Any], ranked: Words) -> Stop:
+    def stop(self, failing: _Failing, told: bool, known: Mapping[str, Any], ranked: Words) -> Stop:
         """Say which of an offer's rules stops it first, and whether that rule could be told; kept by what is known."""
+        values = list(map(known.get, failing.words))
+        key = failing.place, failing.fails, told, ranked, repr(values)
+        return self._stops.get(key, lambda: self._stop(failing, told, values, ranked))
+
+    def failing(self, place: int, fails: Sequence[bool], same: bytes = b"") -> _Failing:
+        """Say what of an offer's rules fails, given a row of the table of rules."""
         row = self._rows[place]
-        words = {word: known.get(word) for word in row.words}
-        key = place, fails, told, ranked, _written(words)
-        return self._stops.get(key, lambda: self._stop(row, fails, told, words, ranked))
+        fails = tuple(fails[: len(row.rules)])
+        first = fails.index(True)
+        return _Failing(place, same, fails, row.rules[first].when, row.places[first], row.resting(fails))
 
     def _answers(self, situation: Situation) -> list[bool | None]:
         """Tell the rules that speak of their offer, for every kind of offer without a past; kept by their words."""
-        words = {word: situation.known.get(word) for word in self._own.words}
-        return self._told_own.get(
-            _written(words), lambda: [told for kind in KINDS for told in self._own.tell(situation.of_kind(kind))]
-        )
+        values = list(map(situation.known.get, self._own.words))
+        return self._told_own.get(repr(values), lambda: self._of_kinds(values))
 
-    def _stop(
-        self, row: _Row, fails: tuple[bool, ...], told: bool, words: Mapping[str, Any], ranked: Words
-    ) -> Stop:  # fmt: skip
-        first = fails.index(True)
+    def _of_kinds(self, values: Sequence[Any]) -> list[bool | None]:
+        words = dict(zip(self._own.words, values, strict=True))
+        return [told for kind in KINDS for told in self._own.tell({**words, "offer.kind": kind})]
+
+    def _stop(self, failing: _Failing, told: bool, values: Sequence[Any], ranked: Words) -> Stop:
+        row, first = self._rows[failing.place], failing.fails.index(True)
+        words = {**dict(zip(failing.words, values, strict=True)), "offer.kind": self.offers[failing.place].kind}
         rule, layer = row.rules[first], row.layers[first]
         unknown = () if told else rule.when.unknown(words)
         # What the caller hasn't said of the conversation is the rule's own matter; the rest we don't know.
         of_customer = any(not word.startswith("context.") for word in unknown)
         not_known = sentences.RANKED if ranked.intersection(unknown) else sentences.NOT_KNOWN
         sentence = not_known if of_customer else rule.sentence
-        find = partial(self._flip, row, fails, words) if ranked.isdisjoint(unknown) else lambda: None
+        find = partial(self._flip, row, failing.fails, words) if ranked.isdisjoint(unknown) else lambda: None
         return Stop(layer, sentence, rule.when.text, unknown, find)
 
     def _flip(self, row: _Row, fails: tuple[bool, ...], words: Mapping[str, Any]) -> Flip | None:
@@ -133,15 +161,17 @@ class Rulebook:
         elsewhere = np.flatnonzero(~self._channels[:, CHANNELS.index(channel)]).tolist()
         return late | early | {place: outside(self.offers[place].channels, channel) for place in elsewhere}
 
-    def _failing(self, told: bytes) -> list[tuple[int, bytes, list[bool]]]:
-        """List the offers that rules stop, given which rules hold: the place, the stop that is shared, what fails."""
-        fails = ~np.frombuffer(told, dtype=bool).reshape(self._places.shape)
+    def _failing(self, told: bytes, anew: tuple[tuple[int, tuple[bool, ...]], ...]) -> list[_Failing]:
+        """List the offers that rules stop, given which rules hold, and of some offers with a past which of theirs."""
+        fails = ~np.take(np.frombuffer(told, dtype=bool), self._places)
+        for place, holds in anew:
+            fails[place, : len(holds)] = np.logical_not(holds)
         stopped = np.flatnonzero(fails.any(axis=1))
         signs, failing = self._signs[stopped], np.where(fails[stopped], self._places[stopped], -1)
         first = signs[np.arange(len(stopped)), fails[stopped].argmax(axis=1)]
         keys = np.hstack([failing, first[:, None], signs[:, -1:]]).astype(np.int32)
         return [
-            (place, key.tobytes(), each)
+            self.failing(place, each, key.tobytes())
             for place, key, each in zip(stopped.tolist(), keys, fails[stopped].tolist(), strict=True)
         ]
 
@@ -152,16 +182,15 @@ class Rulebook:
         own = [(when, kind) for kind in KINDS for when in self._own.rules]
         return where | {key: len(self._common.rules) + place for place, key in enumerate(own)}
 
-    def _row(self, offer: Offer) -> _Row:
+    def _row(self, offer: Offer, where: Mapping[tuple[Expression, str], int]) -> _Row:
         layered = [(layer, rule) for layer in LAYERS for rule in offer.rules[layer]]
-        places = tuple(self._where[rule.when, offer.kind] for _, rule in layered)
+        places = tuple(where[rule.when, offer.kind] for _, rule in layered)
         turning = [self._flipper.turning(rule.when) for _, rule in layered]
         words = Counter(word for values in turning for word in values)
         bound = tuple(
             place for place, values in zip(places, turning, strict=True) if any(words[word] > 1 for word in values)
         )
-        asked = [rule.when for _, rule in layered]
-        rested = dict.fromkeys(word for when in asked for word in (*when.words, *self._flipper.plain(when).words))
+        rested = ((*rule.when.words, *self._flipper.plain(rule.when).words) for _, rule in layered)
         layers, rules = (tuple(each) for each in zip(*layered, strict=True)) if layered else ((), ())
         return _Row(layers, rules, places, bound, tuple(rested))
 
@@ -195,8 +224,6 @@ class Told:
         self._book = book
         self._situation = situation
         self._answers = [*book._common.tell(situation.known), *book._answers(situation), True]
-        holds = np.array([answer is True for answer in self._answers], dtype=bool)
-        self._holds: npt.NDArray[np.bool_] = np.take(holds, book._places)
         self._past = {book._index[offer]: self._anew(offer) for offer in situation.offer_words if offer in book._index}
         self._stops: dict[Any, Stop] = {}
 
@@ -209,53 +236,64 @@ class Told:
 
         Offers that the same rules stop, in the same words, share one stop.
         """
-        for place, same, fails in self._book._stopped(self._holds.tobytes()):
-            key = place if place in self._past else same
+        anew = tuple((place, self._holds(place)) for place in self._past)
+        for one in self._book._stopped(bytes([answer is True for answer in self._answers]), anew):
+            key = one.place if one.place in self._past else one.same
             found = self._stops.get(key)
             if found is None:
-                found = self._stops[key] = self._stop(place, fails)
-            yield place, found
+                found = self._stops[key] = self._stop(one)
+            yield one.place, found
 
     def stop(self, place: int) -> Stop | None:
         """Say which rule stops one offer first; None where none does."""
-        fails = (~self._holds[place]).tolist()
-        return self._stop(place, fails) if any(fails) else None
+        holds = self._holds(place)
+        return None if all(holds) else self._stop(self._book.failing(place, [not one for one in holds]))
 
     def weights(self) -> npt.NDArray[np.float64]:
         """Weigh every offer by what the conversation is about: its first weight that holds, else 1."""
         weights = np.ones(len(self._book.offers))
-        for place in self._book._weighted:
-            offer = self._book.offers[place]
-            told = (weight.weight for weight in offer.context_weights if self._answer(weight.when, place))
-            weights[place] = next(told, 1.0)
+        for place in self._book._weights:
+            weight = self._weight(place)
+            if weight is not None:
+                weights[place] = weight.weight
         return weights
 
     def weight_said(self, place: int) -> Mapping[str, str] | None:
         """Say why an offer is weighted by the conversation; None where it isn't."""
-        weights = self._book.offers[place].context_weights
-        return next((one.sentence for one in weights if self._answer(one.when, place)), None)
+        weight = self._weight(place)
+        return None if weight is None else weight.sentence
+
+    def _weight(self, place: int) -> Weight | None:
+        for weight, told in self._book._weights.get(place, ()):
+            if self._answer(place, weight.when, told):
+                return weight
+        return None
 
     def _anew(self, offer: str) -> dict[Expression, bool | None]:
         """Tell again, for an offer with a past, the rules that speak of their offer."""
         place = self._book._index[offer]
         own = self._book._own
         words = self._situation.words(self._book.offers[place])
-        told = dict(zip(own.rules, own.tell(words), strict=True))
-        for column, rule in enumerate(self._book._rows[place].rules):
-            if rule.when in told:
-                self._holds[place, column] = told[rule.when] is True
-        return told
+        return dict(zip(own.rules, own.tell(words), strict=True))
 
-    def _answer(self, when: Expression, place: int) -> bool | None:
-        past = self._past.get(place, {})
-        kind = self._book.offers[place].kind
-        return past[when] if when in past else self._answers[self._book._where[when, kind]]
+    def _holds(self, place: int) -> tuple[bool, ...]:
+        """Tell which of an offer's rules hold."""
+        row = self._book._rows[place]
+        return tuple(
+            self._answer(place, rule.when, told) is True for rule, told in zip(row.rules, row.places, strict=True)
+        )
 
-    def _stop(self, place: int, fails: Sequence[bool]) -> Stop:
-        rules, situation = self._book._rows[place].rules, self._situation
-        told = self._answer(rules[fails.index(True)].when, place) is not None
-        words = situation.words(self._book.offers[place])
-        return self._book.stop(place, tuple(fails[: len(rules)]), told, words, situation.ranked)
+    def _answer(self, place: int, when: Expression, told: int) -> bool | None:
+        """Tell what a rule of an offer says, given where it is told for offers without a past."""
+        past = self._past.get(place)
+        return past[when] if past and when in past else self._answers[told]
+
+    def _stop(self, failing: _Failing) -> Stop:
+        told, situation = self._answer(failing.place, failing.first, failing.told) is not None, self._situation
+        # Of an offer without a past nothing more is known but its kind, which never changes.
+        past = failing.place in self._past
+        known = situation.words(self._book.offers[failing.place]) if past else situation.known
+        return self._book.stop(failing, told, known, situation.ranked)
 
 
 @lru_cache(maxsize=10_000)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ SCORES = {
     "value.rank": "value_rank",
     "value.tier": "tier",
 }
+_of_scores = attrgetter(*SCORES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,6 @@ class Situation:
     outbound: bool = False
     zone: str | None = None
     row: Array = field(default_factory=lambda: UNKNOWN, compare=False)
-    _kinds: dict[str, dict[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def unscored(self, glossary: Glossary, looked_up: bool) -> "Situation":
         """Take away what models say, and all that rests on it; every term where the customer wasn't looked up."""
@@ -94,14 +95,7 @@ class Situation:
 
     def words(self, offer: Offer) -> Mapping[str, Any]:
         """Add to the known words those about one offer."""
-        told = self.offer_words.get(offer.id)
-        return {**self.of_kind(offer.kind), **told} if told else self.of_kind(offer.kind)
-
-    def of_kind(self, kind: str) -> Mapping[str, Any]:
-        """Add to the known words those about an offer of a kind without a past."""
-        if kind not in self._kinds:
-            self._kinds[kind] = {**self.known, "offer.kind": kind}
-        return self._kinds[kind]
+        return {**self.known, "offer.kind": offer.kind, **self.offer_words.get(offer.id, {})}
 
     @cached_property
     def offer_words(self) -> dict[str, dict[str, Any]]:
@@ -166,7 +160,7 @@ def words_of(
     context: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Put what is known of a customer into words; `values` are a row's, None where unknown."""
-    known: dict[str, Any] = {word: getattr(scores, name) for word, name in SCORES.items()}
+    known: dict[str, Any] = dict(zip(SCORES, _of_scores(scores), strict=True))
     known["channel"] = channel
     known.update(zip(_FEATURES, values, strict=True))
     known.update((f"attributes.{name}", value) for name, value in attributes.items())

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One word of a situation as it is, and as it would have to be."""
 
     word: str
@@ -15,8 +14,7 @@ class Change:
     needed: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Flip:
+class Flip(NamedTuple):
     """The smallest change that would let an offer through, word by word; `say` says it in a language."""
 
     say: Callable[[str], str]
