@@ -12,8 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from features.cache import CustomerCache
+from features.clock import microseconds
 from features.contract import CONTRACT
+from features.definitions import FEATURES
 from features.errors import ContractError, InputError
+from features.formulas import Formulas
 from features.history import History
 from features.home import ROOT, Home
 from features.identity import IdentityLink, Reference
@@ -82,6 +85,18 @@ def test_trees_that_one_row_cannot_go_through_are_refused() -> None:
     among = lightgbm.Dataset(kinds, kinds[:, 0] == 3, categorical_feature=[0])
     with pytest.raises(ContractError, match=r"expected trees that compare numbers, .* a comparison of kind 1"):
         Forest([trees_of(lightgbm.train({"verbosity": -1}, among, 1))], 1)
+
+
+def test_one_customers_features_have_the_bits_that_many_customers_have() -> None:
+    formulas, rng = Formulas(FEATURES), np.random.default_rng(8)
+    # Aggregates are whole numbers, or unknown; some are equal, and some are nothing.
+    found = rng.integers(-3, 12, (300, len(formulas.aggregates))) * 10.0 ** rng.integers(0, 12, (300, 1))
+    found[rng.random(found.shape) < 0.1] = np.nan
+    as_of = microseconds(AS_OF)
+    with np.errstate(invalid="ignore"):
+        many = formulas(as_of, found)
+    assert np.array_equal(many, [formulas.row(as_of, one) for one in found], equal_nan=True)
+    assert 0 < np.isnan(many).mean(axis=0).max() < 1
 
 
 def test_many_customers_scored_at_once_get_the_numbers_of_one_by_one(champion: Desk, trained: Trained) -> None:
