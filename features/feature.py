@@ -44,7 +44,7 @@ class Feature:
         'Share: 25 %'
         """
         said = shown(value, self.unit)
-        return {"en": self.en.format(value=said), "ko": self.ko.format(value=said)}
+        return {"en": self.en.replace("{value}", said), "ko": self.ko.replace("{value}", said)}
 
 
 def shown(value: float, unit: Unit) -> str:

@@ -4,6 +4,8 @@ What doesn't depend on the moment is worked out once for a customer's events and
 running extremes, and what the newest events say. A row is then a few look-ups at the windows' edges.
 """
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,16 +28,18 @@ class _Derived:
     """What is worked out once for a customer's events.
 
     `moments` are those at which anything occurred, once each. `sums` (rows, moments + 1) runs up to each of them,
-    `extremes` (rows, moments + 1) from each on; the last column is that of all events. `fixed` (aggregates,) is what
-    doesn't depend on the moment; `decayed` stands at the newest event; `streaks` are the moments of each streak.
+    `extremes` (rows, moments + 1) from each on; the last column is that of all events, which `totals` has for each
+    summed aggregate. `fixed` (aggregates,) is what doesn't depend on the moment; `decayed` stands at the newest event;
+    `streaks` are the moments of each streak.
     """
 
     moments: Whole
     sums: Whole
+    totals: Whole
     extremes: Array
     fixed: Array
     decayed: Array
-    streaks: tuple[Whole, ...]
+    streaks: "tuple[array[int], ...]"
 
 
 class OnlineAggregates:
@@ -67,14 +71,14 @@ class OnlineAggregates:
         found = derived.fixed.copy()
         starts = derived.moments.searchsorted(as_of - self._spans)
         rows, windows, places = self._summed
-        found[places] = derived.sums[rows, -1] - derived.sums[rows, starts[windows]]
+        found[places] = derived.totals - derived.sums[rows, starts[windows]]
         rows, windows, places = self._extreme
         found[places] = derived.extremes[rows, starts[windows]]
         if len(events):
             passed = as_of - int(events.occurred_at[-1])
             found[self._decayed_at] = derived.decayed * np.exp(passed * self._rates)
         for (part, place), moments in zip(self._streaks, derived.streaks, strict=True):
-            found[place] = _streak(as_of - moments, part.parameter * DAY)
+            found[place] = _streak(moments, as_of, part.parameter * DAY)
         return found
 
     # -- worked out once for a customer's events
@@ -85,13 +89,15 @@ class OnlineAggregates:
         moments, firsts = np.unique(events.occurred_at, return_index=True)
         # No window begins between what occurred at one moment: the lines of a basket share a column.
         columns = np.append(firsts, len(events))
+        sums = self._running_sums(clock, masks)[:, columns]
         return _Derived(
             moments,
-            self._running_sums(clock, masks)[:, columns],
+            sums,
+            sums[self._summed[0], -1],
             self._running_extremes(clock, masks)[:, columns],
             self._fixed_values(clock, masks),
             self._decayed_values(clock, masks),
-            tuple(np.unique(events.occurred_at[masks[self._which[id(part)]]]) for part, _ in self._streaks),
+            tuple(array("q", events.occurred_at[masks[self._which[id(part)]]].tobytes()) for part, _ in self._streaks),
         )
 
     def _masks(self, events: CustomerEvents, clock: "_Clock") -> Mask:
@@ -234,13 +240,13 @@ def _rows(
     return list(rows.values()), (row, window, place)
 
 
-def _streak(ages: Whole, span: int) -> float:
-    # From the newest event on, periods only grow; the first that leaves one out breaks the streak.
-    periods = (ages[::-1] - 1) // span
-    if not len(periods) or periods[0] > 0:
-        return 0.0
-    broken = np.flatnonzero(periods[1:] - periods[:-1] > 1)
-    return float(periods[broken[0] if len(broken) else -1] + 1)
+def _streak(moments: "array[int]", as_of: int, span: int) -> float:
+    """Count the periods back from `as_of` that hold one of the moments, up to the first that doesn't."""
+    periods, left = 0, len(moments)
+    while left and moments[left - 1] >= as_of - (periods + 1) * span:
+        periods += 1
+        left = bisect_left(moments, as_of - periods * span, 0, left)
+    return float(periods)
 
 
 def _total(clock: _Clock, part: Aggregate, mask: Mask) -> Whole:

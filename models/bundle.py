@@ -211,7 +211,7 @@ def load(folder: Path, version: str = "unregistered", threads: int = 1) -> Bundl
 
 @dataclass(frozen=True)
 class _Reader:
-    """Reads what `_Writer` wrote; the trees that it reads are asked `together` about one row."""
+    """Reads what `_Writer` wrote; the trees that it reads for a customer's rows are asked `together` about one."""
 
     folder: Path
     threads: int
@@ -249,9 +249,10 @@ class _Reader:
             raise ContractError(
                 "expected the models' columns in the contract's order, found another; train again: holdfast train"
             )
-        if self.together is not None:
-            self.together.add(booster)
-        return Trees(booster, self.threads, self.together)
+        together = self.together if columns == CONTRACT.names else None
+        if together is not None:
+            together.add(booster)
+        return Trees(booster, self.threads, together)
 
     def start(self, told: Mapping[str, Any] | None) -> QuantileTrees | Simulation | None:
         if told is None:

@@ -28,7 +28,7 @@ class Hurdle:
         base, moved = odds[:, -1], odds[:, :-1].sum(axis=1)
         chance, moves = _log_chance(base), np.abs(moved) > 1e-9
         gained = _log_chance(base + moved) - chance
-        slope = np.where(moves, gained / np.where(moves, moved, 1.0), 0.0)
+        slope = np.divide(gained, moved, out=np.zeros(len(rows)), where=moves)
         divided = odds * slope[:, None]
         divided[:, -1] = chance
         return np.asarray(divided + self.amount.contributions(rows))

@@ -51,16 +51,18 @@ class Proof:
     def check(
         self, churn: Additive | Ranks, value: ValueModel | Ranks, ranker: NextPurchaseModel | None, effects: Effects
     ) -> None:  # fmt: skip
-        """Ask models again, and compare to a billionth.
+        """Ask models again, about all at once and about each by itself, and compare to a billionth.
 
-        Raises RegistryError when they answer otherwise.
+        Raises RegistryError when they answer otherwise, ContractError when they can't be asked about one.
         """
         found = _answers(self.rows, self.pairs, churn, value, ranker, effects)
         if found.keys() != self.answers.keys():
             raise RegistryError(_fault(f"answers of {', '.join(self.answers)}", ", ".join(found)))
+        alone = [_answers_of_rows(row[None, :], churn, value, effects) for row in self.rows]
         for name, wanted in self.answers.items():
-            if not np.allclose(found[name], wanted, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
-                raise RegistryError(_fault(f"{name} {_list(wanted)}", f"{_list(found[name])}"))
+            _compare(name, wanted, found[name])
+            if name in alone[0]:
+                _compare(name, wanted, np.concatenate([one[name] for one in alone]))
 
     def as_dict(self) -> dict[str, Any]:
         """The proof for JSON."""
@@ -92,14 +94,26 @@ def _answers(
     rows: Array, pairs: Array, churn: Additive | Ranks, value: ValueModel | Ranks, ranker: NextPurchaseModel | None,
     effects: Effects,
 ) -> dict[str, Array]:  # fmt: skip
+    told = _answers_of_rows(rows, churn, value, effects)
+    if ranker is not None:
+        told["next_purchase"] = ranker.probabilities(pairs, ranker.rank(pairs))
+    return told
+
+
+def _answers_of_rows(
+    rows: Array, churn: Additive | Ranks, value: ValueModel | Ranks, effects: Effects
+) -> dict[str, Array]:  # fmt: skip
     told = dict(zip(("risk", "risk_rank"), risks(churn, rows), strict=True))
     told |= dict(zip(("value", "value_low", "value_high", "value_rank"), worths(value, rows), strict=True))
     told |= costs(value, rows)
-    if ranker is not None:
-        told["next_purchase"] = ranker.probabilities(pairs, ranker.rank(pairs))
     for name in ("wished", "staying"):
         told |= {f"{name} {offer}": _changed(effect, rows) for offer, effect in getattr(effects, name).items()}
     return told
+
+
+def _compare(name: str, wanted: Array, found: Array) -> None:
+    if not np.allclose(found, wanted, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
+        raise RegistryError(_fault(f"{name} {_list(wanted)}", f"{_list(found)}"))
 
 
 def _changed(effect: Effect, rows: Array) -> Array:

@@ -47,7 +47,7 @@ class Interval:
         knots, below, above = self._curves
         low = start[0] + np.interp(place, knots, below) * scale
         high = start[1] + np.interp(place, knots, above) * scale
-        return np.clip(low, 0.0, expected), np.maximum(high, expected)
+        return np.minimum(np.maximum(low, 0.0), expected), np.maximum(high, expected)
 
     @cached_property
     def _curves(self) -> tuple[Array, Array, Array]:

@@ -1,7 +1,7 @@
 """From a row to scores: one customer in the middle of a call, or the whole base at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import repeat
@@ -73,6 +73,7 @@ class Scorer:
         self.tiers = Tiers.read(bundle.manifest)
         self._ranker = Ranker(bundle.models.next_purchase) if bundle.models.next_purchase else None
         self.default = _ranks_only(self._newcomer(), self._models)
+        self._defaults = {one.name: getattr(self.default, one.name) for one in fields(self.default)}
 
     @property
     def bundle_hash(self) -> str:
@@ -97,36 +98,41 @@ class Scorer:
         """
         row = row_of(events, as_of)
         if objects(events):
-            return replace(self.default, note=OBJECTED, **self._ranking(pack_all([]), as_of)), row
-        if np.isnan(row.values[_RECENCY]):
-            return replace(self.default, **self._ranking(events, as_of)), row
+            return self._scores({"note": OBJECTED, **self._ranking(pack_all([]), as_of)}), row
+        if row.told[_RECENCY] is None:
+            return self._scores(self._ranking(events, as_of)), row
         values = row.values[None, :]
         (told,) = self._valued(values, [events])
         if whole:
             risky = told["churn_risk"] is not None or told["churn_rank"] is not None
             told |= self._ranking(events, as_of) | self._reasons(row, values, risky)
-        return replace(self.default, **told), row
+        return self._scores(told), row
 
     def score_many(self, customers: Sequence[CustomerEvents], as_of: datetime) -> list[Scores]:
         """Score many customers from packed events; the same numbers as one by one, risk and expected value alone."""
         values = values_of(customers, as_of)
         objecting = np.fromiter(map(objects, customers), dtype=bool, count=len(customers))
         bought = np.flatnonzero(~np.isnan(values[:, _RECENCY]) & ~objecting).tolist()
-        scores = [replace(self.default, note=OBJECTED) if one else self.default for one in objecting.tolist()]
+        scores = [self._scores({"note": OBJECTED}) if one else self.default for one in objecting.tolist()]
         told_of_each = self._valued(values[bought], [customers[one] for one in bought], ends=False)
         for place, told in zip(bought, told_of_each, strict=True):
-            scores[place] = replace(self.default, **told)
+            scores[place] = self._scores(told)
         return scores
+
+    def _scores(self, told: Mapping[str, Any]) -> Scores:
+        return Scores(**{**self._defaults, **told})
 
     def _valued(
         self, values: Array, customers: Sequence[CustomerEvents], ends: bool = True
     ) -> Iterator[dict[str, Any]]:  # fmt: skip
         """Tell risk and value of customers who have bought, from rows of shape (customers, features)."""
         active = self._active.holds(values).tolist()
-        known = (*risks(self._models.churn, values), *worths(self._models.value, values, ends))
+        parts = (*risks(self._models.churn, values), *worths(self._models.value, values, ends))
+        known = zip(*(map(_told, part.tolist()) for part in parts), strict=True)
         spent = {name: one.tolist() for name, one in costs(self._models.value, values).items()}
-        for place, events in enumerate(customers):
-            risk, risk_rank, expected, low, high, rank = (_told(part[place]) for part in known)
+        for place, (events, (risk, risk_rank, expected, low, high, rank)) in enumerate(
+            zip(customers, known, strict=True)
+        ):
             standing = (rank or 0.0) if expected is None else expected
             yield {
                 "churn_risk": risk if active[place] else None,
@@ -264,7 +270,7 @@ def _told_of(ranked: Ranked) -> dict[str, Any]:
 
 
 def _told(value: float) -> float | None:
-    return None if isnan(value) else float(value)
+    return None if isnan(value) else value
 
 
 def _ranks_only(newcomer: Scores, models: Models) -> Scores:
@@ -279,14 +285,14 @@ def _ranks_only(newcomer: Scores, models: Models) -> Scores:
 
 
 def _reasons(model: Additive | Ranks, row: FeatureRow, values: Array) -> tuple[Reason, ...]:
-    parts = model.contributions(values)[0][:-1]
-    strongest = [place for place in np.argsort(-np.abs(parts), kind="stable")[:REASONS] if parts[place]]
-    return tuple(_reason(place, float(row.values[place]), float(parts[place])) for place in strongest)
+    parts = model.contributions(values)[0, :-1]
+    strongest = (-np.abs(parts)).argsort(kind="stable")[:REASONS].tolist()
+    return tuple(_reason(place, row, part) for place in strongest if (part := parts.item(place)))
 
 
-def _reason(place: int, value: float, contribution: float) -> Reason:
+def _reason(place: int, row: FeatureRow, contribution: float) -> Reason:
     name = CONTRACT.names[place]
-    return Reason(name, None if np.isnan(value) else value, contribution, BY_NAME[name].sentence(value))
+    return Reason(name, row.told[place], contribution, BY_NAME[name].sentence(row.values.item(place)))
 
 
 def _listed(purchases: tuple[NextPurchase, ...]) -> list[dict[str, object]]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from features.clock import microseconds
@@ -57,8 +56,8 @@ class Tiers:
 
 def record_of(events: CustomerEvents) -> str | None:
     """Name one customer's tier of record; None without one, and where they asked not to be profiled."""
-    told = np.flatnonzero(events.kind == _TIER)
-    if not len(told) or objects(events):
+    told: list[int] = (events.kind == _TIER).nonzero()[0].tolist()
+    if not told or objects(events):
         return None
     return max((events.occurred_at[at], events.recorded_at[at], events.product[at]) for at in told)[2]
 

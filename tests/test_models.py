@@ -23,7 +23,7 @@ from models.proof import Proof
 from models.ranks import risks
 from models.regression import Regression
 from models.simulation import Simulation
-from models.trees import Trees
+from models.trees import Together, Trees
 from models.value import Expense, Interval, QuantileTrees, ValueModel
 from tests.making import AS_OF, filled, happened
 from tests.properties.test_model_laws import TRUE, booster, contrast, parts, rows_at_random
@@ -196,6 +196,16 @@ def test_a_bundle_that_says_something_else_than_it_did_is_refused(
         load(tmp_path)
     off_by(1e-12)
     load(tmp_path)
+
+
+def test_a_bundle_that_says_something_else_of_one_customer_than_of_all_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(tmp_path, Models(EVERY, value("trees"), None), MANIFEST)
+    scores = Together.scores
+    monkeypatch.setattr(Together, "scores", lambda *asked: scores(*asked) + 1e-6)
+    with pytest.raises(RegistryError, match=r"expected of the bundle's made-up customers risk \[.*\]; found \["):
+        load(tmp_path)
 
 
 def test_a_bundle_that_lacks_an_answer_is_refused(tmp_path: Path, ranker: NextPurchaseModel):

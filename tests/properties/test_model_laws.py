@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.contract import CONTRACT, FeatureMatrix
 from features.feature import Array
-from models import trees as reading
+from models import ways
 from models.additive import Additive, Part, mean_of
 from models.contrast import TREATED, Contrast, RegressionContrast
 from models.hurdle import Hurdle
@@ -18,6 +18,7 @@ from models.lifetime import INPUTS, Lifetime, Process, history_of
 from models.linear import Linear
 from models.regression import Regression
 from models.simulation import Simulation
+from models.tree import Tree, trees_of
 from models.trees import Trees
 from models.value import Interval, QuantileTrees
 from tests.making import AS_OF
@@ -54,7 +55,7 @@ def booster(objective: str, leaves: int = 7, seed: int = 1) -> Trees:
     label = (score > np.median(score)).astype(np.float64) if objective == "binary" else np.exp(score / 2)
     shape = {"min_data_in_leaf": 10 if leaves > 1 else 10_000, "num_leaves": max(leaves, 2), "feature_fraction": 0.9}
     settled = boost({"objective": objective}, rows, label, CONTRACT.names, Fit(trees=12, parameters=shape))
-    assert (settled.booster.dump_model()["tree_info"][0]["num_leaves"] > 1) == (leaves > 1)
+    assert (len(trees_of(settled.booster)[0].leaves) > 1) == (leaves > 1)
     return settled
 
 
@@ -150,13 +151,13 @@ def test_regressions_on_the_odds_expect_what_their_odds_say():
 
 
 def test_contributions_that_leave_out_a_split_would_not_add_up(monkeypatch: pytest.MonkeyPatch):
-    walk = reading._walk
+    walk = ways._walk
 
-    def forgetful(node: dict[str, object], way: Array, *tables: Array) -> None:
+    def forgetful(tree: Tree, place: int, way: Array, table: Array) -> None:
         forgot = np.where(np.arange(len(way)) == PLACES[1], 0.0, way)
-        walk(node, forgot if "split_feature" not in node else way, *tables)
+        walk(tree, place, forgot if place < 0 else way, table)
 
-    monkeypatch.setattr(reading, "_walk", forgetful)
+    monkeypatch.setattr(ways, "_walk", forgetful)
     with pytest.raises(AssertionError):
         adds_up(Trees(booster("binary").booster), rows_at_random(1))
 
