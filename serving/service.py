@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import bentoml
 from _bentoml_sdk.io_models import IODescriptor  # type: ignore[import-untyped]
+from _bentoml_sdk.method import APIMethod  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError, create_model
 from starlette.requests import Request
 from starlette.responses import Response
@@ -153,8 +154,15 @@ class HoldfastService:
         checkpoints.keep(self.desk.history)
         self.ring.follow(self.desk.history.keys)
         self.answering = Answering(budget_seconds())
+        self._bind_endpoints()
         warm(self.desk)
         WATCH.begin(self.following, home().data)
+
+    def _bind_endpoints(self) -> None:
+        """Bind each endpoint to this worker once: BentoML does it anew for every request, and reads its signature."""
+        for name in dir(type(self)):
+            if isinstance(getattr(type(self), name), APIMethod):
+                setattr(self, name, getattr(self, name))
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
