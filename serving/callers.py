@@ -1,7 +1,6 @@
 """Who is meant: from a customer's id, or any reference such as a phone number, to one customer."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,35 +29,41 @@ def find_caller(history: History, text: str, as_of: datetime, region: str) -> Ca
 
     Raises InputError when the text can't name anybody, and AmbiguousCustomer when it names several.
     """
-    return _caller(text, region, history.find, lambda found: history.references_of(found, as_of))
+    standard = str(reference_of(text, region))
+    return _caller(text, standard, history.find, lambda found: history.references_of(found, as_of))
 
 
 def find_callers(
     history: History, texts: Iterable[str], as_of: datetime, region: str
 ) -> dict[str, Caller | InputError]:  # fmt: skip
     """Find the customers that many texts name, in a few looks; whoever can't be found has the error in their place."""
-    texts, asked = list(texts), set[str]()
-    for text in texts:
-        with suppress(InputError):
-            asked |= {text.strip(), str(reference_of(text, region))}
-    named = history.named(asked)
+    standards = {text: _standard(text, region) for text in texts}
+    read = {text: standard for text, standard in standards.items() if isinstance(standard, str)}
+    named = history.named({*map(str.strip, read), *read.values()})
     linked = history.linked(reference for found in named.values() for reference in found)
     find = lambda text: one_of(text, named.get(text, ()))  # noqa: E731
     joined = lambda found: history.references_of(found, as_of) if found in linked else {found}  # noqa: E731
-    return {text: _found(text, region, find, joined) for text in texts}
+    return {text: _found(text, standard, find, joined) for text, standard in standards.items()}
 
 
-def _found(text: str, region: str, find: _Find, joined: _Joined) -> Caller | InputError:
+def _standard(text: str, region: str) -> str | InputError:
     try:
-        return _caller(text, region, find, joined)
+        return str(reference_of(text, region))
     except InputError as error:
         return error
 
 
-def _caller(text: str, region: str, find: _Find, joined: _Joined) -> Caller:
-    text = text.strip()
-    standard = str(reference_of(text, region))
-    found = find(text) or find(standard)
+def _found(text: str, standard: str | InputError, find: _Find, joined: _Joined) -> Caller | InputError:
+    if isinstance(standard, InputError):
+        return standard
+    try:
+        return _caller(text, standard, find, joined)
+    except InputError as error:
+        return error
+
+
+def _caller(text: str, standard: str, find: _Find, joined: _Joined) -> Caller:
+    found = find(text.strip()) or find(standard)
     if found is None:
         return Caller(standard, standard, False, (standard,))
     references = joined(found)

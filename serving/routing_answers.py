@@ -28,7 +28,7 @@ class RouteRequest(Asked):
 
     def arrival(self) -> Arrival:
         """Hand the request over to the desk."""
-        return Arrival(**dict(self))
+        return Arrival(**vars(self))
 
 
 class HeadStartAnswer(Shape):

@@ -110,7 +110,7 @@ class DecisionRequest(Asked):
 
     def ask(self) -> Ask:
         """Hand the request over to the desk."""
-        return Ask(**dict(self))
+        return Ask(**vars(self))
 
 
 class OutcomeRequest(Asked):
@@ -133,7 +133,7 @@ class OutcomeRequest(Asked):
 
     def report(self) -> Report:
         """Hand the request over to the desk."""
-        return Report(**dict(self))
+        return Report(**vars(self))
 
 
 class InteractionRequest(Asked):
@@ -171,7 +171,7 @@ class InteractionRequest(Asked):
 
     def happening(self) -> Happening:
         """Hand the request over to the desk."""
-        return Happening(**dict(self))
+        return Happening(**vars(self))
 
 
 def _one_or_many(schema: dict[str, Any]) -> None:
@@ -219,7 +219,7 @@ class VisitRequest(Asked):
 
     def visit(self) -> Visit:
         """Hand the request over to the desk."""
-        return Visit(**dict(self))
+        return Visit(**vars(self))
 
 
 class VisitsRequest(Asked):
