@@ -1,15 +1,18 @@
 """A real service under mixed load for a while: memory flat, nothing refused, no slower: `python -m benchmarks.soak`.
 
-Two workers on SQLite, the home of some real households; known and new customers, decisions with their outcomes,
-interactions, look-ups, routes and visits. The memory of each worker is told as the slope of the last two thirds.
+Two workers on SQLite, the home of some real households and of copies of them, more than a worker keeps; known and new
+customers, decisions with their outcomes, interactions, look-ups, routes and visits. Everybody is asked about before, so
+that what is kept is full. The memory of each worker is told as the slope of the last two thirds.
 """
 
 import random
+import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -20,15 +23,17 @@ import httpx
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 
-from benchmarks.faults.served import Running, aside, customers_of, running, trained
+from benchmarks.faults.served import Place, Running, aside, customers_of, running, trained
 from benchmarks.report import Row, options, say
 from benchmarks.timing import against, none, quantile
+from features.cache import MOST_EVENTS
 from features.clock import live
 
 # A worker of 300 MB would take more than a day to double.
 _MOST_MB_A_MINUTE = 0.2
 _MOST_DRIFT, _CALLERS, _SAMPLE_SECONDS, _BLOCKS = 1.5, 4, 5.0, 20
 _MB = 2**20
+_CONNECTIONS = 8
 
 
 @dataclass
@@ -50,9 +55,47 @@ def main() -> None:
     told = parser.parse_args()
     with TemporaryDirectory() as folder, ExitStack() as stack, aside():
         place = trained(Path(folder), told.households)
+        multiply(place)
         service = stack.enter_context(running(place))
-        watched = soak(service, customers_of(place), told.minutes * 60, told.rate)
+        customers = customers_of(place)
+        fill(service, customers)
+        watched = soak(service, customers, told.minutes * 60, told.rate)
     say(f"A soak of {told.minutes:g} minutes at {told.rate:g} requests a second", rows(watched), told.json)
+
+
+def multiply(place: Place, most: int = MOST_EVENTS) -> None:
+    """Copy everybody's events to others, until there are more than a worker keeps."""
+    with closing(sqlite3.connect(place.home.database_url.removeprefix("sqlite:///"))) as store:
+        named = [row[1] for row in store.execute("PRAGMA table_info(events)")]
+        same = ", ".join(f'"{name}"' for name in named if name not in ("seq", "id", "reference"))
+        (count,) = store.execute("SELECT count(*) FROM events").fetchone()
+        for copy in range(1, most // count + 2):
+            suffix = {"suffix": f".{copy}"}
+            store.execute(_COPIED_EVENTS.format(same=same), suffix)
+            store.execute(_COPIED_REFERENCES, suffix)
+        store.commit()
+
+
+_COPIED_EVENTS = """
+    INSERT INTO events (id, reference, {same}) SELECT id || :suffix, reference || :suffix, {same} FROM events
+    WHERE reference NOT LIKE '%.%'
+"""
+_COPIED_REFERENCES = """
+    INSERT INTO "references" (reference, value) SELECT reference || :suffix, value || :suffix FROM "references"
+    WHERE reference NOT LIKE '%.%'
+"""
+
+
+def fill(service: Running, customers: Sequence[str]) -> None:
+    """Have every worker keep as many customers as it may: over connections, each of which stays with one of them."""
+
+    def ask(_: int) -> None:
+        with httpx.Client(base_url=service.url, trust_env=False, timeout=30.0) as client:
+            for customer in customers:
+                client.post("/v1/route", json={"customer": customer, "channel": "phone"}).raise_for_status()
+
+    with ThreadPoolExecutor(_CONNECTIONS) as at_once:
+        list(at_once.map(ask, range(_CONNECTIONS)))
 
 
 def soak(service: Running, customers: Sequence[str], seconds: float, rate: float) -> Watched:

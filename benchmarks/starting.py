@@ -16,7 +16,7 @@ from serving.cores import PIN
 from serving.run import SERVICE, Server, environment, start
 
 _MOST_SLOWER, _MOST_FIRST, _MOST_MEGABYTES = 1.3, 3.0, 350.0
-_SMALL = 5_000
+_SHORT = 10_000
 
 
 @contextmanager
@@ -63,11 +63,11 @@ def _first(asked: Client, crowd: Crowd) -> float:
 
 
 def memory(asked: Client, crowd: Crowd, largest: Callable[[], float]) -> list[Row]:
-    """Ask about everybody of the usual size and about many with a short history, and tell a worker's memory."""
+    """Decide about everybody of the usual size, and about more with one event than are kept; tell a worker's memory."""
     asked.ask(crowd.decisions(len(crowd.names)), 4)
     before = largest()
-    some = [b'{"customer": "customer:made-%d"}' % number for number in range(1, 1 + min(_SMALL, crowd.made))]
-    asked.ask([post("/v1/customers/lookup", one) for one in some], 4)
+    some = [b'{"customer": "customer:made-%d", "channel": "phone"}' % number for number in range(1, 1 + _SHORT)]
+    asked.ask([post("/v1/decisions", one) for one in some], 4)
     asked.ask(crowd.decisions(len(crowd.names)), 4)
     said = f"memory of a worker, {crowd.made:,} customers in the store, cache full, MB"
     return [within(said, max(before, largest()), _MOST_MEGABYTES)]

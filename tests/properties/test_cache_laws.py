@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.cache import CustomerCache
+from features.cache import BESIDE, CustomerCache
 from features.contract import row_of
 from features.events import Interaction
 from features.history import History
@@ -100,11 +100,12 @@ def test_a_correction_takes_the_place_of_what_was_cached(history: History):
 
 def test_the_customer_unused_for_longest_is_given_up_first(history: History):
     history.append([happened(place, reference=Reference("customer", name)) for place, name in enumerate("abc")], None)
-    cache = CustomerCache(history, most_events=4)
+    cache = CustomerCache(history, most_events=2 * (1 + BESIDE))
     first = cache.events(["customer:a"], AS_OF)
     for name in ("b", "a", "c"):
         cache.events([f"customer:{name}"], AS_OF)
     assert cache.events(["customer:a"], AS_OF) is first
+    assert cache.size == (2, 2)
 
 
 def test_a_product_that_moves_twice_moves_in_the_cache(history: History):
