@@ -57,6 +57,7 @@ def _formulas(ratio: Operation, root: Operation, usual_hour: Operation) -> dict[
         "days_between": lambda as_of, a, b: (b - a) / DAY,
         "trend": lambda as_of, recent, longer, short, long: ratio(recent / short, (longer - recent) / (long - short)),
         "gap_mean": lambda as_of, first, last, days: ratio(last - first, days - 1),
+        # Before two days `first` and `last` are one or unknown, and so is this.
         # Whole numbers up to the one division, as the textbook's difference of squares loses digits on long, even gaps.
         "gap_spread": lambda as_of, first, last, days, squares: root(
             ratio((days - 1) * squares - (last - first) * (last - first), (days - 1) * (days - 2))

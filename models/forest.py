@@ -35,7 +35,7 @@ class Forest:
         self._boosters = len(boosters)
         self._owners = np.repeat(np.arange(len(boosters)), [len(booster) for booster in boosters])
         self._starts = np.cumsum([0, *(len(tree.leaves) for tree in trees)])[:-1]
-        self._leaves = np.concatenate([tree.leaves for tree in trees])
+        self._leaves = np.concatenate([np.zeros(0), *(tree.leaves for tree in trees)])
         every = np.array([(1 << len(tree.leaves)) - 1 for tree in trees], dtype=np.uint64)
         bits = np.min_scalar_type(every.max())
         self._columns = _beside([_places(tree, columns) for tree in trees], np.int64)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import local
+from weakref import ref
 
 import lightgbm as lgb
 import numpy as np
@@ -43,7 +44,7 @@ class Trees:
 class Together:
     """Boosters over the same columns, whose trees one row goes through at once.
 
-    What was found of a row is kept until this thread asks about another.
+    What was found of a row is kept for this thread while it holds the row.
     """
 
     def __init__(self) -> None:
@@ -56,6 +57,7 @@ class Together:
         place = len(self._boosters)
         self._places[id(booster)] = slice(place, place + 1)
         self._boosters.append(booster)
+        self.__dict__.pop("_laid", None)
 
     def scores(self, booster: lgb.Booster, row: Array) -> Array:
         """Score a row of shape (1, features) by one of the boosters; shape (1,)."""
@@ -72,11 +74,14 @@ class Together:
         return divided
 
     def _ask(self, row: Array) -> None:
-        if getattr(self._kept, "row", None) is not row:
+        kept = self._kept.__dict__
+        if "row" not in kept or kept["row"]() is not row:
+            kept.clear()
             forest, _ = self._laid
             leaves = forest.find(row[0])
-            self._kept.leaves, self._kept.scores, self._kept.divided = leaves, forest.scores(leaves), None
-            self._kept.row = row
+            kept.update(leaves=leaves, scores=forest.scores(leaves), divided=None)
+            # No longer than the row itself: it may be all that is left of somebody who was erased.
+            kept["row"] = ref(row, lambda _: kept.clear())
 
     @cached_property
     def _laid(self) -> tuple[Forest, Ways]:

@@ -23,7 +23,7 @@ class Ways:
         sizes = [sum(len(tree.leaves) for tree in booster) for booster in boosters]
         self._shape = len(boosters), columns + 1
         self._starts = np.cumsum([0, *(len(tree.leaves) for tree in trees)])[:-1]
-        table = np.concatenate([_table(tree, self._shape[1]) for tree in trees])
+        table = np.concatenate([np.zeros((0, self._shape[1])), *(_table(tree, self._shape[1]) for tree in trees)])
         longest = int((table != 0.0).sum(axis=1).max(initial=1))
         features = np.argsort(table == 0.0, axis=1, kind="stable")[:, :longest]
         self._parts = np.take_along_axis(table, features, axis=1)

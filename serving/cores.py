@@ -2,7 +2,7 @@
 
 import os
 
-PIN = "HOLDFAST_PIN"
+PIN, _CORES = "HOLDFAST_PIN", "HOLDFAST_CORES"
 
 
 def keep_to_one(worker: int) -> None:
@@ -13,4 +13,11 @@ def keep_to_one(worker: int) -> None:
     """
     if os.environ.get(PIN) == "1" and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
+        os.environ[_CORES] = ",".join(map(str, cores))
         os.sched_setaffinity(0, {cores[(worker - 1) % len(cores)]})
+
+
+def spread() -> None:
+    """Let this process, which a worker started to work beside it, use every core that the worker might have used."""
+    if told := os.environ.get(_CORES):
+        os.sched_setaffinity(0, map(int, told.split(",")))

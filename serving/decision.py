@@ -16,7 +16,7 @@ from models.basis import Basis
 from models.effects import Effects
 from serving import sentences
 from serving.callers import Caller
-from serving.degradation import MODEL, Degraded
+from serving.degradation import MODEL, Degraded, told_of_lack
 from serving.experiment import HOLD_OUT, hashed
 from serving.exploring import SILENCE, Lot
 from serving.learned import Learned
@@ -112,6 +112,11 @@ class Decider:
         plain, owed = self.playbook.glossary.plain, self.of_owed.policy.offers
         return self.among([one for one in owed if all(map(_of_conversation, (plain(rule.when) for rule in one.asked)))])
 
+    @cached_property
+    def of_nobody(self) -> "Decider":
+        """The same rules for no offer at all."""
+        return self.among(())
+
     def among(self, offers: Sequence[Offer]) -> "Decider":
         """The same rules for some of the offers."""
         return replace(self, policy=Policy(offers, self.playbook.glossary, self.playbook.contact))
@@ -168,7 +173,7 @@ class _Writer:
             "reference": known.caller.reference,
             "found": known.found,
             "note": self.note(known),
-            "degraded": known.degraded.as_dict(self.language) if known.degraded else None,
+            "degraded": told_of_lack(known.degraded, self.language),
             "as_of": known.row.as_of.isoformat(),
             "channel": ask.channel,
             "outbound": ask.outbound,
@@ -292,7 +297,10 @@ class _Writer:
                 "unknown": list(stop.unknown),
                 "flip": self.flip(stop.flip) if stop.flip else None,
             }
-        return kept
+        # What is kept outlives this answer, which is the caller's to change.
+        flip = kept["flip"]
+        copied = flip and {**flip, "changes": [{**change} for change in flip["changes"]]}
+        return {**kept, "unknown": [*kept["unknown"]], "flip": copied}
 
     def flip(self, flip: Flip) -> dict[str, Any]:
         changes = [{"word": one.word, "now": one.now, "needed": one.needed} for one in flip.changes]

@@ -44,3 +44,8 @@ class Degraded:
         """Write it as JSON values."""
         told = {"parts": [self.part], "cause": self.cause, "since": self.since.isoformat()}
         return {"reason": self.reason[language], **told}
+
+
+def told_of_lack(degraded: Degraded | None, language: str) -> dict[str, Any] | None:
+    """Write what an answer lacks as JSON values; None where it is whole."""
+    return degraded.as_dict(language) if degraded else None

@@ -33,7 +33,7 @@ def decision(desk: Desk, ask: Ask, as_of: datetime, degraded: Degraded, number: 
     """
     language, known = desk.checked(ask), _unlooked(desk, degraded)(ask.customer, as_of, degraded)
     # Whose clock, and so whose quiet hours, isn't known: we don't begin a conversation.
-    decider = desk.decider.among(()) if ask.outbound else desk.decider.of_anybody
+    decider = desk.decider.of_nobody if ask.outbound else desk.decider.of_anybody
     decider = replace(decider, everyone=POLICY)
     return decider.decide(f"{UNKEPT}{number}", ask, language, known, desk.spoken(), Ledger(), decider.stated).body
 

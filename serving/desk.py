@@ -24,7 +24,7 @@ from serving import metrics
 from serving.body import Kept
 from serving.callers import Caller, find_caller, find_callers, find_reference
 from serving.decision import Bundle, Decided, Decider, Known, unscored
-from serving.degradation import MODEL, SERVICE, STORE, UNKEPT, UNKEPT_TOLD, Degraded
+from serving.degradation import MODEL, SERVICE, STORE, UNKEPT, UNKEPT_TOLD, Degraded, told_of_lack
 from serving.learned import STATED, Learned
 from serving.logs import log
 from serving.playbook import Playbook
@@ -84,7 +84,7 @@ class Desk:
         self._customers = CustomerCache(history)
         self.scorer = scorer
         self.playbook = playbook
-        self.decider = Decider.of(playbook)
+        self.decider, self._erasures = Decider.of(playbook), history.state_of(()).erasures
         self.clock = clock
         self._new_id = new_id
         self._counted = Responses(), self.decider.learned(scorer.bundle.effects, Responses())
@@ -267,7 +267,7 @@ class Desk:
         return {
             "customer": known.caller.customer,
             "found": known.found,
-            "degraded": _written(known.degraded, language),
+            "degraded": told_of_lack(known.degraded, language),
             "as_of": as_of.isoformat(),
             "channel": arrival.channel,
             "intent": arrival.intent,
@@ -300,7 +300,7 @@ class Desk:
         planned = plan(visits, seen, shift, self.playbook, as_of)
         return {
             "as_of": as_of.isoformat(),
-            "degraded": _written(away, language),
+            "degraded": told_of_lack(away, language),
             "language": language,
             "currency": currency,
             "bundle": {"version": self.scorer.bundle_version, "hash": self.scorer.bundle_hash},
@@ -337,6 +337,7 @@ class Desk:
         events, state = pack([], as_of), State(0, 0)
         if caller.known:
             events, state = self._customers.record(caller.references, as_of)
+            self._forget(state.erasures)
         if away is None:
             deadline.enter(MODEL, "scores")
             try:
@@ -348,6 +349,11 @@ class Desk:
             finally:
                 deadline.enter(STORE)
         return unscored(self.scorer.default, caller, events, state, as_of, away)
+
+    def _forget(self, erasures: int) -> None:
+        """Begin the rules anew once rows were taken out of the store: they keep what they told, and of which values."""
+        if erasures > self._erasures:
+            self.decider, self._erasures = Decider.of(self.playbook), erasures
 
     def _seen(
         self, names: Iterable[str], as_of: datetime, away: Degraded | None, deadline: Deadline
@@ -380,10 +386,6 @@ class Desk:
             finally:
                 deadline.enter(STORE)
         return [self.scorer.default.unknown(record_of(events)) for events in packed], away
-
-
-def _written(degraded: Degraded | None, language: str) -> dict[str, Any] | None:
-    return degraded.as_dict(language) if degraded else None
 
 
 def _missing(history: History, decision_id: str) -> str:

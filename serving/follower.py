@@ -11,6 +11,7 @@ from features.errors import RegistryError
 from features.home import Home, home
 from serving import bundle, logs
 from serving.child import end_with_parent
+from serving.cores import spread
 from serving.logs import log
 from serving.shadow_writer import ShadowWriter
 from serving.shelf import Pick, Said, Shelf
@@ -97,6 +98,7 @@ def _identity(place: Home) -> tuple[int, int] | None:
 def main() -> None:
     """Look every few seconds, for as long as the worker lives that started this process; it starts another at need."""
     end_with_parent()
+    spread()
     logs.begin()
     place = home()
     follower, writer = Follower(place), ShadowWriter(Shelf.of(place), place.database_url)

@@ -26,7 +26,7 @@ from serving.stops import Change, Flip, Stop
 Mask = npt.NDArray[np.bool_]
 Words = frozenset[str]
 T = TypeVar("T")
-_MOST_KEPT, _MOST_PATTERNS = 2_048, 256
+_MOST_KEPT, _MOST_PATTERNS, _MOST_FAILING = 2_048, 256, 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Rulebook:
         }
         self._stops, self._told_own = _Kept[Stop](), _Kept[list[bool | None]]()
         self._outside = lru_cache(maxsize=_MOST_PATTERNS)(self._elsewhere)
-        self._stopped = lru_cache(maxsize=_MOST_PATTERNS)(self._failing)
+        self._stopped = lru_cache(maxsize=min(_MOST_PATTERNS, 1 + _MOST_FAILING // (1 + len(offers))))(self._failing)
 
     def tell(self, situation: Situation) -> "Told":
         """Tell every rule of every offer."""

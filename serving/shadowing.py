@@ -21,6 +21,7 @@ from features.home import home
 from features.shadows import Shadow
 from serving import logs
 from serving.child import end_with_parent
+from serving.cores import spread
 from serving.fitness import checked
 from serving.kept_playbooks import deciders
 from serving.logs import log
@@ -109,6 +110,7 @@ def main() -> None:
     It is the follower that writes them down: who gives way to everybody must not hold the store meanwhile.
     """
     end_with_parent()
+    spread()
     logs.begin()
     os.nice(_NICE)
     place, pick = home(), Pick(*sys.argv[1:])

@@ -10,19 +10,16 @@ from features.home import ROOT
 from serving.cores import PIN
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux keeps a process to a core")
-KEPT = """
-import os, sys
-from serving.cores import keep_to_one
-keep_to_one(int(sys.argv[1]))
-print(*os.sched_getaffinity(0))
-"""
+SAID = "print(*os.sched_getaffinity(0))"
+KEPT = f"import os, sys; from serving.cores import keep_to_one; keep_to_one(int(sys.argv[1])); {SAID}"
+STARTED = f"import os; from serving.cores import spread; spread(); {SAID}"
 
 
-def kept(worker: int, pin: str) -> set[int]:
+def kept(worker: int, pin: str, code: str = KEPT) -> set[int]:
     environment = {**os.environ, PIN: pin}
-    command = [sys.executable, "-c", KEPT, str(worker)]
+    command = [sys.executable, "-c", code, str(worker)]
     said = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return {int(core) for core in said.split()}
+    return {int(core) for core in said.splitlines()[-1].split()}
 
 
 def test_workers_keep_to_one_core_after_the_other_and_begin_again_with_the_first() -> None:
@@ -32,3 +29,9 @@ def test_workers_keep_to_one_core_after_the_other_and_begin_again_with_the_first
 
 def test_a_worker_uses_every_core_unless_told_otherwise() -> None:
     assert kept(1, "") == os.sched_getaffinity(0)
+
+
+def test_what_a_worker_starts_beside_it_uses_every_core_again() -> None:
+    start = f"import subprocess; subprocess.run([sys.executable, '-c', {STARTED!r}], check=True)"
+    both = f"{KEPT}; sys.stdout.flush(); {start}"
+    assert kept(1, "1", both) == os.sched_getaffinity(0)

@@ -1,3 +1,4 @@
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -449,3 +450,26 @@ def test_spaces_around_a_name_do_not_make_another_customer(desk: Desk) -> None:
     told = Happening(event_id="e", customer=" 7 ", kind="inquiry", source="web", occurred_at=NOW - timedelta(hours=1))
     desk.interactions([told])
     assert desk.lookup("7")["customer"] == "household:7"
+
+
+def test_whoever_changes_an_answer_changes_no_other(desk: Desk) -> None:
+    for one in (first := desk.decide(ask(offers=3)))["withheld"]:
+        one["unknown"].append("spoiled")
+        if one["flip"]:
+            one["flip"]["sentence"] = "spoiled"
+            for change in one["flip"]["changes"]:
+                change["needed"] = "spoiled"
+    assert any(one["flip"] for one in first["withheld"])
+    assert "spoiled" not in as_text(desk.decide(ask(offers=3)))
+
+
+def test_a_decision_leaves_no_ring_of_garbage_behind(desk: Desk) -> None:
+    desk.decide(ask())
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            desk.decide(ask())
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -1,5 +1,6 @@
 """Erasing a person leaves nothing that names them, changes nobody else, and can't be undone by telling it all again."""
 
+import gc
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -391,3 +392,22 @@ def test_a_secret_that_is_cut_off_is_refused(told: History, cut_off: str):
     told.tombstones.file.write_text(cut_off)
     with pytest.raises(StoreError, match=f"found: {len(cut_off) // 2} bytes rather than 32"):
         erased(told)
+
+
+def test_nothing_that_an_erased_customer_was_asked_about_stays_in_memory(told: History):
+    desk, said = desk_of(told, AS_OF), "-".join(("a", "zebra", "named", "Quetzal"))
+    for language in ("en", "ko"):
+        desk.decide(Ask(customer=ANNA, channel="phone", offers=3, language=language, context={"topic": said}))
+    assert kept_in_memory(said)
+    erased(told)
+    desk.clock = lambda: LATER
+    desk.decide(Ask(customer=BERT, channel="phone"))
+    assert not kept_in_memory(said)
+
+
+def kept_in_memory(said: str) -> list[str]:
+    """List whatever holds some text, beside it itself."""
+    gc.collect()
+    held = [one for one in gc.get_objects() if isinstance(one, dict | list | tuple)]
+    texts = [text for one in held for text in (*one, *(one.values() if isinstance(one, dict) else ()))]
+    return [text for text in texts if isinstance(text, str) and said in text and text != said]

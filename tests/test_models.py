@@ -276,3 +276,14 @@ def test_effects_are_kept_with_what_was_learned(tmp_path: Path) -> None:
 
 def regression() -> Regression:
     return Regression((0, 3), (0.0, -1.0), (9.0, 1 / 3), (1.5, 0.0), (2.0, 1 / 7), (0.4, -0.3))
+
+
+def test_what_was_found_of_a_row_goes_with_it(tmp_path: Path):
+    write(tmp_path, Models(EVERY, value("trees"), None), MANIFEST)
+    trees = next(part for part in load(tmp_path).models.churn.parts if isinstance(part, Trees))
+    row = np.zeros((1, len(CONTRACT.names)))
+    trees.contributions(row)
+    assert trees.together is not None
+    assert trees.together._kept.leaves is not None
+    del row
+    assert trees.together._kept.__dict__ == {}

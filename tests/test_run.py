@@ -138,3 +138,13 @@ def test_what_workers_count_lies_in_memory_in_a_folder_that_is_ours_alone(here: 
     folder.rmdir()
     folder.symlink_to(tmp_path / "elsewhere")
     assert volatile(here, tmp_path) == here.data / "bentoml"
+
+
+def test_what_the_operator_sets_for_workers_stands(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("OTEL_SDK_DISABLED", "MALLOC_ARENA_MAX")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    assert [environment(here, None, 1, "7")[name] for name in names] == ["true", "2"]
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "false")
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "8")
+    assert [environment(here, None, 1, "7")[name] for name in names] == ["false", "8"]
