@@ -17,7 +17,7 @@ from features.home import Home
 from serving.bundle import fetch
 
 # Of so many events at most, so that the worker's cache holds all of them.
-_ASKED_EVENTS, _LEAST, _MOST = 280_000, 100, 2_000
+_ASKED_EVENTS, _LEAST, _MOST = 230_000, 100, 2_000
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from features.clock import microseconds
 from features.history import History, State
 from features.packed import CustomerEvents, pack, pack_all
 
-MOST_EVENTS = 300_000
-# What a customer takes beside their events, in events: some 7 KB, most of it sums kept for windows.
-BESIDE = 30
+MOST_EVENTS = 250_000
+# What a customer takes beside their events, in events: 7 KB of sums kept for windows, and what is left free between.
+BESIDE = 40
 
 
 @dataclass(frozen=True, slots=True)

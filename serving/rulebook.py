@@ -26,7 +26,7 @@ from serving.stops import Change, Flip, Stop
 Mask = npt.NDArray[np.bool_]
 Words = frozenset[str]
 T = TypeVar("T")
-_MOST_KEPT, _MOST_PATTERNS, _MOST_FAILING = 2_048, 256, 8_192
+_MOST_KEPT, _MOST_PATTERNS, _MOST_FAILING = 1_024, 256, 8_192
 
 
 @dataclass(frozen=True, slots=True)
