@@ -108,7 +108,8 @@ class Rulebook:
         }
         self._stops, self._told_own = _Kept[Stop](), _Kept[list[bool | None]]()
         self._outside = lru_cache(maxsize=_MOST_PATTERNS)(self._elsewhere)
-        self._stopped = lru_cache(maxsize=min(_MOST_PATTERNS, 1 + _MOST_FAILING // (1 + len(offers))))(self._failing)
+        patterns = min(_MOST_PATTERNS, 1 + _MOST_FAILING // (1 + len(offers)))
+        self._stopped = lru_cache(maxsize=patterns)(self._every_failing)
 
     def tell(self, situation: Situation) -> "Told":
         """Tell every rule of every offer."""
@@ -161,7 +162,7 @@ class Rulebook:
         elsewhere = np.flatnonzero(~self._channels[:, CHANNELS.index(channel)]).tolist()
         return late | early | {place: outside(self.offers[place].channels, channel) for place in elsewhere}
 
-    def _failing(self, told: bytes, anew: tuple[tuple[int, tuple[bool, ...]], ...]) -> list[_Failing]:
+    def _every_failing(self, told: bytes, anew: tuple[tuple[int, tuple[bool, ...]], ...]) -> list[_Failing]:
         """List the offers that rules stop, given which rules hold, and of some offers with a past which of theirs."""
         fails = ~np.take(np.frombuffer(told, dtype=bool), self._places)
         for place, holds in anew:

@@ -142,6 +142,7 @@ def test_a_bento_holds_all_that_the_service_reads():
 
 
 # The units are for machines with systemd, which alone can read them: elsewhere (macOS, containers) nobody uses them.
+# Where it is there, as on most Linux machines, this runs.
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 @pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").iterdir()), ids=lambda file: file.name)
 def test_units_are_what_systemd_understands(unit: Path, tmp_path: Path):
