@@ -33,7 +33,7 @@ from features.clock import live
 _MOST_MB_A_MINUTE = 0.2
 _MOST_DRIFT, _CALLERS, _SAMPLE_SECONDS, _BLOCKS = 1.5, 4, 5.0, 20
 _MB = 2**20
-_CONNECTIONS = 8
+_CONNECTIONS, _A_CONNECTION = 8, 50
 
 
 @dataclass
@@ -169,18 +169,30 @@ def _held(worker: psutil.Process) -> float:
 def _ask(
     url: str, customers: Sequence[str], watched: Watched, ended: threading.Event, began: float, rate: float, seed: int
 ) -> None:
-    """Ask at a pace until told to stop; a request that comes late isn't made up for."""
-    dice = random.Random(seed)
-    with httpx.Client(base_url=url, trust_env=False, timeout=30.0) as client:
-        number = 0
-        while not ended.wait(dice.expovariate(rate)):
-            number += 1
-            route, body = _question(dice, customers, f"{seed}-{number}")
-            said = _asked(client, watched, began, route, body)
-            if said is not None and route == "/v1/decisions":
-                for offer in said["offers"][:1]:
-                    report = {"decision_id": said["decision_id"], "offer": offer["offer"]}
-                    _asked(client, watched, began, "/v1/outcomes", report | {"status": dice.choice(_STATUSES)})
+    """Ask at a pace until told to stop; a request that comes late isn't made up for.
+
+    Over a new connection now and then: each stays with one worker, and all are to work.
+    """
+    dice, number = random.Random(seed), 0
+    while not ended.is_set():
+        with httpx.Client(base_url=url, trust_env=False, timeout=30.0) as client:
+            for _ in range(_A_CONNECTION):
+                if ended.wait(dice.expovariate(rate)):
+                    return
+                number += 1
+                _exchange(client, watched, began, dice, _question(dice, customers, f"{seed}-{number}"))
+
+
+def _exchange(
+    client: httpx.Client, watched: Watched, began: float, dice: random.Random, question: tuple[str, dict[str, Any]]
+) -> None:
+    """Ask, and tell what came of what was offered."""
+    route, body = question
+    said = _asked(client, watched, began, route, body)
+    if said is not None and route == "/v1/decisions":
+        for offer in said["offers"][:1]:
+            report = {"decision_id": said["decision_id"], "offer": offer["offer"]}
+            _asked(client, watched, began, "/v1/outcomes", report | {"status": dice.choice(_STATUSES)})
 
 
 def _asked(client: httpx.Client, watched: Watched, began: float, route: str, body: dict[str, Any]) -> Any:

@@ -20,7 +20,9 @@ _PRAGMAS = {
     # An answered decision survives a power cut, not only a crash of the process.
     "synchronous": "FULL",
     "busy_timeout": f"{_PATIENCE_SECONDS * 1000}",
-    "cache_size": "-4096",
+    # In KiB. Whoever looks keeps little: every commit by another connection empties what a connection keeps, and each
+    # of a worker's threads has one.
+    "cache_size": "-1024",
     # What is deleted is overwritten: an erased customer doesn't lie in the file's free space.
     "secure_delete": "ON",
     # Every 32 MB the log is carried over into the file by whoever writes then; every 4 MB, as is usual, it made one
@@ -47,6 +49,7 @@ _WAITING = """
     FROM unnest(%s::bigint[]) AS name
 """
 _CONNECTIONS = 16
+_WRITER_KEEPS = -4096
 # What has to fit on the disk, in bytes, for a store to be called writable.
 _ROOM = 1 << 16
 
@@ -102,6 +105,12 @@ def begin_alone(connection: sa.Connection) -> None:
     if not is_postgresql(connection):
         with closing(connection.connection.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
+
+
+def keep_more(connection: sa.Connection) -> None:
+    """Let SQLite's one writer keep as many pages as a large load changes again and again."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(f"PRAGMA cache_size={_WRITER_KEEPS}")
 
 
 def wait_for(connection: sa.Connection, names: Iterable[str]) -> None:

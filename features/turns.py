@@ -11,7 +11,7 @@ from threading import Event, Lock
 
 import sqlalchemy as sa
 
-from features.engines import begin_alone
+from features.engines import begin_alone, keep_more
 from features.errors import StoreError
 
 _MOST_TOGETHER = 16
@@ -93,6 +93,7 @@ class Turns:
         if self._open is None:
             if self._kept is None or self._kept.closed:
                 self._kept = self._engine.connect()
+                keep_more(self._kept)
             try:
                 self._kept.begin()
                 begin_alone(self._kept)

@@ -256,7 +256,7 @@ def _again(policy: ContactPolicy, situation: Situation, moment: int) -> Flip:
     """Say from which moment on an offer may be made again."""
     at = from_microseconds(moment)
     local = policy.local(at, situation.zone)
-    said = partial(sentences.say, sentences.FLIP_MOMENT, moment=f"{local:%Y-%m-%d %H:%M}")
+    said = partial(sentences.say, sentences.FLIP_MOMENT, moment=local.isoformat(" ")[:16])
     return Flip(said, (Change("as_of", situation.as_of.isoformat(), at.isoformat()),))
 
 

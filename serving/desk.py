@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from features.cache import CustomerCache
 from features.clock import Clock, from_microseconds
@@ -16,6 +16,7 @@ from features.errors import ErasedCustomer, InputError
 from features.events import CHANNELS
 from features.history import History, State
 from features.identity import Reference
+from features.ids import ordered_id
 from features.packed import CustomerEvents, pack
 from features.responses import Responses
 from models.basis import Basis
@@ -78,7 +79,12 @@ class Desk:
     """
 
     def __init__(
-        self, history: History, scorer: Scoring, playbook: Playbook, clock: Clock, new_id: Callable[[], UUID] = uuid4
+        self,
+        history: History,
+        scorer: Scoring,
+        playbook: Playbook,
+        clock: Clock,
+        new_id: Callable[[], UUID] = ordered_id,
     ) -> None:
         self.history = history
         self._customers = CustomerCache(history)

@@ -4,13 +4,14 @@ import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from features.clock import chosen
 from features.definitions import NAMES
 from features.errors import ContractError, RegistryError
 from features.history import History
 from features.home import Home
+from features.ids import ordered_id
 from serving.bundle import download, registered
 from serving.desk import Desk
 from serving.playbook import files_of, load_playbook
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def open_desk(
-    home: Home, bundle: Path, version: str = "unregistered", new_id: Callable[[], UUID] = uuid4
+    home: Home, bundle: Path, version: str = "unregistered", new_id: Callable[[], UUID] = ordered_id
 ) -> Desk:  # fmt: skip
     """Open the desk of a home with the bundle in a folder.
 

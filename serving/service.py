@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
-from uuid import uuid4
 
 import bentoml
 from _bentoml_sdk.io_models import IODescriptor  # type: ignore[import-untyped]
@@ -16,6 +15,7 @@ from starlette.responses import Response
 from features.clock import unasked
 from features.deadline import Deadline
 from features.home import home
+from features.ids import ordered_id
 from serving import (
     answers,
     checkpoints,
@@ -109,7 +109,7 @@ def _endpoint(
 
 
 def _decision(desk: Desk, request: wire.DecisionRequest, why: Degraded) -> Body:
-    return degraded.decision(desk, request.ask(), unasked(desk.clock), why, uuid4())
+    return degraded.decision(desk, request.ask(), unasked(desk.clock), why, ordered_id())
 
 
 def _route(desk: Desk, request: routing_answers.RouteRequest, why: Degraded) -> Body:

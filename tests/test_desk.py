@@ -407,7 +407,7 @@ def test_each_decision_has_an_id_of_its_own(history: History) -> None:
     desk = Desk(stocked(history), FakeScorer(), playbook(), lambda: NOW)
     made = {desk.decide(ask())["decision_id"] for _ in range(3)}
     assert len(made) == 3
-    assert all(UUID(one.removeprefix("d-")).version == 4 for one in made)
+    assert all(UUID(one.removeprefix("d-")).version == 7 for one in made)
 
 
 @pytest.mark.parametrize(

@@ -116,3 +116,9 @@ def test_what_was_logged_is_carried_over_into_the_file(history: History, file: P
     shutil.copy(file, tmp_path / "alone.db")
     with closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
         assert alone.execute("SELECT id FROM decisions").fetchall() == [("logged",)]
+
+
+def test_whoever_looks_keeps_few_pages_and_the_one_who_writes_more(history: History) -> None:
+    with history._store.reading() as looking, history._store.alone() as writing:
+        kept = [one.exec_driver_sql("PRAGMA cache_size").scalar() for one in (looking, writing)]
+    assert kept == [-1024, -4096]
