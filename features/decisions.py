@@ -20,7 +20,7 @@ from features.clock import DAY, from_microseconds, microseconds
 from features.deadline import Deadline
 from features.engines import together, wait_for, writable
 from features.errors import StoreError
-from features.responses import Offered, Responses, count, responses_after
+from features.responses import NOT_MADE, Offered, Responses, count, reported, responses_after
 from features.store import Store
 from features.tombstones import Tombstones
 
@@ -275,12 +275,15 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a report settles: the contact that was held, if one was, its state from now on, and what came of it."""
+    """What a report settles: the offer it is about, and the contact that was held for it, if one was.
+
+    `timed` says whether the report told when it happened; if not, a step that was told before keeps its moment.
+    """
 
     contact: str | None
-    state: str
     offered: Offered
     at: datetime
+    timed: bool = True
 
 
 def told_in(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
@@ -298,12 +301,18 @@ def touched(connection: sa.Connection, settlement: Settlement) -> list[str]:
     return [name for one in found for name in (*customers([one.reference]), *_tiers([one.tier]))]
 
 
-def settle(connection: sa.Connection, settlement: Settlement) -> None:
-    """Confirm or release the contact, or hold it again, and count what came of the offer; again changes nothing."""
-    moment = microseconds(settlement.at)
-    if settlement.contact is not None:
-        _settle(connection, settlement.contact, settlement.state, moment)
-    count(connection, settlement.offered, moment)
+def settle(connection: sa.Connection, settlement: Settlement) -> str | None:
+    """Confirm or release the contact, or hold it again, and count what came of the offer; again changes nothing.
+
+    All by what stands of the reports, whichever came last; returns the state of the contact.
+    """
+    moment, steps = microseconds(settlement.at), reported(connection, settlement.offered)
+    count(connection, settlement.offered, steps, moment)
+    if settlement.contact is None:
+        return None
+    state = HELD if not steps else RELEASED if steps[-1] == NOT_MADE else CONFIRMED
+    _settle(connection, settlement.contact, state, moment)
+    return state
 
 
 def _settle(connection: sa.Connection, contact: str, state: str, moment: int) -> None:

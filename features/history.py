@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from features import looks, store
 from features.bodies import reason_of, worded
 from features.clock import from_microseconds, microseconds
-from features.corrections import correct
+from features.corrections import as_timed, correct
 from features.deadline import Deadline
 from features.decisions import Decisions, Settlement, settle, touched
 from features.engines import wait_for
@@ -114,15 +114,16 @@ class History:
             wait_for(connection, [*(touched(connection, settlement) if settlement else ()), store.TOLD])
             deadline.check()
             rows = self.tombstones.taken(connection, rows)
+            if settlement is not None and not settlement.timed:
+                rows = as_timed(connection, rows)
             names = {row["reference"] for row in rows}
             store.insert_new(connection, store.references, [_named(name) for name in sorted(names)])
             new = store.insert_new(connection, store.events, rows)
             moment = None if corrections_from is None else microseconds(corrections_from)
             corrected = correct(connection, rows, moment) if new < len(rows) else 0
-            if settlement is not None and new + corrected:
-                settle(connection, settlement)
+            contact = settle(connection, settlement) if settlement is not None and new + corrected else None
             deadline.claim()
-        return Written(new, corrected, len(rows) - new - corrected, offered - len(rows))
+        return Written(new, corrected, len(rows) - new - corrected, offered - len(rows), contact)
 
     def link(self, found: Iterable[IdentityLink]) -> Written:
         """Append links between references; one with somebody who was erased isn't taken."""

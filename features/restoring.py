@@ -1,7 +1,6 @@
 """An archive back into a store: what `write_archive` wrote, or whatever has its form."""
 
 from collections.abc import Callable
-from dataclasses import astuple
 from json import dumps
 
 import polars as pl
@@ -30,14 +29,13 @@ def restore(history: History, archive: Archive, on_progress: Progress) -> Writte
         IdentityLink(_reference(first), _reference(second), from_microseconds(recorded_at), action)
         for first, second, recorded_at, action in archive.table(LINKS).iter_rows()
     )
-    done, total, counts = 0, archive.count(), [0, 0, 0, 0]
+    done, total, written = 0, archive.count(), Written(0, 0, 0)
     for name in archive.events:
         for rows in archive.table(name).sort("recorded_at").iter_slices(_ROWS_AT_ONCE):
-            written = history.append_rows(stored(rows), None)
-            counts = [so_far + more for so_far, more in zip(counts, astuple(written), strict=True)]
+            written += history.append_rows(stored(rows), None)
             done += len(rows)
             on_progress("Taking the archive", done, total)
-    return Written(*counts)
+    return written
 
 
 def stored(rows: pl.DataFrame) -> list[Row]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -176,17 +175,13 @@ class Desk:
             raise InputError(f"expected the id of a decision, found {_missing(self.history, report.decision_id)}")
         now = self.clock()
         interaction = outcome_of(decision, report, now, self.playbook.reasons)
-        before = self.history.occurred_at(interaction.id)
-        if report.withdrawn and before is None:
+        if report.withdrawn and self.history.occurred_at(interaction.id) is None:
             raise InputError(f"expected a report of {report.status} to withdraw, found that nobody told one")
-        if report.occurred_at is None:
-            interaction = replace(interaction, occurred_at=before or interaction.occurred_at)
         settlement = settlement_of(decision, report, now)
         told = told_of(interaction, report, self.playbook.reasons, self.history.occurred_at)
         written = self.history.append(told, now, settlement, deadline)
-        contact = settlement.state if settlement.contact and written.new + written.corrected else None
         if written.new + written.corrected:
-            metrics.outcome(report.status, contact)
+            metrics.outcome(report.status, written.contact)
         return {
             "decision_id": report.decision_id,
             "offer": report.offer,
@@ -194,7 +189,7 @@ class Desk:
             "event_id": interaction.id,
             "recorded": bool(written.new + written.corrected),
             "note": "corrected" if written.corrected else None if written.new else "already known",
-            "contact": contact,
+            "contact": written.contact,
         }
 
     def interactions(self, happenings: Sequence[Happening], deadline: Deadline | None = None) -> dict[str, Any]:

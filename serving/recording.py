@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from features.decisions import CONFIRMED, HELD, RELEASED, Settlement, told_in
+from features.decisions import Settlement, told_in
 from features.errors import InputError
 from features.events import Interaction, event_id
 from features.identity import Reference
@@ -143,15 +143,11 @@ def _possible(name: str, moment: datetime, now: datetime) -> datetime:
 
 
 def settlement_of(decision: Mapping[str, Any], report: Report, now: datetime) -> Settlement:
-    """Say what a report settles: a step that was reached confirms the contact and one that wasn't releases it.
-
-    Withdrawn, it is held as before.
-    """
+    """Say what a report settles: which offer, and the contact that was held for it."""
     contact = next((one["contact"] for one in decision["offers"] if one["offer"] == report.offer), None)
-    state = RELEASED if report.status == "not_presented" else CONFIRMED
     breakdown = next(one["breakdown"] for one in told_in(decision) if one["offer"] == report.offer)
     offered = Offered(report.decision_id, report.offer, breakdown["stated_propensity"] if breakdown else 0.0)
-    return Settlement(contact, HELD if report.withdrawn else state, offered, now)
+    return Settlement(contact, offered, now, timed=report.occurred_at is not None)
 
 
 def listed(faults: Sequence[str], count: int) -> str:

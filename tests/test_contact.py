@@ -151,9 +151,35 @@ def test_an_outcome_confirms_what_was_held_and_releases_what_was_not_presented(
     # A report that is sent a second time changes nothing, here neither.
     told("not_presented")
     assert contacts(careful) == [("stay_voucher", "confirmed")]
-    assert told("presented", withdrawn=True) == "held"
+    # What stands of the reports settles it, whichever came last.
+    assert told("presented", withdrawn=True) == "released"
+    assert told("not_presented", withdrawn=True) == "held"
     assert told("not_presented", occurred_at=time.now) == "released"
     assert len(offered(made(careful, offers=1))) == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ("presented accepted -accepted", "confirmed"),
+        ("presented not_presented -presented", "released"),
+        ("presented -presented not_presented", "released"),
+        ("not_presented presented -not_presented", "confirmed"),
+        ("presented -presented", "held"),
+    ],
+)
+def test_a_contact_is_settled_by_the_reports_that_stand(
+    desk: Callable[..., Desk], time: Time, steps: str, state: str
+) -> None:
+    careful = desk(caps=(CAP,))
+    body, said = made(careful, offers=1), ""
+    for step in steps.split():
+        time.passes(minutes=31)
+        status, withdrawn = step.removeprefix("-"), step.startswith("-")
+        report = Report(decision_id=body["decision_id"], offer="stay_voucher", status=status, withdrawn=withdrawn)
+        said = careful.outcome(report)["contact"]
+    assert said == state
+    assert contacts(careful) == ([] if state == "released" else [("stay_voucher", state)])
 
 
 def test_a_refusal_is_respected_by_offer_group_owner_or_altogether(desk: Callable[..., Desk], time: Time) -> None:

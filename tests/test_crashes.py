@@ -12,10 +12,11 @@ import pytest
 
 from benchmarks.postgres import Server
 from features import engines, store
-from features.decisions import CONFIRMED, HELD, RELEASED, Contact, Settlement, Window
+from features.decisions import HELD, Contact, Settlement, Window
 from features.errors import StoreError
+from features.events import Interaction
 from features.history import History
-from features.responses import Offered, Responses
+from features.responses import Offered, Responses, report_id
 from serving.desk import Desk
 from serving.requests import Ask, Report
 from tests.desks import NOW, FakeScorer, playbook, stocked
@@ -89,7 +90,7 @@ def test_an_outcome_waits_for_decisions_that_rest_on_what_it_settles(history: Hi
     propose(history, 1, "a:1", GUARDED)
     other = History(history.url)
     with history.decisions.making([customer], GUARDED if customer == "a:2" else WINDOW) as making:
-        waiting = threading.Thread(target=other.append, args=([happened(1)], AS_OF, settled("it", RELEASED, 1)))
+        waiting = threading.Thread(target=other.append, args=([told_of(1, "not_presented")], AS_OF, settled("it", 1)))
         waiting.start()
         waiting.join(A_MOMENT)
         assert waiting.is_alive()
@@ -130,8 +131,13 @@ def test_numbers_of_rows_rise_in_the_order_in_which_they_can_be_seen(history: Hi
     other.close()
 
 
-def settled(offer: str, state: str = CONFIRMED, number: int = 0) -> Settlement:
-    return Settlement(f"d-{number}/it", state, Offered(f"d-{number}", offer, 0.1), AS_OF)
+def settled(offer: str, number: int = 0) -> Settlement:
+    return Settlement(f"d-{number}/it", Offered(f"d-{number}", offer, 0.1), AS_OF)
+
+
+def told_of(number: int, status: str, kind: str = "") -> Interaction:
+    """Report a step of the offer that was proposed."""
+    return happened(number, id=report_id(f"d-{number}", "it", status), kind=kind or f"offer_{status}")
 
 
 def test_decisions_and_outcomes_of_the_same_people_end_well_and_leave_sums_that_are_right(history: History):
@@ -141,8 +147,8 @@ def test_decisions_and_outcomes_of_the_same_people_end_well_and_leave_sums_that_
         for turn in range(6):
             number, person = caller * 100 + turn, people[(caller + turn) % 3]
             propose(others[caller], number, person, GUARDED if turn % 2 else WINDOW)
-            told = happened(number)
-            others[caller].append([told], AS_OF, settled("it", (RELEASED, CONFIRMED, HELD)[turn % 3], number))
+            status, kind = (("not_presented", ""), ("presented", ""), ("presented", "void"))[turn % 3]
+            others[caller].append([told_of(number, status, kind)], AS_OF, settled("it", number))
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(work, range(6))) == [None] * 6

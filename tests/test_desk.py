@@ -1,8 +1,11 @@
 import gc
+import itertools
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -276,6 +279,23 @@ def test_a_withdrawn_outcome_is_as_if_it_had_not_been_told(desk: Desk) -> None:
     assert [one["reason"] for one in after if one["offer"] == "stay_voucher"] == [
         "A voucher was offered within the last four weeks."
     ]
+
+
+def test_an_outcome_told_twice_at_once_is_written_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each without a moment, so that each would take its own."""
+    decision, moments, both = desk.decide(ask()), itertools.count(1), Barrier(2)
+    desk.clock = lambda: NOW + timedelta(milliseconds=next(moments))
+    report = Report(decision_id=decision["decision_id"], offer="stay_voucher", status="presented")
+    append = desk.history.append
+
+    def together(*given: Any) -> Any:
+        both.wait(10)
+        return append(*given)
+
+    monkeypatch.setattr(desk.history, "append", together)
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(desk.outcome, [report, report]))
+    assert sorted(str(one["note"]) for one in told) == ["None", "already known"]
 
 
 def test_a_reason_that_was_given_is_a_word_of_the_offer_s_own_rules(desk: Desk) -> None:
