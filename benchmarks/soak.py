@@ -1,8 +1,10 @@
 """A real service under mixed load for a while: memory flat, nothing refused, no slower: `python -m benchmarks.soak`.
 
 Two workers on SQLite, the home of some real households and of copies of them, more than a worker keeps; known and new
-customers, decisions with their outcomes, interactions, look-ups, routes and visits. Everybody is asked about before, so
-that what is kept is full. The memory of each worker is told as the slope of the last two thirds.
+customers, decisions with their outcomes, interactions, look-ups, routes and visits. Everybody is asked about before,
+and then all of the mixture as fast as it is answered, so that what is kept is full and the heap as large as it gets.
+The memory of each worker is told as what it grew by in that, and as the slope of the last two thirds of what comes
+after.
 """
 
 import random
@@ -14,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -38,11 +41,15 @@ _CONNECTIONS, _A_CONNECTION = 8, 50
 
 @dataclass
 class Watched:
-    """What was seen of a service: the moment (s) and milliseconds of each answer by route, statuses, and memory."""
+    """What was seen of a service: the moment (s) and milliseconds of each answer by route, statuses, and memory.
+
+    Memory is in MB, at minutes; `before` is what each worker held before it was asked as fast as it answers.
+    """
 
     answers: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    before: dict[int, float] = field(default_factory=dict)
     log_bytes: int = 0
 
 
@@ -51,6 +58,7 @@ def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long")
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second")
+    parser.add_argument("--warm-up", type=float, default=5.0, help="minutes before, as fast as it is answered")
     parser.add_argument("--households", type=int, default=120, help="real households in the store")
     told = parser.parse_args()
     with TemporaryDirectory() as folder, ExitStack() as stack, aside():
@@ -59,7 +67,11 @@ def main() -> None:
         service = stack.enter_context(running(place))
         customers = customers_of(place)
         fill(service, customers)
+        before = {worker.pid: _held(worker) for worker in service.processes()}
+        warmed = soak(service, customers, told.warm_up * 60, inf)
         watched = soak(service, customers, told.minutes * 60, told.rate)
+        watched.before = before
+        watched.statuses += warmed.statuses
     say(f"A soak of {told.minutes:g} minutes at {told.rate:g} requests a second", rows(watched), told.json)
 
 
@@ -99,7 +111,7 @@ def fill(service: Running, customers: Sequence[str]) -> None:
 
 
 def soak(service: Running, customers: Sequence[str], seconds: float, rate: float) -> Watched:
-    """Ask a service for some seconds at some rate, and watch its workers."""
+    """Ask a service for some seconds at some rate, or at none in particular, and watch its workers."""
     watched, ended = Watched(), threading.Event()
     began = time.monotonic()
     team = [
@@ -124,7 +136,8 @@ def soak(service: Running, customers: Sequence[str], seconds: float, rate: float
 
 def rows(watched: Watched) -> list[Row]:
     """Tell of memory, of errors, of time taken, and of the store's log."""
-    found = [_flat(place, samples) for place, samples in enumerate(watched.memory.values(), start=1)]
+    held_by = watched.memory.items()
+    found = [_flat(place, samples, watched.before[worker]) for place, (worker, samples) in enumerate(held_by, start=1)]
     held = [samples[-1][1] for samples in watched.memory.values()]
     found += [against("memory of the largest worker at the end, MB", max(held), 350, None)]
     total, well = sum(watched.statuses.values()), watched.statuses["200"]
@@ -148,11 +161,14 @@ def slope(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return float(fitted[0]), float(1.96 * np.sqrt(covariance[0, 0]))
 
 
-def _flat(place: int, samples: Sequence[tuple[float, float]]) -> Row:
+def _flat(place: int, samples: Sequence[tuple[float, float]], before: float) -> Row:
     last = samples[len(samples) // 3 :]
     grown, wide = slope(last)
     what = f"memory of worker {place}, MB a minute over the last two thirds, upper end"
-    what += f" ({grown:+.3f} ± {wide:.3f}; {last[0][1]:.0f} MB then, {last[-1][1]:.0f} at the end)"
+    what += (
+        f" ({grown:+.3f} ± {wide:.3f}; {before:.0f} MB once everybody was asked about, {samples[0][1]:.0f} after all"
+    )
+    what += f" as fast as it is answered, {last[0][1]:.0f} after a third, {last[-1][1]:.0f} at the end)"
     return Row(what, grown + wide, 0.0, grown + wide, f"<= {_MOST_MB_A_MINUTE}", grown + wide <= _MOST_MB_A_MINUTE)
 
 
@@ -180,7 +196,7 @@ def _ask(
                 if ended.wait(dice.expovariate(rate)):
                     return
                 number += 1
-                _exchange(client, watched, began, dice, _question(dice, customers, f"{seed}-{number}"))
+                _exchange(client, watched, began, dice, _question(dice, customers, f"{began:.0f}-{seed}-{number}"))
 
 
 def _exchange(
