@@ -89,7 +89,8 @@ class Expression:
         """Tell whether the rule holds of words laid out by `context`; None when it can't be told."""
         try:
             answer = self._compiled.evaluate(context)
-        except RuntimeError:
+        except Exception:
+            # zen raises a RuntimeError for a rule that it can't tell, and a plain one for a number that it can't hold.
             return None
         return answer if isinstance(answer, bool) else None
 

@@ -29,8 +29,8 @@ class Sheet:
         context = dict(zip(self._names, map(known.get, self.words), strict=True))
         try:
             answers = self._compiled.evaluate(context)
-        except RuntimeError:
-            # One rule that zen can't tell fails them all: then each is told by itself.
+        except Exception:
+            # One rule, or a number that zen can't hold, fails them all: then each is told by itself.
             return [rule.holds(known) for rule in self.rules]
         return [answer if isinstance(answer, bool) else None for answer in answers]
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from serving import sentences
+
 
 class Role(StrEnum):
     """What the holder of a key is to Holdfast."""
@@ -69,7 +71,7 @@ def route_at(path: str) -> tuple[str, Route] | None:
     return ("GET", _PAGE) if path.startswith(_ASSETS) else ROUTES.get(path)
 
 
-View = Mapping[str, Any]
+View = Mapping[str, Any] | Callable[[Any], Any]
 
 
 def view_of(route: str, role: str) -> View | None:
@@ -82,7 +84,7 @@ def shown(view: View, answer: bytes) -> bytes:
     return orjson.dumps(_kept(view, orjson.loads(answer)))
 
 
-def _kept(view: View | Callable[[Any], Any] | None, value: Any) -> Any:
+def _kept(view: View | None, value: Any) -> Any:
     if view is None or value is None:
         return value
     if isinstance(value, list):
@@ -96,6 +98,7 @@ def _whole(*names: str) -> dict[str, None]:
     return dict.fromkeys(names)
 
 
+_BY_MONEY = "arbitration"
 _MONEY = ("value.expected", "value.low", "value.high", "value.rank")
 
 
@@ -113,6 +116,25 @@ def _reasons(keep: View) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return without_profit
 
 
+def _agents_decision(body: dict[str, Any]) -> dict[str, Any]:
+    """Tell of a decision what an agent sees: what chance kept back is told as what doesn't pay is.
+
+    Else it could be told whom chance left alone: by who gets fewer offers than were asked for while others run up.
+    """
+    offers, language = body.get("offers", ()), body.get("language", "en")
+    back, told = [*body.get("held_out", ())], dict(body)
+    if len(offers) < body.get("requested_offers", 0):
+        back += told.pop("runners_up", ())
+        told["runners_up"] = []
+    if not offers and not body.get("degraded"):
+        told["silence"] = sentences.NO_OFFER[language]
+    unsaid: dict[str, Any] = {"layer": _BY_MONEY, "reason": sentences.NOT_NOW[language], "unknown": [], "flip": None}
+    withheld = [one | unsaid if one["layer"] == _BY_MONEY else one for one in body.get("withheld", ())]
+    withheld += [{"offer": one["offer"]} | unsaid for one in back]
+    told["withheld"] = sorted(withheld, key=lambda one: str(one["offer"]))
+    return dict(_kept(AGENT_DECISION, told))
+
+
 def _withheld(offer: dict[str, Any]) -> dict[str, Any]:
     """Say why an offer isn't made, and what would flip it unless that is money."""
     flip = offer.get("flip") if offer.get("layer") in ("eligibility", "applicability", "contact") else None
@@ -123,7 +145,7 @@ def _withheld(offer: dict[str, Any]) -> dict[str, Any]:
 
 # An agent hears what to say, to whom, and how likely they leave; not what anybody is worth or an offer brings, nor what
 # of the experiment would tell whom chance left alone.
-AGENT_DECISION: View = {
+AGENT_DECISION: Mapping[str, Any] = {
     **_whole(
         "decision_id", "customer", "reference", "found", "note", "as_of", "channel", "outbound", "language", "context",
         "requested_offers", "tier", "terms", "next_purchases", "new_purchases", "silence", "ages", "effects", "bundle",
@@ -138,4 +160,4 @@ AGENT_DECISION: View = {
     "withheld": _withheld,
     "reasons": _reasons(_whole("feature", "value", "sentence")),
 }  # fmt: skip
-_VIEWS: Mapping[tuple[str, str], View] = {("decisions", Role.AGENT): AGENT_DECISION}
+_VIEWS: Mapping[tuple[str, str], View] = {("decisions", Role.AGENT): _agents_decision}

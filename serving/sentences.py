@@ -46,6 +46,9 @@ DRAWN_SILENCE = {
     "en": "No offer: nothing was drawn by lot this time, so that what offers change can be measured.",
     "ko": "제안 없음: 제안의 효과를 측정하기 위해 이번에는 무작위로 제안하지 않습니다.",
 }
+# What an agent hears instead, whether it is money that kept an offer back, or the lot.
+NO_OFFER = {"en": "No offer this time.", "ko": "이번에는 제안이 없습니다."}
+NOT_NOW = {"en": "Not offered this time.", "ko": "이번에는 제안하지 않습니다."}
 STRANGER = {
     "en": "Nobody is known by this reference yet: stated defaults stand in for a history.",
     "ko": "이 식별자로 등록된 고객이 없어 정해진 기본값을 사용합니다.",

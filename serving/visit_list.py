@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from features.errors import InputError
 from serving.callers import Caller
 from serving.playbook import Playbook
-from serving.recording import TOLERANCE
+from serving.recording import EARLIEST, TOLERANCE
 from serving.requests import Shift, Visit
 from serving.routes import routed
 from serving.scores import Scores
 from serving.visit_policy import VisitPolicy
 from serving.visits import Planned, Valued, in_order, scheduled, value
 
-MOST_VISITS = 1_000
+MOST_VISITS, _MOST_AHEAD = 1_000, timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ def check(visits: Sequence[Visit], shift: Shift, now: datetime) -> None:
     if not 1 <= len(visits) <= MOST_VISITS:
         raise InputError(f"expected 1 to {MOST_VISITS:,} visits, found {len(visits):,}")
     _check_visits(visits, now)
+    _check_start(shift.start_at, now)
     _check_travel(shift, len(visits))
 
 
@@ -85,6 +86,13 @@ def _check_visits(visits: Sequence[Visit], now: datetime) -> None:
         if visit.requested_at is not None and visit.requested_at > now + TOLERANCE:
             latest = f"at most 5 minutes after {now.isoformat(timespec='seconds')}"
             raise InputError(f"visits[{place}]: expected requested_at {latest}, found {visit.requested_at.isoformat()}")
+
+
+def _check_start(start: datetime | None, now: datetime) -> None:
+    latest = now + _MOST_AHEAD
+    if start is not None and not EARLIEST <= start <= latest:
+        found = f"found {start.isoformat()}"
+        raise InputError(f"expected start_at from 1900 to {latest.isoformat(timespec='seconds')}, {found}")
 
 
 def _check_travel(shift: Shift, visits: int) -> None:

@@ -31,11 +31,11 @@ Status = Literal[LADDER]  # type: ignore[valid-type]
 
 
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | int):
-        if isinstance(value, int) and abs(value) > 2**53:
-            raise ValueError("a number no larger than 2^53")
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, float) and value - value == 0.0:
+    if isinstance(value, int | float) and value - value == 0:
+        if abs(value) > 2**53:
+            raise ValueError("a number no larger than 2^53")
         return value
     if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
         return value

@@ -7,6 +7,7 @@ from features.errors import PlaybookError
 from features.expressions import Vocabulary, compile_rule
 from features.glossary import Glossary, load_glossary
 from features.home import ROOT
+from features.sheets import Sheet
 
 SHIPPED = ROOT / "playbook" / "glossary.toml"
 SMALL = """
@@ -200,6 +201,12 @@ def test_a_rule_over_something_unknown_is_neither_yes_nor_no() -> None:
     for text in ("churn.risk > 0.3", "churn.risk != 0.3", "not (churn.risk > 0.3)", "at_risk or churn.risk > 0.3"):
         assert holds(text, at_risk=True) is None
     assert compile_rule("churn.risk > 0.3", VOCABULARY, "here").unknown({}) == ("churn.risk",)
+
+
+def test_a_number_that_no_rule_can_hold_makes_it_neither_yes_nor_no() -> None:
+    assert holds("churn.risk > 0.3", churn__risk=1e30) is None
+    rules = [compile_rule(text, VOCABULARY, "here") for text in ("churn.risk > 0.3", "at_risk")]
+    assert Sheet(rules).tell({"churn.risk": 1e30, "at_risk": True}) == [None, True]
 
 
 def test_a_rule_can_take_care_of_the_unknown() -> None:

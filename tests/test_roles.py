@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,6 +79,29 @@ def test_what_would_flip_an_offer_is_told_an_agent_unless_it_is_money_or_margin(
         assert (agents(whole | {"withheld": [one]})["withheld"][0]["flip"] is not None) is told
     reasons = {"value": [{"feature": "margin_91", "value": 1.0, "contribution": 1.0, "sentence": "Margin: 1"}]}
     assert agents(whole | {"reasons": reasons})["reasons"] == {"value": []}
+
+
+def test_an_agent_cannot_tell_whom_chance_left_alone(history: History) -> None:
+    """Nor on whom silence was drawn: what chance kept back is told as what doesn't pay is."""
+    desk = desk_over(history)
+
+    def told(group: str) -> dict[str, Any]:
+        desk.decider = replace(desk.decider, everyone=group)
+        whole = desk.decide(Ask(customer="household:7", channel="phone", offers=2))
+        return whole | {"experiment": {"group": group}}
+
+    alone = told("hold_out")
+    assert alone["held_out"]
+    seen, names = agents(alone), {one["offer"] for one in alone["held_out"]}
+    assert (seen["offers"], seen["runners_up"], seen["silence"]) == ([], [], "No offer this time.")
+    reasons = {one["offer"]: one["reason"] for one in seen["withheld"] if one["layer"] == "arbitration"}
+    assert names < reasons.keys()
+    assert set(reasons.values()) == {"Not offered this time."}
+    assert [one["offer"] for one in seen["withheld"]] == sorted(one["offer"] for one in seen["withheld"])
+    drawn = alone | {"held_out": [], "runners_up": [*alone["held_out"], *alone["runners_up"]]}
+    assert agents(drawn) == seen
+    made = told("policy")
+    assert agents(made)["runners_up"] == [{"offer": one["offer"], "item": one["item"]} for one in made["runners_up"]]
 
 
 def test_an_agent_is_sent_what_an_agent_sees_and_an_analyst_all(door: Door) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,8 @@ def test_without_the_solver_travel_is_refused_with_what_to_do(desk: Desk, monkey
          "expected 0 minutes from a place to itself, found 15 in travel_minutes[1]"),
         ([visit("a")], Shift(travel_minutes=[[0.0, 1.0]]),
          "expected travel_minutes with 2 rows of 2, the depot first and then each visit; found 1 rows of 2"),
+        ([visit("a")], Shift(start_at=datetime.max.replace(tzinfo=UTC)),
+         "expected start_at from 1900 to 2019-01-02T09:30:00+00:00, found 9999-12-31T23:59:59.999999+00:00"),
         ([visit(number) for number in range(1_001)], None, "expected 1 to 1,000 visits, found 1,001"),
     ],
 )  # fmt: skip

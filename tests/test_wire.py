@@ -70,6 +70,11 @@ PHONE = {"customer": "7", "channel": "phone"}
             "found 'fax'",
         ),
         (DecisionRequest, PHONE | {"customer": 7}, "customer: expected a text; found 7"),
+        (
+            DecisionRequest,
+            PHONE | {"context": {"n": 1e30}},
+            "context.n: expected a number no larger than 2^53; found 1e+30",
+        ),
         (DecisionRequest, PHONE | {"customer": ""}, "customer: expected a text of at least 1 character; found ''"),
         (
             DecisionRequest,
