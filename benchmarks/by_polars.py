@@ -45,7 +45,8 @@ def _sum(value: pl.Expr, mask: pl.Expr) -> pl.Expr:
     return pl.when(mask).then(value).sum()
 
 
-def _count(mask: pl.Expr) -> pl.Expr:
+def counted(mask: pl.Expr) -> pl.Expr:
+    """Count the rows of a mask, as other counts are held."""
     return mask.sum().cast(pl.Int64)
 
 
@@ -57,7 +58,7 @@ def _purchases() -> list[pl.Expr]:
         _sum(amount, _BOUGHT).alias("spend"),
         _sum(pl.col("quantity"), quarter).alias("units_91"),
         _sum(pl.col("discount"), quarter).alias("discount_91"),
-        _count(quarter & (pl.col("discount") > 0)).alias("discounted_91"),
+        counted(quarter & (pl.col("discount") > 0)).alias("discounted_91"),
         pl.when(year).then(amount).max().alias("spend_largest_line_364"),
         pl.when(year).then(amount).min().alias("spend_smallest_line_364"),
         pl.when(_BOUGHT).then(moment).min().alias("first_purchase"),
@@ -65,7 +66,7 @@ def _purchases() -> list[pl.Expr]:
         pl.col("product").filter(_BOUGHT).n_unique().alias("products"),
         pl.col("day").filter(_BOUGHT).n_unique().alias("purchase_days"),
     ]
-    bought += [_count(_BOUGHT & _within(days)).alias(f"purchases_{days}") for days in wanted.PURCHASES]
+    bought += [counted(_BOUGHT & _within(days)).alias(f"purchases_{days}") for days in wanted.PURCHASES]
     bought += [_sum(amount, _BOUGHT & _within(days)).alias(f"spend_{days}") for days in wanted.SPEND]
     bought += [_sum(_FULL, _BOUGHT & _within(days)).alias(f"full_spend_{days}") for days in wanted.FULL_SPEND]
     bought += [_sum(pl.col("margin"), _BOUGHT & _within(days)).alias(f"margin_{days}") for days in wanted.MARGIN]
@@ -100,10 +101,10 @@ def _clock() -> list[pl.Expr]:
         "sine": (around.sin() * 1e9).round().cast(pl.Int64),
     }
     return [
-        _count(_BOUGHT & year & (hour < 12)).alias("mornings_364"),
-        _count(_BOUGHT & year & (hour >= 18)).alias("evenings_364"),
-        _count(_BOUGHT & year & (weekday >= 5)).alias("weekends_364"),
-        _count(office).alias("office_contacts_91"),
+        counted(_BOUGHT & year & (hour < 12)).alias("mornings_364"),
+        counted(_BOUGHT & year & (hour >= 18)).alias("evenings_364"),
+        counted(_BOUGHT & year & (weekday >= 5)).alias("weekends_364"),
+        counted(office).alias("office_contacts_91"),
         *(_sum(arrow, _BOUGHT & year).alias(f"purchase_{name}") for name, arrow in arrows.items()),
         *(_sum(arrow, _ASKED & year).alias(f"contact_{name}") for name, arrow in arrows.items()),
     ]
@@ -113,12 +114,12 @@ def _others() -> list[pl.Expr]:
     touched, quarter = pl.col("kind").is_in(wanted.TOUCH), _within(91)
     return [
         *(
-            _count(pl.col("kind").is_in(kinds) & _within(days)).alias(f"{name}_{days}")
+            counted(pl.col("kind").is_in(kinds) & _within(days)).alias(f"{name}_{days}")
             for name, (kinds, windows) in wanted.COUNTS.items()
             for days in windows
         ),
         *(
-            _count(touched & quarter & (pl.col("channel") == channel)).alias(f"contacts_{channel}_91")
+            counted(touched & quarter & (pl.col("channel") == channel)).alias(f"contacts_{channel}_91")
             for channel in wanted.BY_CHANNEL
         ),
         *(

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks import wanted
-from benchmarks.by_polars import finished, levels, weight
+from benchmarks.by_polars import counted, finished, levels, weight
 from features.clock import DAY
 from features.events import CHANNELS, KINDS
 
@@ -62,10 +62,6 @@ def _aged(rows: pl.LazyFrame, at: int) -> pl.LazyFrame:
 
 def _inside(days: int) -> pl.Expr:
     return pl.col("bucket") <= _WINDOWS.index(days)
-
-
-def _count(mask: pl.Expr) -> pl.Expr:
-    return mask.sum().cast(pl.Int64)
 
 
 def _windowed(column: str, windows: tuple[int, ...]) -> list[pl.Expr]:
@@ -159,7 +155,7 @@ def _breadth(recent: pl.LazyFrame, name: str, told: tuple[str, tuple[int, ...]])
     column, windows = told
     rows = recent.filter(pl.col("place") != "") if column == "place" else recent
     values = rows.group_by("number", column).agg(pl.col("bucket").min())
-    return values.group_by("number").agg(_count(_inside(days)).alias(f"{name}_{days}") for days in windows)
+    return values.group_by("number").agg(counted(_inside(days)).alias(f"{name}_{days}") for days in windows)
 
 
 def _last_basket(bought: pl.DataFrame) -> pl.DataFrame:
@@ -199,13 +195,13 @@ def _counts(told: pl.DataFrame) -> pl.DataFrame:
 
 def _contacts(told: pl.DataFrame) -> list[pl.DataFrame]:
     quarter = told.lazy().filter(pl.col("kind").is_in(wanted.TOUCH) & _inside(91))
-    channels = (_count(pl.col("channel") == name).alias(f"contacts_{name}_91") for name in wanted.BY_CHANNEL)
+    channels = (counted(pl.col("channel") == name).alias(f"contacts_{name}_91") for name in wanted.BY_CHANNEL)
     hour = pl.col("hour")
     office = pl.col("kind").is_in(wanted.ASKED) & (hour >= 9) & (hour < 18) & (pl.col("weekday") < 5)
     year = told.lazy().filter(pl.col("kind").is_in(wanted.ASKED) & _inside(364)).select(
         "number", *(pl.lit(values).gather(hour).alias(f"contact_{name}") for name, values in _ARROWS.items())
     )  # fmt: skip
     return [
-        quarter.group_by("number").agg(*channels, _count(office).alias("office_contacts_91")).collect(),
+        quarter.group_by("number").agg(*channels, counted(office).alias("office_contacts_91")).collect(),
         year.group_by("number").agg(pl.all().sum()).collect(),
     ]

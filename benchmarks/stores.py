@@ -18,7 +18,6 @@ from benchmarks.holding import caps
 from benchmarks.postgres import Server, running
 from benchmarks.report import Row, options, say
 from benchmarks.timing import against, none
-from features.clock import microseconds
 from features.decisions import HELD, Contact, Window
 from features.errors import StoreError
 from features.history import History
@@ -28,8 +27,6 @@ _AT = datetime(2024, 1, 1, tzinfo=UTC)
 _WINDOW = Window(_AT - timedelta(days=30), _AT)
 # As long as a decision is in the shipped playbook.
 _BODY = "{" + " " * 24_000 + "}"
-_TIERS = ("top", "high", "base")
-_HELD_AT = microseconds(_AT)
 _SPAWN = get_context("spawn")
 _PATIENCE_SECONDS = 120.0
 

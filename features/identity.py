@@ -22,6 +22,16 @@ class Reference:
     def __str__(self) -> str:
         return f"{self.type}:{self.value}"
 
+    @classmethod
+    def of(cls, text: str) -> "Reference":
+        """Take a reference as it is kept at its word.
+
+        >>> Reference.of("household:1228").value
+        '1228'
+        """
+        kind, _, value = text.partition(":")
+        return cls(kind, value)
+
 
 @dataclass(frozen=True, slots=True)
 class IdentityLink:

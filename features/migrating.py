@@ -20,7 +20,7 @@ def versions() -> list[str]:
     return [script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()][::-1]
 
 
-def carry_forwards(engine: sa.Engine, to: str = REVISION) -> str:
+def carry_forwards(engine: sa.Engine) -> str:
     """Carry a store forwards, all the way or not at all, and tell the version that it had; "" of an empty one.
 
     Raises StoreError when an earlier Holdfast made it than can be carried forwards, or a newer one.
@@ -29,12 +29,12 @@ def carry_forwards(engine: sa.Engine, to: str = REVISION) -> str:
         begin_alone(connection)
         wait_for(connection, [LOCK])
         found = revision_of(connection, metadata)
-        if found > to or (found and found not in versions()):
+        if found > REVISION or (found and found not in versions()):
             raise StoreError(
-                f"expected the store at {address(engine)} to be of a version up to {to}, found version {found}, which"
-                " a newer Holdfast made; update Holdfast"
+                f"expected the store at {address(engine)} to be of a version up to {REVISION}, found version {found},"
+                " which a newer Holdfast made; update Holdfast"
             )
-        upgrade(connection, to)
+        upgrade(connection)
         connection.commit()
     return found
 

@@ -26,7 +26,7 @@ def restore(history: History, archive: Archive, on_progress: Progress) -> Writte
     """
     history.put_products(archive.table(PRODUCTS).to_dicts())
     history.link(
-        IdentityLink(_reference(first), _reference(second), from_microseconds(recorded_at), action)
+        IdentityLink(Reference.of(first), Reference.of(second), from_microseconds(recorded_at), action)
         for first, second, recorded_at, action in archive.table(LINKS).iter_rows()
     )
     done, total, written = 0, archive.count(), Written(0, 0, 0)
@@ -45,8 +45,3 @@ def stored(rows: pl.DataFrame) -> list[Row]:
         wording = row.pop("wording")
         row["body"] = dumps({"value": wording}, ensure_ascii=False) if wording else ""
     return made
-
-
-def _reference(text: str) -> Reference:
-    kind, _, value = text.partition(":")
-    return Reference(kind, value)

@@ -11,7 +11,9 @@ _SHOWN, _SIDES = 12, ("before", "after")
 def show(answer: Mapping[str, Any]) -> None:
     """Print what a new playbook would change."""
     decided = f"{answer['decided']:,} of {answer['customers']:,} customers decided for, asked over {answer['channel']}"
-    out.print(f"Simulated: {decided}, at most {answer['offers_at_most']} offers each; nobody was offered anything.")
+    most = answer["offers_at_most"]
+    offers = f"at most {most} {'offer' if most == 1 else 'offers'} each"
+    out.print(f"Simulated: {decided}, {offers}; nobody was offered anything.")
     for one in answer["changes"]:
         fields = ", ".join(one["fields"])
         out.print(

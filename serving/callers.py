@@ -84,8 +84,7 @@ def find_reference(history: History, text: str, region: str) -> Reference:
     if found is None:
         history.check_erased(text)
         return standard
-    kind, _, value = found.partition(":")
-    return Reference(kind, value)
+    return Reference.of(found)
 
 
 def reference_of(text: str, region: str) -> Reference:

@@ -33,13 +33,12 @@ def outcome_of(decision: Mapping[str, Any], report: Report, now: datetime, reaso
         )
     if report.status not in LADDER:
         raise InputError(f"expected status to be one of {', '.join(LADDER)}; found {report.status!r}")
-    kind, _, value = str(decision["reference"]).partition(":")
     body = {"decision_id": report.decision_id, "reason": report.reason_code, "who": report.who}
     return Interaction(
         id=report_id(report.decision_id, report.offer, report.status),
         source="outcome",
         source_reference=report.decision_id,
-        reference=Reference(kind, value),
+        reference=Reference.of(decision["reference"]),
         kind="void" if report.withdrawn else f"offer_{report.status}",
         occurred_at=_reached(decision["as_of"], report.occurred_at, now),
         recorded_at=now,

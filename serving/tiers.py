@@ -83,12 +83,11 @@ def changes(known: Known, scored: pl.DataFrame, recorded_at: datetime) -> Iterat
 
 
 def _record(customer: str, tier: str, moment: datetime, recorded_at: datetime) -> Interaction:
-    kind, _, value = customer.partition(":")
     return Interaction(
         id=event_id("tier", customer, moment.isoformat()),
         source="holdfast",
         source_reference="score",
-        reference=Reference(kind, value),
+        reference=Reference.of(customer),
         kind="tier",
         occurred_at=moment,
         recorded_at=recorded_at,

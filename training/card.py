@@ -1,13 +1,13 @@
 """The model card (Mitchell and others 2019): what a bundle is for, what it rests on, and what it doesn't claim."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from training.evaluation import Figure
 from training.groups import GroupFigure
 from training.leaderboard import TITLES, candidates
 from training.lorenz import Captured, Movers
-from training.markdown import between, number, table
+from training.markdown import between, bullets, number, table
 from training.metrics import COVERAGE, Campaign
 from training.whose import whose
 
@@ -61,8 +61,8 @@ def card(
 
 def _grade(manifest: Mapping[str, Any]) -> Iterator[str]:
     yield f"**{manifest['grade']}**"
-    yield _bullets(manifest["grade_reasons"])
-    yield _bullets(f"Alarm: {alarm}" for alarm in manifest["alarms"]) if manifest["alarms"] else "No alarm."
+    yield bullets(manifest["grade_reasons"])
+    yield bullets(f"Alarm: {alarm}" for alarm in manifest["alarms"]) if manifest["alarms"] else "No alarm."
 
 
 def _data(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -252,7 +252,7 @@ def _limits(manifest: Mapping[str, Any]) -> Iterator[str]:
         else "No total is claimed: with less than 13 months of history a season can't be told from a trend. Use the"
         " order of customers, not the sum of what they are expected to bring."
     )
-    yield _bullets(
+    yield bullets(
         [
             totals,
             *manifest["minimum"],
@@ -287,10 +287,6 @@ def _again(manifest: Mapping[str, Any]) -> Iterator[str]:
     )
     if tuned:
         yield "A search finds what the machine has time for: a slower or faster one may find other parameters."
-
-
-def _bullets(sentences: Iterable[str]) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _percent(share: float) -> str:

@@ -3,7 +3,7 @@
 What is compared are the new models' twins, which haven't seen the test window, and the champion as it serves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from training.evaluation import Figure
 from training.grading import HEADLINES
 from training.judgement import Tested
 from training.leaderboard import TITLES
-from training.markdown import between, number, table
+from training.markdown import between, bullets, number, table
 from training.outcome import judge_beside, question
 from training.pipeline import Trained
 
@@ -72,7 +72,7 @@ def _better(trained: Trained, champion: Champion) -> Iterator[str]:
             f"On the same customers, in {days} days from {cutoff:%Y-%m-%d}, which the new models' twins hadn't seen"
             " (what serves of them is fitted once more, with these days):"
         )
-        yield _bullets(_sentence(figure, champion.version) for figure in figures if _is_headline(figure))
+        yield bullets(_sentence(figure, champion.version) for figure in figures if _is_headline(figure))
         yield _paired(figures, champion.version)
         yield _fairness(champion, cutoff)
 
@@ -185,7 +185,7 @@ def _features(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[st
         yield f"The same {len(mine)} features, measured the same."
         return
     yield f"{len(mine)} features, where there were {len(other)}."
-    yield _bullets(f"{what}: {_listed(names)}." for what, names in found.items() if names)
+    yield bullets(f"{what}: {_listed(names)}." for what, names in found.items() if names)
 
 
 def _measured(contract: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -210,7 +210,3 @@ def _own(figures: Sequence[Figure], champion: Champion) -> Iterator[str]:
     ]  # fmt: skip
     columns = ("", "this bundle", "95 % interval", f"version {champion.version}", "95 % interval")
     yield table(columns, rows)
-
-
-def _bullets(sentences: Iterable[str]) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences)

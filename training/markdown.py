@@ -16,6 +16,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1)
     return "\n".join("| " + " | ".join(row) + " |" for row in (*head, *rows))
 
 
+def bullets(sentences: Iterable[str]) -> str:
+    """List sentences, each in a line of its own."""
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
 def number(value: float | None, signed: bool = False) -> str:
     """Write a number with four decimals, fewer where it is large; a dash where there is none.
 

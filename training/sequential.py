@@ -38,19 +38,19 @@ def looks(people: npt.NDArray[np.int64], fewest: int) -> list[int]:
     return taken
 
 
-def reaches(people: Sequence[int], level: float = LEVEL) -> list[float]:
+def reaches(people: Sequence[int]) -> list[float]:
     """Tell for each look how many standard errors its interval reaches either way, by how many people it rests on.
 
-    All intervals together hold the truth with probability 1 - `level` at least, and nearly so after a long time.
+    All intervals together hold the truth with probability 1 - `LEVEL` at least, and nearly so after a long time.
 
     >>> [round(reach, 2) for reach in reaches([100, 200, 400])]
     [2.5, 2.27, 2.44]
     """
-    return list(_reaches(tuple(people), level))
+    return list(_reaches(tuple(people)))
 
 
 @lru_cache(maxsize=512)
-def _reaches(people: tuple[int, ...], level: float) -> tuple[float, ...]:
+def _reaches(people: tuple[int, ...]) -> tuple[float, ...]:
     """Follow a Brownian motion from look to look, and cut off at each what its share of the error allows.
 
     Where it is, is in units of the spread of each look, on a grid over what the look before let through.
@@ -58,7 +58,7 @@ def _reaches(people: tuple[int, ...], level: float) -> tuple[float, ...]:
     found: list[float] = []
     spent, mass, grid, before = 0.0, np.ones(1), np.zeros(1), 0.0
     for count in people:
-        allowed = level * (1.0 - 0.75 * people[0] / count)
+        allowed = LEVEL * (1.0 - 0.75 * people[0] / count)
         drift, step = np.sqrt(before / count), np.sqrt((count - before) / count)
         reach = _reach(mass, grid * drift, step, allowed - spent)
         found.append(reach)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -40,11 +39,6 @@ class Journal:
     def next_after(self, moment: float) -> float:
         """Seconds from a moment to the next answer; infinite where none came."""
         return min((one for one in self.moments if one > moment), default=float("inf")) - moment
-
-    def longest_silence(self, since: float, until: float) -> float:
-        """The longest time without any answer within two moments, in seconds."""
-        inside = [since, *(one for one in sorted(self.moments) if since < one < until), until]
-        return max(later - earlier for earlier, later in pairwise(inside))
 
 
 class Caller(threading.Thread):

@@ -184,9 +184,4 @@ def _links(good: pl.DataFrame) -> Iterator[IdentityLink]:
     """Make the links; a row without a second reference tells of none."""
     told = good.drop_nulls("linked").select("reference", "linked", "recorded_at", "action")
     for left, right, recorded_at, action in told.iter_rows():
-        yield IdentityLink(_reference(left), _reference(right), from_microseconds(recorded_at), action)
-
-
-def _reference(text: str) -> Reference:
-    kind, _, value = text.partition(":")
-    return Reference(kind, value)
+        yield IdentityLink(Reference.of(left), Reference.of(right), from_microseconds(recorded_at), action)
