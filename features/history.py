@@ -29,6 +29,8 @@ from features.shadows import Shadows
 from features.tombstones import Tombstones, valued
 from features.versions import Row, Written
 
+# So many events are written within a flush or two.
+_FEW = 20
 _WHOLE = ("quantity", "amount", "margin", "discount", "occurred_at", "recorded_at", "utc_offset", "superseded_at")
 _KIND, _RECORDED_AT = (3 + COLUMNS.index(name) for name in ("kind", "recorded_at"))
 _NEVER, _LAST = -(2**62), 2**62
@@ -110,7 +112,7 @@ class History:
         Raises GivenUp when the deadline was missed; then nothing is written.
         """
         deadline, offered = deadline or Deadline(), len(rows)
-        with self._store.alone() as connection:
+        with self._store.alone(apart=len(rows) > _FEW) as connection:
             wait_for(connection, [*(touched(connection, settlement) if settlement else ()), store.TOLD])
             deadline.check()
             rows = self.tombstones.taken(connection, rows)
@@ -132,7 +134,7 @@ class History:
             first, second = link.pair()
             recorded_at = microseconds(link.recorded_at)
             rows.append({"first": first, "second": second, "action": link.action, "recorded_at": recorded_at})
-        with self._store.alone([store.TOLD]) as connection:
+        with self._store.alone([store.TOLD], apart=True) as connection:
             gone = self.tombstones.erased(connection, _linked(rows))
             kept = [row for row in rows if gone.keys().isdisjoint(_linked([row]))]
             store.insert_new(connection, store.references, [_named(name) for name in sorted(_linked(kept))])
@@ -144,7 +146,7 @@ class History:
 
         A known product that differs is replaced. The rows written get the next revision of the catalogue.
         """
-        with self._store.alone([store.TOLD]) as connection:
+        with self._store.alone([store.TOLD], apart=True) as connection:
             revision = 1 + (connection.scalar(sa.select(sa.func.max(store.products.c.revision))) or 0)
             new = store.insert_new(connection, store.products, [{**row, "revision": revision} for row in rows])
             differing = _differing(connection, rows)

@@ -208,17 +208,18 @@ class Store:
             yield connection
 
     @contextmanager
-    def alone(self, names: Iterable[str] = ()) -> Iterator[sa.Connection]:
+    def alone(self, names: Iterable[str] = (), apart: bool = False) -> Iterator[sa.Connection]:
         """Give a transaction that nobody else writes beside, from before its first look.
 
-        On PostgreSQL, nobody else who names any of the same; they are waited for in the order given.
+        On PostgreSQL, nobody else who names any of the same; they are waited for in the order given. On SQLite writers
+        share a flush, but for whoever has so much to write that they do it `apart`.
         """
         if engines.is_postgresql(self._engine):
             with self.writing() as connection:
                 wait_for(connection, names)
                 yield connection
             return
-        with engines.faults(self._engine, "be written"), self._turns.taken() as connection:
+        with engines.faults(self._engine, "be written"), self._turns.taken(apart) as connection:
             yield connection
 
     def wipe(self) -> None:

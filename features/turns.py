@@ -2,7 +2,7 @@
 
 A flush to disk takes longer than what is written before it. So whoever is done with writing while others wait for
 their turn leaves the transaction open to the next of them, and the last one commits for all. Nobody goes on before
-that. What one of them wrote and gave up is undone by itself.
+that, so whoever has much to write does it apart. What one of them wrote and gave up is undone by itself.
 """
 
 from collections.abc import Iterator
@@ -59,10 +59,15 @@ class Turns:
                 self._kept.close()
 
     @contextmanager
-    def taken(self) -> Iterator[sa.Connection]:
-        """Write alone while the block runs; after it, what was written is on disk. What raises is undone by itself."""
-        self._wait()
+    def taken(self, apart: bool = False) -> Iterator[sa.Connection]:
+        """Write alone while the block runs; after it, what was written is on disk. What raises is undone by itself.
+
+        What is written `apart` shares its transaction with nothing before it: that would wait for all of it.
+        """
+        self._wait(apart)
         try:
+            if apart and self._open is not None:
+                self._end(self._open)
             shared = self._joined()
             try:
                 with _undone(shared):
@@ -80,7 +85,10 @@ class Turns:
         if shared.error is not None:
             raise shared.error
 
-    def _wait(self) -> None:
+    def _wait(self, apart: bool) -> None:
+        if apart:
+            self._turn.acquire()
+            return
         with self._counting:
             self._waiting += 1
         try:

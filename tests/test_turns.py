@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 import sqlalchemy as sa
@@ -116,6 +117,23 @@ def test_what_was_logged_is_carried_over_into_the_file(history: History, file: P
     shutil.copy(file, tmp_path / "alone.db")
     with closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
         assert alone.execute("SELECT id FROM decisions").fetchall() == [("logged",)]
+
+
+def test_whoever_is_done_does_not_wait_for_much_that_is_written_apart(history: History) -> None:
+    waiting, done = Event(), Event()
+
+    def much() -> bool:
+        waiting.set()
+        with history._store.alone(apart=True):
+            return done.wait(5)
+
+    with ThreadPoolExecutor(1) as pool:
+        with history._store.alone():
+            told = pool.submit(much)
+            waiting.wait()
+            time.sleep(0.05)
+        done.set()
+        assert told.result()
 
 
 def test_whoever_looks_keeps_few_pages_and_the_one_who_writes_more(history: History) -> None:
