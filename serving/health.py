@@ -12,15 +12,14 @@ import psutil  # type: ignore[import-untyped]
 
 from features.decisions import Window
 from features.errors import StoreError
-from serving import heap, metrics
+from serving import metrics
 from serving.desk import Desk
 from serving.following import Following, State
 
 EVERY_SECONDS = 2.0
 # As long as the store may stay silent before the worker says that it isn't ready.
 PATIENCE_SECONDS = 5.0
-# In turns.
-_COUNT_EVERY, _GIVE_BACK_EVERY = 5, 30
+_COUNT_EVERY = 5
 # What stops a worker from doing anything at all; without the others it still gives safe answers.
 VITAL = ("rehearsed", "staying")
 
@@ -79,8 +78,6 @@ class Watch:
         desk, state = self._following.desk, self._following.state
         self._look_at_store(desk, count=turn % _COUNT_EVERY == 0)
         self._look_at_bundle(desk, state)
-        if turn % _GIVE_BACK_EVERY == 0:
-            heap.give_back()
         self._look_at_memory(desk)
         metrics.READY.set(self.ready())
 

@@ -1,6 +1,5 @@
-"""A worker's memory: what it holds from the start is left alone, and what is free goes back to the system."""
+"""What a worker holds from the start, kept out of the garbage collector's way."""
 
-import ctypes
 import gc
 
 # One decision makes some thousand objects that end with it; by default the collector looked for rings among them
@@ -13,13 +12,3 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
-
-
-def give_back() -> None:
-    """Give pages that nothing lies in any more back to the system; only the GNU C library can.
-
-    Customers come and go in the cache, each of another size: what is free between others isn't given back by itself.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
