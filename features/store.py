@@ -70,7 +70,7 @@ links = sa.Table(
     _text("first", index=True),
     _text("second", index=True),
     _text("action"),
-    _whole("recorded_at"),
+    _whole("recorded_at", index=True),
     sa.UniqueConstraint("first", "second", "action", "recorded_at"),
 )
 products = sa.Table(
