@@ -1,6 +1,7 @@
 """`holdfast score`: the whole base, to Parquet, on one machine or on Spark."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,10 @@ import polars as pl
 import typer
 
 from features.archive import completed
+from features.events import Interaction
 from features.home import home
+from features.pacing import paced
+from features.versions import Written
 from holdfast.parts import Engine, archived, check_engine, check_target, on_spark, parted
 from holdfast.places import glossary_of, opened
 from holdfast.screen import AsJson, Tick, bars, basis, near, out, say_json, table
@@ -108,12 +112,21 @@ def _with_spark(
 
 
 def _record(target: Path, at: datetime) -> int:
-    """Make the tiers of a file the tiers of record; returns how many were set or changed."""
+    """Make the tiers of a file the tiers of record, part by part; returns how many were set or changed.
+
+    Each part is known from its own writing on, or decisions made meanwhile would lack what was known by then. A run
+    that breaks off has set some; the next one sets the rest, since it asks who has which tier already.
+    """
     from serving.tiers import changes
 
     with opened() as (_, history, clock):
         scored = pl.read_parquet(target, columns=["customer", "tier"])
-        return history.append(changes(history.known_by(at), scored, max(at, clock())), None).new
+
+        def write(part: Sequence[Interaction]) -> Written:
+            now = max(at, clock())
+            return history.append([replace(one, recorded_at=now) for one in part], None)
+
+        return sum(written.new for _, written in paced(changes(history.known_by(at), scored, at), write))
 
 
 def _default(at: datetime, ending: str) -> Path:

@@ -13,6 +13,7 @@ from serving import bundle, logs
 from serving.child import end_with_parent
 from serving.cores import spread
 from serving.logs import log
+from serving.repeating import Outlived
 from serving.shadow_writer import ShadowWriter
 from serving.shelf import Pick, Said, Shelf
 
@@ -36,10 +37,12 @@ class Follower:
         now = self._now()
         try:
             champion, challenger = (self._picked(alias) for alias in (bundle.CHAMPION, bundle.CHALLENGER))
-        except RegistryError as error:
+        except Exception as error:
+            # Whatever went wrong, the registry couldn't be asked, and workers are to know it.
             if not self._said.fault:
                 log("registry_away", "warning", error)
-            said = replace(self._said, asked_at=now, fault=str(error), misses=self._said.misses + 1)
+            fault = str(error) if isinstance(error, RegistryError) else repr(error)
+            said = replace(self._said, asked_at=now, fault=fault, misses=self._said.misses + 1)
         else:
             if self._said.fault:
                 log("registry_back", "warning", count=self._said.misses)
@@ -87,12 +90,13 @@ class Follower:
 
 
 def _identity(place: Home) -> tuple[int, int] | None:
-    """Tell a file from another of its name; None where there is none."""
+    """Tell a file from another of its name; None where there is none, or it can't be told."""
     database = bundle.file_of(place)
-    if database is None or not database.exists():
+    try:
+        found = None if database is None else database.stat()
+    except OSError:
         return None
-    found = database.stat()
-    return found.st_dev, found.st_ino
+    return found and (found.st_dev, found.st_ino)
 
 
 def main() -> None:
@@ -102,9 +106,12 @@ def main() -> None:
     logs.begin()
     place = home()
     follower, writer = Follower(place), ShadowWriter(Shelf.of(place), place.database_url)
+    looking, writing = Outlived("follower"), Outlived("shadows")
     while not follower.outdated():
-        writer.follow(follower.look())
-        writer.write()
+        with looking:
+            writer.follow(follower.look())
+        with writing:
+            writer.write()
         time.sleep(EVERY_SECONDS)
 
 

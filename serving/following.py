@@ -6,7 +6,6 @@ that decides by it in the place of the one before. A request keeps the desk that
 
 import fcntl
 import os
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +20,7 @@ from serving.child import Child
 from serving.desk import Desk
 from serving.logs import log
 from serving.rehearsal import warm
+from serving.repeating import repeat
 from serving.shelf import Pick, Said, Shelf
 
 EVERY_SECONDS = 1.0
@@ -151,18 +151,8 @@ def begin(place: Home) -> Following:
     shelf = Shelf.of(place)
     watch = Watch(shelf)
     following = Following(_first(place, shelf, watch), shelf)
-    threading.Thread(target=_follow, args=(following, watch), daemon=True, name="following").start()
+    repeat("following", EVERY_SECONDS, watch.look, following.look)
     return following
-
-
-def _follow(following: Following, watch: Watch) -> None:
-    while True:
-        try:
-            watch.look()
-            following.look()
-        except OSError as error:
-            following.say("following_waits", error)
-        time.sleep(EVERY_SECONDS)
 
 
 def _first(place: Home, shelf: Shelf, watch: Watch) -> Desk:

@@ -1,9 +1,11 @@
 """Whether a worker can do its work: looked at every two seconds by a thread of its own, so that no probe ever waits."""
 
+import itertools
 import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from features.errors import StoreError
 from serving import metrics
 from serving.desk import Desk
 from serving.following import Following, State
+from serving.repeating import Outlived, repeat
 
 EVERY_SECONDS = 2.0
 # As long as the store may stay silent before the worker says that it isn't ready.
@@ -47,6 +50,7 @@ class Watch:
         self._served = ("", "")
         self._looks: dict[str, int] = {}
         self._end = threading.Event()
+        self._outlived = {part: Outlived(part) for part in ("store", "spending", "bundle", "memory", "disk")}
 
     def begin(self, following: Following, data: Path) -> None:
         """Look at the desk that answers, and at the disk of a folder, now and from now on."""
@@ -55,7 +59,8 @@ class Watch:
         self._looks = {}
         metrics.WORKERS.set(1)
         self.look(0)
-        threading.Thread(target=self._go_on, args=(self._end,), daemon=True, name="watch").start()
+        turns = itertools.count(1)
+        repeat("watch", EVERY_SECONDS, lambda: self.look(next(turns)), ended=self._end)
 
     def end(self) -> None:
         """Look no more."""
@@ -97,43 +102,41 @@ class Watch:
         """Tell whether the worker should be asked; `degraded`: even for nothing but safe answers."""
         return all(check.holds for name, check in self.checks().items() if not degraded or name in VITAL)
 
-    def _go_on(self, end: threading.Event) -> None:
-        turn = 0
-        while not end.wait(EVERY_SECONDS):
-            turn += 1
-            self.look(turn)
-
     def _look_at_store(self, desk: Desk, count: bool) -> None:
-        began = time.perf_counter()
-        try:
+        began, up = time.perf_counter(), False
+        with self._outlived["store"], suppress(StoreError):
             self._writable = desk.history.decisions.writable()
-            self._answered = self._clock()
-            if count:
+            self._answered, up = self._clock(), True
+            metrics.STORE_SECONDS.set(time.perf_counter() - began)
+            metrics.WRITABLE.set(self._writable)
+        metrics.STORE_UP.set(up)
+        if up and count:
+            with self._outlived["spending"]:
                 _count_spending(desk)
-        except StoreError:
-            metrics.STORE_UP.set(0)
-            return
-        metrics.STORE_UP.set(1)
-        metrics.STORE_SECONDS.set(time.perf_counter() - began)
-        metrics.WRITABLE.set(self._writable)
 
     def _look_at_bundle(self, desk: Desk, state: State) -> None:
-        metrics.following(state.stands)
-        self.registry = state.stands
-        if (state.version, state.hash) != self._served:
-            metrics.serving(state.version, state.hash, desk.scorer.bundle.grade, state.since)
-            self._served, self._bundle = (state.version, state.hash), state.hash
+        self.registry, self._bundle = state.stands, state.hash
+        with self._outlived["bundle"]:
+            metrics.following(state.stands)
+            if (state.version, state.hash) != self._served:
+                metrics.serving(state.version, state.hash, desk.scorer.bundle.grade, state.since)
+                self._served = (state.version, state.hash)
 
     def _look_at_memory(self, desk: Desk) -> None:
+        with self._outlived["memory"]:
+            self._count_cache(desk)
+            metrics.MEMORY.set(psutil.Process().memory_info().rss)
+        with self._outlived["disk"]:
+            there = next(place for place in (self._data, *self._data.parents) if place.exists())
+            metrics.FREE.set(shutil.disk_usage(there).free)
+
+    def _count_cache(self, desk: Desk) -> None:
         customers, events = desk.cache.size
         metrics.CACHED.set(customers)
         metrics.CACHED_EVENTS.set(events)
         for result, count in desk.cache.looks.items():
             metrics.CACHE_LOOKS.labels(result).inc(max(count - self._looks.get(result, 0), 0))
             self._looks[result] = count
-        metrics.MEMORY.set(psutil.Process().memory_info().rss)
-        there = next(place for place in (self._data, *self._data.parents) if place.exists())
-        metrics.FREE.set(shutil.disk_usage(there).free)
 
 
 def _count_spending(desk: Desk) -> None:

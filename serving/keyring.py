@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from features.errors import HoldfastError
 from features.keys import Key, Keys, parted
 from serving.logs import log
+from serving.repeating import repeat
 
 PERIOD_SECONDS = 2.0
 # Longer than an outage that degraded answers are for; a key that was revoked meanwhile holds no longer than this.
@@ -40,7 +41,7 @@ class Keyring:
     def begin(self) -> None:
         """Read the keys again and again, in a thread of their own, until `end`."""
         self._ended.clear()
-        threading.Thread(target=self._go_on, daemon=True, name="keyring").start()
+        repeat("keyring", PERIOD_SECONDS, self.read, ended=self._ended)
 
     def end(self) -> None:
         """Read them no more."""
@@ -75,7 +76,3 @@ class Keyring:
         # From before the look: what it finds was true then.
         until = self._clock() + LASTING_SECONDS
         return _Read({key.id: key for key in source.all()}, until)
-
-    def _go_on(self) -> None:
-        while not self._ended.wait(PERIOD_SECONDS):
-            self.read()

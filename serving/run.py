@@ -113,6 +113,7 @@ def environment(home: Home, bundle: Path | None, workers: int, version: str) -> 
     """
     return {
         **os.environ,
+        **home.places,
         **dict.fromkeys(ONE_THREAD, "1"),
         "BENTOML_CONFIG_OVERRIDES": json.dumps({"services": {"holdfast": {"workers": workers}}}),
         "BENTOML_DO_NOT_TRACK": "True",
@@ -122,13 +123,9 @@ def environment(home: Home, bundle: Path | None, workers: int, version: str) -> 
         "HOLDFAST_BUNDLE": str(bundle.resolve()) if bundle else "",
         "HOLDFAST_BUNDLE_VERSION": version,
         "HOLDFAST_CLOCK": home.clock,
-        "HOLDFAST_DATABASE_URL": home.database_url,
-        "HOLDFAST_HOME": str(home.folder),
         # The C library gives threads heaps of their own, and keeps what is free in each: 9 MB for nothing.
         "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
-        "MLFLOW_TRACKING_URI": home.registry_url,
         PARENT: str(os.getpid()),
-        "HOLDFAST_PLAYBOOK": str(home.playbook),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }
 

@@ -14,6 +14,7 @@ from features.shadows import Shadow, Shadows
 from features.store import Store
 from serving.child import Child
 from serving.logs import log
+from serving.repeating import Outlived
 from serving.shelf import Pick, Said, Shelf
 
 _AGAIN_SECONDS = 30.0
@@ -31,14 +32,15 @@ class ShadowWriter:
         self._told: queue.Queue[dict[str, Any]] = queue.Queue(_MOST_WAITING)
         self._store: Store | None = None
         self._dropped = 0
+        self._full = False
 
     def follow(self, said: Said) -> None:
         """Start the process, end it, or put another in its place; one that failed is tried again."""
         wanted = said.challenger
         if wanted is not None and (wanted.fault or (said.champion and said.champion.hash == wanted.hash)):
             wanted = None
-        failed = self._child is not None and not self._child.lives() and self._now() - self._began > _AGAIN_SECONDS
-        if wanted == self._pick and not failed:
+        lives = wanted is None or (self._child is not None and self._child.lives())
+        if wanted == self._pick and (lives or self._now() - self._began <= _AGAIN_SECONDS):
             return
         self._end()
         self._pick, self._child, self._began, self._dropped = wanted, None, self._now(), 0
@@ -56,15 +58,30 @@ class ShadowWriter:
                 Shadows(self._opened()).write(made)
             except StoreError as error:
                 self._drop(len(made), error)
-            self._shelf.count(self._pick, told["counts"] | {"dropped": self._dropped})
+            self._count(self._pick, told["counts"] | {"dropped": self._dropped})
+
+    def _count(self, pick: Pick, counts: dict[str, int]) -> None:
+        try:
+            self._shelf.count(pick, counts)
+        except OSError as error:
+            if not self._full:
+                log("shadows_uncounted", "warning", error)
+            self._full = True
+        else:
+            self._full = False
 
     def _listen(self, child: Child) -> None:
+        # A process whose words nobody takes waits for good.
+        heard = Outlived("shadows")
         for line in child.told():
-            told = orjson.loads(line)
-            try:
-                self._told.put_nowait(told)
-            except queue.Full:
-                self._drop(len(told["shadows"]))
+            with heard:
+                self._hear(orjson.loads(line))
+
+    def _hear(self, told: dict[str, Any]) -> None:
+        try:
+            self._told.put_nowait(told)
+        except queue.Full:
+            self._drop(len(told["shadows"]))
 
     def _drop(self, shadows: int, why: Exception | None = None) -> None:
         if shadows and not self._dropped:

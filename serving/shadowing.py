@@ -85,7 +85,8 @@ class Shadowing:
             if made.body is not None:
                 return Shadow(decision, self._hash, datetime.fromisoformat(made.body["as_of"]), _told(made.body))
             fault: Exception | None = None
-        except (HoldfastError, KeyError, ValueError, TypeError) as error:
+        except Exception as error:
+            # It is the first after each start, so one that ended this process would end all that follow.
             fault = error
         if not self.counts.failed:
             log("shadow_failed", "warning", fault)

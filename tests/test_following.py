@@ -11,7 +11,7 @@ import pytest
 from features.errors import RegistryError, StoreError
 from features.history import History
 from features.home import Home
-from serving import following, opening
+from serving import follower, following, opening
 from serving.follower import Follower
 from serving.following import Following, Watch, begin
 from serving.requests import Ask
@@ -182,6 +182,43 @@ def test_a_full_disk_stops_neither_what_serves_nor_the_follower(
     assert service.answered()[0] == "2"
 
 
+def test_the_follower_goes_on_after_an_error_of_any_sort_and_writes_what_a_challenger_told_meanwhile(
+    variants: Variants, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three rounds, in the first of which the look fails, and in the second the writing."""
+    rounds, looked, written = iter((False, False, False, True)), list[int](), list[int]()
+
+    def failing(at: int, seen: list[int]) -> Callable[..., Said]:
+        def step(*_: object) -> Said:
+            seen.append(len(seen))
+            if len(seen) == at:
+                raise ZeroDivisionError
+            return Said()
+
+        return step
+
+    for name in ("end_with_parent", "spread", "logs.begin", "time.sleep"):
+        monkeypatch.setattr(f"serving.follower.{name}", lambda *_: None)
+    monkeypatch.setattr("serving.follower.home", lambda: variants.place)
+    monkeypatch.setattr(Follower, "outdated", lambda _: next(rounds))
+    monkeypatch.setattr(Follower, "look", failing(1, looked))
+    monkeypatch.setattr("serving.follower.ShadowWriter.write", failing(2, written))
+    follower.main()
+    assert (len(looked), len(written)) == (3, 3)
+    assert [record.getMessage() for record in caplog.records] == ["step_failed", "step_failed"]
+
+
+def test_a_registry_whose_file_cannot_be_looked_at_is_not_taken_for_another(
+    variants: Variants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(*_: object, **__: object) -> None:
+        raise OSError(116, "Stale file handle")
+
+    asking = Follower(variants.place)
+    monkeypatch.setattr("pathlib.Path.stat", stale)
+    assert not asking.outdated()
+
+
 def test_what_another_holdfast_kept_counts_for_nothing(variants: Variants) -> None:
     shelf = Shelf.of(variants.place)
     shelf.serve(Pick("1", variants.hash("1")))
@@ -238,6 +275,21 @@ def test_a_registry_that_is_away_or_corrupt_changes_nothing(
     assert service.look() == "2"
     assert service.following.state.registry.fault == ""
     assert [record.getMessage() for record in caplog.records] == ["registry_away", "registry_back"]
+
+
+def test_a_registry_that_answers_what_nobody_foresaw_is_away(
+    service: Service, variants: Variants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object) -> None:
+        raise KeyError("aliases")
+
+    service.look()
+    with monkeypatch.context() as patched:
+        patched.setattr("serving.bundle.look", odd)
+        variants.move("2")
+        assert service.look() == "1"
+        assert (service.following.state.stands, service.shelf.said().fault) == ("away", "KeyError('aliases')")
+    assert service.look() == "2"
 
 
 def test_a_follower_gives_way_when_another_file_takes_the_registrys_place(service: Service, variants: Variants) -> None:

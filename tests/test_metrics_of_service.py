@@ -1,6 +1,7 @@
 """What an operator reads off a real server, and whether probes mean what they say."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -175,7 +176,7 @@ def clock() -> Moments:
 @pytest.fixture
 def watch(history: History, clock: Moments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A watch that has looked at a desk once, and looks again when told to."""
-    monkeypatch.setattr(Watch, "_go_on", lambda *_: None)
+    monkeypatch.setattr("serving.health.repeat", lambda *_, **__: None)
     desk, watch = desk_over(history), Watch(clock)
     following = Following(desk, None)
     watch.begin(following, tmp_path)
@@ -215,8 +216,68 @@ def test_a_store_without_room_makes_a_worker_unready(watch: Any, monkeypatch: py
     assert watch.watch.checks()["room"].found == "no room, or reading only"
 
 
-def full(**_: Any) -> Any:
+def full(*_: Any, **__: Any) -> Any:
     raise OSError("No space left on device")
+
+
+PARTS = (
+    ("serving.health.shutil.disk_usage", OSError(116, "Stale file handle")),
+    ("serving.health.psutil.Process", RuntimeError("no such thing")),
+    ("serving.health._count_spending", ZeroDivisionError()),
+    ("serving.health.metrics.following", KeyError("state")),
+)
+
+
+@pytest.mark.parametrize(("part", "error"), PARTS)
+def test_a_part_of_a_look_that_fails_hides_nothing_that_the_others_see(
+    watch: Any, part: str, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def broken(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(part, broken)
+    watch.following.state = replace(watch.following.state, version="9", hash="2" * 32)
+    watch.clock.now += PATIENCE_SECONDS + 1
+    watch.watch.look(0)
+    text = told(metrics.exposition(bytes).decode())
+    assert watch.watch.ready()
+    assert (text["holdfast_workers_ready",], text["holdfast_store_up",]) == (1, 1)
+    assert watch.watch.checks()["bundle"].found == "2" * 32
+    assert [record.getMessage() for record in caplog.records] == ["step_failed"]
+
+
+def test_a_look_at_the_store_that_fails_in_an_unforeseen_way_counts_as_silence_and_is_over_with_it(
+    watch: Any, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(watch.desk.history.decisions, "writable", full)
+        watch.clock.now += PATIENCE_SECONDS + 1
+        watch.watch.look(1)
+        assert not watch.watch.ready()
+        assert told(metrics.exposition(bytes).decode())["holdfast_store_up",] == 0
+    watch.watch.look(2)
+    assert watch.watch.ready()
+
+
+def test_a_worker_goes_on_looking_after_an_error_of_any_sort(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("serving.health.EVERY_SECONDS", 0.01)
+    turns, done = list[int](), threading.Event()
+
+    def look(turn: int) -> None:
+        turns.append(turn)
+        if turn > 2:
+            done.set()
+        if turn:
+            raise OSError(5, "Input/output error")
+
+    watch = Watch()
+    monkeypatch.setattr(watch, "look", look)
+    watch.begin(Following(desk_over(history), None), tmp_path)
+    assert done.wait(5.0)
+    watch.end()
+    assert turns[:4] == [0, 1, 2, 3]
 
 
 def test_a_worker_that_leaves_is_not_ready_at_all(watch: Any):

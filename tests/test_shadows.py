@@ -21,6 +21,8 @@ from models.bundle import load
 from serving import opening
 from serving.bundle import CHALLENGER
 from serving.desk import Desk
+from serving.repeating import Outlived
+from serving.replay import Replayer
 from serving.requests import Ask
 from serving.scorer import Scorer
 from serving.shadow_writer import ShadowWriter
@@ -118,6 +120,23 @@ def test_who_falls_behind_leaves_out_and_who_cannot_decide_counts(desk: Desk, va
     assert vars_of(shadowing) == (1, 3, 1)
 
 
+def test_a_decision_that_cannot_be_made_again_for_any_reason_keeps_none_after_it_from_being_shadowed(
+    desk: Desk, variants: Variants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shadowing = Shadowing(desk.history, scorer(variants, "3"))
+    odd, good = decided(desk, 2)
+    replay = Replayer.replay
+
+    def replayed(self: Replayer, decision: str) -> Any:
+        if decision == odd["decision_id"]:
+            raise AttributeError("none")
+        return replay(self, decision)
+
+    monkeypatch.setattr(Replayer, "replay", replayed)
+    assert good["decision_id"] in [one.decision for one in shadowing.step()]
+    assert vars_of(shadowing)[2] == 1
+
+
 def vars_of(shadowing: Shadowing) -> tuple[int, int, int]:
     counts = shadowing.counts
     return counts.shadowed, counts.left_out, counts.failed
@@ -198,6 +217,73 @@ def test_what_a_challenger_tells_is_written_and_what_cannot_be_is_dropped_and_co
     assert shelf.counted()["dropped"] == 25
     writer.follow(Said())
     history.close()
+
+
+def told_of(decision: str) -> bytes:
+    made = {"decision": decision, "bundle": "b", "made_at": AS_OF.isoformat(), "body": {"n": 1}}
+    return json.dumps({"counts": {"shadowed": 1}, "shadows": [made]}).encode()
+
+
+def test_counts_that_a_full_disk_does_not_take_end_nothing(
+    children: list[FakeChild], new_url: Callable[[], str], variants: Variants, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    url, shelf = new_url(), Shelf.of(variants.place)
+    history = History(url)
+    for decision in ("d-1", "d-2"):
+        log(history, decision, "customer:a", AS_OF, "{}")
+    monkeypatch.setattr(FakeChild, "lines", [told_of("d-1"), told_of("d-2")])
+    writer = ShadowWriter(shelf, url)
+    writer.follow(Said(challenger=Pick("2", "b")))
+    writer.listener.join()
+    with monkeypatch.context() as patched:
+        patched.setattr("serving.shelf.Shelf._write", full)
+        writer.write()
+    assert [record.getMessage() for record in caplog.records] == ["shadows_uncounted"]
+    assert len(list(history.shadows.beside("b"))) == 2
+    writer.follow(Said())
+    history.close()
+
+
+def test_words_that_are_not_a_challengers_own_do_not_keep_the_next_from_being_heard(
+    children: list[FakeChild], new_url: Callable[[], str], variants: Variants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_url()
+    history = History(url)
+    log(history, "d-1", "customer:a", AS_OF, "{}")
+    monkeypatch.setattr(FakeChild, "lines", [b"A library says hello", b"{}", told_of("d-1")])
+    writer = ShadowWriter(Shelf.of(variants.place), url)
+    writer.follow(Said(challenger=Pick("2", "b")))
+    writer.listener.join()
+    for _ in range(2):
+        with Outlived("shadows"):
+            writer.write()
+    assert list(history.shadows.beside("b")) == [({}, {"n": 1})]
+    writer.follow(Said())
+    history.close()
+
+
+def test_a_challenger_that_could_not_be_started_is_tried_again(
+    children: list[FakeChild], variants: Variants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    now, said = [0.0], Said(challenger=Pick("2", "b"))
+    writer = ShadowWriter(Shelf.of(variants.place), variants.place.database_url, lambda: now[0])
+    with monkeypatch.context() as patched:
+        patched.setattr("serving.shadow_writer.Child", refused)
+        with pytest.raises(OSError, match="unavailable"):
+            writer.follow(said)
+    writer.follow(said)
+    assert children == []
+    now[0] = 60.0
+    writer.follow(said)
+    assert len(children) == 1
+    writer.follow(Said())
 
 
 def test_the_command_compares_the_two_and_says_how_to_begin(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 
 import polars as pl
 
@@ -18,6 +18,7 @@ from features.clock import from_microseconds
 from features.errors import SourceError, TooManyBadRows
 from features.history import History
 from features.identity import IdentityLink, Reference
+from features.pacing import paced
 from features.sources.cells import ROW
 from features.sources.conversion import converted
 from features.sources.fields import Fields
@@ -29,9 +30,6 @@ from features.sources.records import Records
 from features.sources.source import Source
 from features.versions import Written
 
-# A service beside an ingest waits no longer than for so many rows. SQLite lets whoever waits in only by luck, so there
-# is a pause after them of a quarter of their time.
-_ROWS_AT_ONCE, _PAUSE = 5_000, 0.25
 # A file's name, the rows done, and their total: None while rows are checked, known while they are appended.
 Progress = Callable[[str, int, int | None], None]
 
@@ -167,11 +165,7 @@ def _write(
         links = list(_links(good))
         yield len(links), history.link(links)
     else:
-        events = records.events(good)
-        for start in range(0, len(events), _ROWS_AT_ONCE):
-            part, began = events[start : start + _ROWS_AT_ONCE], perf_counter()
-            yield len(part), history.append_rows(part, corrections_from)
-            sleep(_PAUSE * (perf_counter() - began))
+        yield from paced(records.events(good), lambda part: history.append_rows(part, corrections_from))
 
 
 def _put_products(history: History, good: pl.DataFrame) -> Written:
