@@ -40,12 +40,11 @@ def correct(connection: sa.Connection, rows: Sequence[Row], corrections_from: in
 
 
 def as_timed(connection: sa.Connection, rows: Sequence[Row]) -> list[Row]:
-    """Give rows the moments at which what is stored of their events occurred, where anything is."""
-    names = ("id", "occurred_at", "utc_offset")
-    stands = store.events.c.superseded_at.is_(None) & store.events.c.id.in_([row["id"] for row in rows])
-    stored = connection.execute(sa.select(*(store.events.c[name] for name in names)).where(stands)).mappings()
-    moments = {row["id"]: dict(row) for row in stored}
-    return [row | moments.get(row["id"], {}) for row in rows]
+    """Give rows the moment at which what is stored of the first one's event occurred, where anything is."""
+    columns = (store.events.c.occurred_at, store.events.c.utc_offset)
+    mine = store.events.c.superseded_at.is_(None) & store.events.c.id.in_([row["id"] for row in rows[:1]])
+    stored = connection.execute(sa.select(*columns).where(mine)).mappings().first()
+    return [{**row, **(stored or {})} for row in rows]
 
 
 def _versions(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Versions]:

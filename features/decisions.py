@@ -7,9 +7,9 @@ callers can both take what is left of a cap.
 
 import json
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -161,9 +161,8 @@ class Decisions:
         with self._store.alone(customers(names)) as connection:
             held = _OF_DECISION.fetch(connection, decision=decision_id)
             wait_for(connection, _tiers({tier for _, tier in held}))
-            told = {contact for contact, _ in held if _named(connection, contact, decision_id, names)}
             for contact, _ in held:
-                if contact not in told:
+                if {decision_id}.issuperset(_naming(connection, contact, names)):
                     _settle(connection, contact, RELEASED, microseconds(at))
             written = connection.execute(sa.delete(store.decisions).where(store.decisions.c.id == decision_id))
             return bool(written.rowcount)
@@ -275,12 +274,13 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a report settles: the offer it is about, and the contact that was held for it, if one was.
+    """What a report settles: the offer it is about, and the customer's contact that was held for it, if one was.
 
     `timed` says whether the report told when it happened; if not, a step that was told before keeps its moment.
     """
 
     contact: str | None
+    customer: str
     offered: Offered
     at: datetime
     timed: bool = True
@@ -304,13 +304,16 @@ def touched(connection: sa.Connection, settlement: Settlement) -> list[str]:
 def settle(connection: sa.Connection, settlement: Settlement) -> str | None:
     """Confirm or release the contact, or hold it again, and count what came of the offer; again changes nothing.
 
-    All by what stands of the reports, whichever came last; returns the state of the contact.
+    All by the reports that stand, whichever came last, of every decision that made the contact's proposal; returns the
+    state of the contact.
     """
     moment, steps = microseconds(settlement.at), reported(connection, settlement.offered)
     count(connection, settlement.offered, steps, moment)
     if settlement.contact is None:
         return None
-    state = HELD if not steps else RELEASED if steps[-1] == NOT_MADE else CONFIRMED
+    for other in _naming(connection, settlement.contact, [settlement.customer]):
+        steps |= reported(connection, replace(settlement.offered, decision=other))
+    state = HELD if not steps else RELEASED if steps == {NOT_MADE} else CONFIRMED
     _settle(connection, settlement.contact, state, moment)
     return state
 
@@ -328,13 +331,12 @@ def _contact(connection: sa.Connection, contact: str) -> list[Contact]:
     return [Contact(*row) for row in _NEWEST_OF.fetch(connection, contact=contact)]
 
 
-def _named(connection: sa.Connection, contact: str, decision_id: str, references: list[str]) -> bool:
-    """Tell whether a later decision about the same customer says that it made the proposal of a contact."""
+def _naming(connection: sa.Connection, contact: str, about: Sequence[str]) -> list[str]:
+    """List the decisions about some customers that say that they made the proposal of a contact."""
     table = store.decisions
-    mine = sa.select(table.c.made_at).where(table.c.id == decision_id).scalar_subquery()
-    later = sa.select(table.c.body).where(table.c.customer.in_(references), table.c.made_at >= mine)
-    bodies = map(json.loads, connection.scalars(later.where(table.c.id != decision_id)))
-    return any(one["contact"] == contact for body in bodies for one in body["offers"])
+    likely = table.c.customer.in_(about) & table.c.body.contains(contact, autoescape=True)
+    bodies = connection.execute(sa.select(table.c.id, table.c.body).where(likely))
+    return [name for name, body in bodies if any(one["contact"] == contact for one in json.loads(body)["offers"])]
 
 
 def customers(references: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ A ledger that only grows: whenever what is known of a decision's offer changes, 
 of any moment are sums, and those that a past decision rested on can be told again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -45,15 +45,15 @@ def report_id(decision: str, offer: str, status: str) -> str:
     return event_id("outcome", decision, offer, status)
 
 
-def reported(connection: sa.Connection, offered: Offered) -> list[str]:
-    """List the steps of an offer that stand, of those that were told, in the order in which they were."""
+def reported(connection: sa.Connection, offered: Offered) -> set[str]:
+    """Collect the steps of an offer that stand, of those that were told."""
     ids = {report_id(offered.decision, offered.offer, status): status for status in (*TRIED, NOT_MADE)}
-    return [ids[row[0]] for row in _TOLD.fetch(connection, ids=list(ids))]
+    return {ids[row[0]] for row in _TOLD.fetch(connection, ids=list(ids))}
 
 
-def count(connection: sa.Connection, offered: Offered, steps: Iterable[str], moment: int) -> None:
+def count(connection: sa.Connection, offered: Offered, steps: set[str], moment: int) -> None:
     """Write down by how much the counts change, now that these steps of an offer stand."""
-    told = set(steps) - {NOT_MADE}
+    told = steps - {NOT_MADE}
     tried = int(bool(told))
     now = (tried, int(not told.isdisjoint(TAKEN)), tried * round(offered.stated * MILLIONTHS))
     before = _BEFORE.fetch(connection, decision=offered.decision, offer=offered.offer)[0]
@@ -81,7 +81,6 @@ _TOLD = store.Prepared(
     sa.select(store.events.c.id)
     .where(store.events.c.id.in_(sa.bindparam("ids", expanding=True)))
     .where(store.events.c.superseded_at.is_(None) & (store.events.c.kind != "void"))
-    .order_by(store.events.c.seq)
 )
 _BEFORE = store.Prepared(
     sa.select(*(store.whole_sum(column) for column in _COLUMNS))

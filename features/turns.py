@@ -80,8 +80,11 @@ class Turns:
             self._turn.release()
         # Should nobody come who ends it, whoever was to take it over having died, then this one does.
         while not shared.done.wait(_PATIENCE_SECONDS):
-            with self._turn:
-                self._end(shared)
+            if self._turn.acquire(blocking=False):
+                try:
+                    self._end(shared)
+                finally:
+                    self._turn.release()
         if shared.error is not None:
             raise shared.error
 

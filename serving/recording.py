@@ -63,8 +63,7 @@ def told_of(
     if not told and known(of_reason) is None:
         return [outcome]
     sort = reasons.get(report.reason_code).sort if report.reason_code and told else ""
-    body = {"reason": report.reason_code} if told else {}
-    return [outcome, replace(outcome, id=of_reason, kind="reason" if told else "void", product=sort, body=body)]
+    return [outcome, replace(outcome, id=of_reason, kind="reason" if told else "void", product=sort)]
 
 
 def interaction_of(happening: Happening, reference: Reference, now: datetime) -> Interaction:
@@ -146,7 +145,7 @@ def settlement_of(decision: Mapping[str, Any], report: Report, now: datetime) ->
     contact = next((one["contact"] for one in decision["offers"] if one["offer"] == report.offer), None)
     breakdown = next(one["breakdown"] for one in told_in(decision) if one["offer"] == report.offer)
     offered = Offered(report.decision_id, report.offer, breakdown["stated_propensity"] if breakdown else 0.0)
-    return Settlement(contact, offered, now, timed=report.occurred_at is not None)
+    return Settlement(contact, decision["customer"], offered, now, timed=report.occurred_at is not None)
 
 
 def listed(faults: Sequence[str], count: int) -> str:

@@ -123,13 +123,15 @@ def _agents_decision(body: dict[str, Any]) -> dict[str, Any]:
     """
     offers, language = body.get("offers", ()), body.get("language", "en")
     back, told = [*body.get("held_out", ())], dict(body)
-    if len(offers) < body.get("requested_offers", 0):
+    if len(offers) < body.get("requested_offers", 0) or all(one["owed"] for one in offers):
         back += told.pop("runners_up", ())
         told["runners_up"] = []
     if not offers and not body.get("degraded"):
         told["silence"] = sentences.NO_OFFER[language]
     unsaid: dict[str, Any] = {"layer": _BY_MONEY, "reason": sentences.NOT_NOW[language], "unknown": [], "flip": None}
-    withheld = [one | unsaid if one["layer"] == _BY_MONEY else one for one in body.get("withheld", ())]
+    # What was weighed has passed all rules; higher offers that were held out may have taken its room.
+    weighed = [one["layer"] == _BY_MONEY or bool(one.get("breakdown")) for one in (whole := body.get("withheld", ()))]
+    withheld = [one | unsaid if by_money else one for one, by_money in zip(whole, weighed, strict=True)]
     withheld += [{"offer": one["offer"]} | unsaid for one in back]
     told["withheld"] = sorted(withheld, key=lambda one: str(one["offer"]))
     return dict(_kept(AGENT_DECISION, told))

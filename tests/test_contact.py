@@ -158,10 +158,28 @@ def test_an_outcome_confirms_what_was_held_and_releases_what_was_not_presented(
     assert len(offered(made(careful, offers=1))) == 1
 
 
+def test_a_proposal_that_two_decisions_made_counts_while_one_of_them_is_said_to_have_been_made(
+    desk: Callable[..., Desk], time: Time
+) -> None:
+    careful = desk(caps=(CAP,))
+    first, again = made(careful, offers=1), made(careful, offers=1)
+    assert first["offers"][0]["contact"] == again["offers"][0]["contact"]
+
+    def told(body: Any, status: str, **given: Any) -> Any:
+        report = Report(decision_id=body["decision_id"], offer="stay_voucher", status=status, **given)
+        return careful.outcome(report)["contact"]
+
+    assert told(first, "presented") == "confirmed"
+    assert told(again, "not_presented") == "confirmed"
+    assert told(first, "presented", withdrawn=True) == "released"
+    assert told(again, "not_presented", withdrawn=True) == "held"
+
+
 @pytest.mark.parametrize(
     ("steps", "state"),
     [
         ("presented accepted -accepted", "confirmed"),
+        ("presented not_presented", "confirmed"),
         ("presented not_presented -presented", "released"),
         ("presented -presented not_presented", "released"),
         ("not_presented presented -not_presented", "confirmed"),

@@ -131,8 +131,8 @@ def test_numbers_of_rows_rise_in_the_order_in_which_they_can_be_seen(history: Hi
     other.close()
 
 
-def settled(offer: str, number: int = 0) -> Settlement:
-    return Settlement(f"d-{number}/it", Offered(f"d-{number}", offer, 0.1), AS_OF)
+def settled(offer: str, number: int = 0, customer: str = "") -> Settlement:
+    return Settlement(f"d-{number}/it", customer, Offered(f"d-{number}", offer, 0.1), AS_OF)
 
 
 def told_of(number: int, status: str, kind: str = "") -> Interaction:

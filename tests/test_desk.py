@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from features.clock import microseconds
 from features.contract import CONTRACT
 from features.errors import AmbiguousCustomer, InputError, StoreError
 from features.expressions import Vocabulary, compile_rule
@@ -296,6 +297,20 @@ def test_an_outcome_told_twice_at_once_is_written_once(desk: Desk, monkeypatch: 
     with ThreadPoolExecutor(2) as pool:
         told = list(pool.map(desk.outcome, [report, report]))
     assert sorted(str(one["note"]) for one in told) == ["None", "already known"]
+
+
+def test_a_reason_that_is_told_later_stands_where_its_decline_does(desk: Desk) -> None:
+    decision = desk.decide(ask())
+    report = Report(decision_id=decision["decision_id"], offer="stay_voucher", status="declined")
+    desk.outcome(report)
+    later(desk, days=3).outcome(replace(report, reason_code="not_now", who="agent-1"))
+    # By somebody else it is told anew, and then taken back: both of them, each time.
+    for given in ({"who": "agent-2"}, {"withdrawn": True}, {"who": "agent-3"}):
+        later(desk, days=4).outcome(replace(report, reason_code="not_now", **given))
+        known = desk.history.of_customer(["household:7"], NOW + timedelta(days=5))
+        told = [row for row in known if row[1] in ("offer_declined", "reason")]
+        assert len(told) == (0 if given.get("withdrawn") else 2)
+        assert {row[9] for row in told} <= {microseconds(NOW)}
 
 
 def test_a_reason_that_was_given_is_a_word_of_the_offer_s_own_rules(desk: Desk) -> None:

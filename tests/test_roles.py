@@ -104,6 +104,19 @@ def test_an_agent_cannot_tell_whom_chance_left_alone(history: History) -> None:
     assert agents(made)["runners_up"] == [{"offer": one["offer"], "item": one["item"]} for one in made["runners_up"]]
 
 
+def test_a_hold_out_does_not_show_by_what_its_offers_keep_from_others(history: History) -> None:
+    """Neither by a cap that they fill, nor by what runs up behind what is owed."""
+    desk = desk_over(history)
+    desk.decider = replace(desk.decider, everyone="hold_out")
+    alone = agents(desk.decide(Ask(customer="household:7", channel="phone", offers=20)))
+    assert alone["offers"] == []
+    assert not [one for one in alone["withheld"] if "of this decision" in one["reason"]]
+    owed = Ask(customer="household:7", channel="phone", offers=1, context={"topic": "complaint"})
+    seen = agents(desk.decide(owed))
+    assert [one["owed"] for one in seen["offers"]] == [True]
+    assert seen["runners_up"] == []
+
+
 def test_an_agent_is_sent_what_an_agent_sees_and_an_analyst_all(door: Door) -> None:
     whole = decided(door.history)
     body = json.dumps(whole).encode()
