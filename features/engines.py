@@ -1,9 +1,11 @@
 """The engines under the store, SQLite and PostgreSQL: how each is reached, and what keeps its writers apart."""
 
 import hashlib
+import os
 import select
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic, sleep
@@ -63,6 +65,7 @@ def engine_of(url: str) -> sa.Engine:
     if parsed.get_backend_name() == "sqlite":
         _make_folder(parsed.database)
         engine = sa.create_engine(parsed)
+        sa.event.listen(engine, "do_connect", partial(_make_file, parsed.database))
         sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
     engine = sa.create_engine(
@@ -220,6 +223,14 @@ def _make_folder(file: str | None) -> None:
         raise StoreError(
             f"expected a folder for the store {file}, found: {error.strerror}; check HOLDFAST_DATABASE_URL"
         ) from error
+
+
+def _make_file(file: str | None, *_given: Any) -> None:
+    """Make a new store its owner's alone: SQLite itself would let others read it, and what lies beside it."""
+    if file and file != ":memory:" and not file.startswith("file:"):
+        # What is in the way SQLite says.
+        with suppress(OSError):
+            os.close(os.open(file, os.O_RDONLY | os.O_CREAT, 0o600))
 
 
 def _key(name: str) -> int:

@@ -14,7 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from features import store
-from features.clock import DAY, from_microseconds
+from features.clock import DAY, from_microseconds, microseconds
 from features.decisions import customers
 from features.disclosure import Rows, held_of
 from features.naming import Mention, Names, likely_in
@@ -59,6 +59,11 @@ class Erasures:
     def __init__(self, opened: Store, tombstones: Tombstones) -> None:
         self._store, self._tombstones = opened, tombstones
 
+    @property
+    def store(self) -> str:
+        """The address of the store, without a password."""
+        return self._store.address
+
     def person(self, reference: str) -> Person:
         """Collect the references of the person behind one, now and ever."""
         with self._store.reading() as connection:
@@ -90,10 +95,11 @@ class Erasures:
             at = connection.scalar(query)
         return None if at is None else from_microseconds(at)
 
-    def erase(self, find: Finding, at: datetime) -> Erased:
+    def erase(self, find: Finding, at: datetime, keep: Callable[[Erased], None]) -> Erased:
         """Erase whom `find` finds, within one transaction.
 
         Nobody writes about them meanwhile: it waits for the locks of the customer, then for that of all that is told.
+        `keep` is given what goes right before the commit, after which nobody can be found by the store any more.
         """
         while True:
             with self._store.reading() as connection:
@@ -102,7 +108,9 @@ class Erasures:
             with self._store.alone([*customers(sorted(names.references)), store.TOLD]) as connection:
                 # Somebody may have linked another reference to them meanwhile, whose lock isn't held.
                 if find(connection).references <= names.references:
-                    return erase_within(connection, self._tombstones, names, at, seen)
+                    erased = erase_within(connection, self._tombstones, names, at, seen)
+                    keep(erased)
+                    return erased
 
     def lift(self, references: Collection[str], at: datetime) -> int:
         """Let something be told again of references that were erased; returns how many were."""
@@ -120,6 +128,16 @@ class Erasures:
         """Tell which of some digests are marked as erased."""
         with self._store.reading() as connection:
             return {digest for digest, mark in standing(connection, digests).items() if mark.action == ERASED}
+
+    def took_place(self, digests: Collection[str], at: datetime) -> bool:
+        """Tell whether some digests were marked at a moment, whatever was said of them since.
+
+        It waits for whoever is about to: a server may commit for a process that is gone.
+        """
+        table = store.erasures
+        mine = table.c.digest.in_(digests) & (table.c.action == ERASED) & (table.c.erased_at == microseconds(at))
+        with self._store.alone([store.TOLD]) as connection:
+            return connection.execute(sa.select(sa.literal(1)).where(mine).limit(1)).first() is not None
 
     def known(self, digests: Collection[str]) -> Names:
         """Name whoever in the store has one of some digests."""

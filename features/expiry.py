@@ -40,14 +40,19 @@ class Expiry:
             found = sa.select(sa.func.count()).select_from(_older(kind, microseconds(before)).subquery())
             return connection.scalar(found) or 0
 
-    def delete(self, kind: str, before: datetime, on_progress: Callable[[int], None]) -> int:
-        """Delete them, with every version of an event; returns how many went, told as they go."""
+    def delete(self, kind: str, before: datetime, at: datetime, on_progress: Callable[[int], None]) -> int:
+        """Delete them, with every version of an event; returns how many went, told as they go.
+
+        Workers are told with each part, so that they forget what they have kept of it, whatever ends this.
+        """
         gone, older = 0, _older(kind, microseconds(before)).limit(_AT_ONCE)
         while True:
             with self._store.alone([store.TOLD]) as connection:
                 found = [str(one) for one in connection.scalars(older)]
                 for part in store.parts(found):
                     _delete(connection, kind, part)
+                if found:
+                    tell_taken_out(connection, at)
             gone += len(found)
             on_progress(gone)
             if len(found) < _AT_ONCE:
@@ -62,11 +67,6 @@ class Expiry:
         unused = sa.and_(*(~sa.exists().where(column == names) for column in used))
         with self._store.alone([store.TOLD]) as connection:
             return connection.execute(sa.delete(store.references).where(unused)).rowcount
-
-    def tell(self, at: datetime) -> None:
-        """Say that rows were taken out, so that workers forget what they have kept of them."""
-        with self._store.alone([store.TOLD]) as connection:
-            tell_taken_out(connection, at)
 
     def told_since(self, moment: datetime) -> bool:
         """Tell whether rows were taken out of the store since a moment."""

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from features.clock import moment
+from features.durable import write_whole
 from features.erasing import Erased
 from features.errors import InputError
 from features.history import History
 from features.naming import Names
-from features.tombstones import fingerprint
 from features.traces import Traces
 
 FORMAT = "holdfast erasure 1"
@@ -32,16 +30,20 @@ class Request:
 
 
 def proof_of(
-    request: Request, erased: Erased, named: Mapping[str, int], traces: Traces, wiped: bool, secret: bytes
-) -> dict[str, Any]:
-    """Put an erasure into words that name nobody; `named` counts what still names the person, by table."""
+    request: Request, erased: Erased, named: Mapping[str, int], traces: Traces, wiped: bool, secret: str,
+    resumed: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Put an erasure into words that name nobody; `named` counts what still names the person, by table.
+
+    Of one that broke off and was `resumed`, rows that it took out of files before that aren't counted.
+    """
     names = Names(erased.references)
     proof = {
         "format": FORMAT,
         "erased_at": request.at.isoformat(),
         "why": names.without(request.why),
         "by": request.by,
-        "secret": fingerprint(secret),
+        "secret": secret,
         "references": sorted(erased.references.values()),
         "values": sorted(erased.values.values()),
         "decisions": sorted(erased.decisions.values()),
@@ -50,6 +52,7 @@ def proof_of(
         "names_taken_out_of_others_rows": dict(erased.unnamed),
         "still_named_after": dict(named),
         "free_space_rewritten": wiped,
+        "resumed": resumed,
         "files": {names.without(file): rows for file, rows in traces.cleared.items()},
         "files_that_still_name": [names.without(file) for file in traces.left],
     }
@@ -58,11 +61,7 @@ def proof_of(
 
 def write_proof(proof: Mapping[str, Any], path: Path) -> None:
     """Write a proof as a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, made = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(number, "w", encoding="utf-8") as stream:
-        json.dump(proof, stream, indent=2, ensure_ascii=False)
-    os.replace(made, path)
+    write_whole(path, json.dumps(proof, indent=2, ensure_ascii=False))
 
 
 def read_proof(path: Path) -> dict[str, Any]:

@@ -68,10 +68,10 @@ def retain(
         if oldest.get(kind, now) >= cut:
             continue
         told = lambda gone, kind=kind: on_progress(kind, gone)  # noqa: E731
-        found[kind] = expiry.delete(kind, cut, told) if apply else expiry.count(kind, cut)
-    if apply and any(found.values()):
+        found[kind] = expiry.delete(kind, cut, now, told) if apply else expiry.count(kind, cut)
+    # Whatever is deleted now: a run before may have broken off in between.
+    if apply and retention.days:
         found["references"] = expiry.forget_names()
-        expiry.tell(now)
     return found
 
 

@@ -21,7 +21,8 @@ class Soundness:
     """What was found of a store: its address without a password, and the version of its tables, "" without tables.
 
     `faults` are what the engine finds wrong with its own files; `log_bytes` is what SQLite's log holds; `newest` is
-    when anything was last recorded; `keys` counts the callers' keys that weren't revoked.
+    when anything was last recorded; `keys` counts the callers' keys that weren't revoked; `exposed` are the files of
+    SQLite's whose mode lets others than their owner read them.
     """
 
     address: str
@@ -31,6 +32,7 @@ class Soundness:
     log_bytes: int = 0
     newest: datetime | None = None
     keys: int = 0
+    exposed: tuple[Path, ...] = ()
 
 
 def examine(url: str, current: str) -> Soundness:
@@ -41,11 +43,14 @@ def examine(url: str, current: str) -> Soundness:
     file = file_of(url)
     if file is not None and not file.exists():
         return Soundness(url, "")
-    engine = engine_of(url)
+    # Before it is opened, which lays files beside it for as long.
+    engine, exposed = engine_of(url), _exposed(file)
     try:
         with faults(engine, f"be read at {address(engine)}"), engine.connect() as connection:
             version = revision_of(connection, store.metadata)
-            found = Soundness(address(engine), version, writable(connection), _faults(connection), _log(file))
+            found = Soundness(
+                address(engine), version, writable(connection), _faults(connection), _log(file), exposed=exposed
+            )
             if version != current:
                 return found
             return Soundness(**vars(found) | {"newest": _newest(connection), "keys": _keys(connection)})
@@ -65,6 +70,11 @@ def _faults(connection: sa.Connection) -> tuple[str, ...]:
 def _log(file: Path | None) -> int:
     log = None if file is None else file.with_name(f"{file.name}-wal")
     return log.stat().st_size if log is not None and log.exists() else 0
+
+
+def _exposed(file: Path | None) -> tuple[Path, ...]:
+    files = [] if file is None else [file.with_name(f"{file.name}{ending}") for ending in ("", "-wal", "-shm")]
+    return tuple(one for one in files if one.exists() and one.stat().st_mode & 0o077)
 
 
 def _newest(connection: sa.Connection) -> datetime | None:

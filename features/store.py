@@ -190,7 +190,7 @@ class Store:
         self._turns = Turns(self._engine)
         self._looking = self._engine.execution_options(**engines.looking(self._engine))
         self._held = local()
-        place = engines.address(self._engine)
+        self.address = place = engines.address(self._engine)
         with ExitStack() as undo, engines.faults(self._engine, f"open at {place}", "; check HOLDFAST_DATABASE_URL"):
             undo.callback(self.close)
             revisions.settle(self._engine, metadata)

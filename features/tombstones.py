@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from features import store
 from features.clock import microseconds
+from features.durable import flush
 from features.errors import ErasedCustomer, StoreError
 from features.naming import Names, likely_in, texts_of
 from features.versions import Row
@@ -88,8 +89,8 @@ class Tombstones:
         return digests
 
     def mark_digests(self, connection: sa.Connection, digests: Iterable[str], action: str, at: datetime) -> None:
-        """Write down what holds of digests."""
-        same = {"secret": fingerprint(self.secret()), "action": action, "erased_at": microseconds(at)}
+        """Write down what holds of digests, once the secret that they need is on the disk."""
+        same = {"secret": fingerprint(self.secret(flushed=True)), "action": action, "erased_at": microseconds(at)}
         store.insert_new(connection, store.erasures, [{"digest": one, **same} for one in sorted(set(digests))])
 
     def digests(self, connection: sa.Connection, names: Iterable[str]) -> dict[str, str]:
@@ -108,8 +109,8 @@ class Tombstones:
         """
         self._secret(known)
 
-    def secret(self) -> bytes:
-        """Read the secret, or make it, for its owner alone.
+    def secret(self, flushed: bool = False) -> bytes:
+        """Read the secret, or make it, for its owner alone; `flushed` waits until it is on the disk.
 
         Raises StoreError when no file is named, or it can't be read or written.
         """
@@ -122,6 +123,11 @@ class Tombstones:
                 made.touch(mode=0o600)
                 made.write_text(secrets.token_hex(_BYTES) + "\n", encoding="ascii")
                 _settle(made, self.file)
+            if flushed:
+                flush(self.file)
+                # Where a folder can't be listed, the file was brought.
+                with suppress(PermissionError):
+                    flush(self.file.parent)
             return _whole(bytes.fromhex(self.file.read_text(encoding="ascii")))
         except (OSError, ValueError) as error:
             raise StoreError(
@@ -188,7 +194,8 @@ def tell_taken_out(connection: sa.Connection, at: datetime) -> None:
 
 
 def _settle(made: Path, file: Path) -> None:
-    """Give a file its name, unless another process was faster."""
+    """Give a file its name once it is on the disk, unless another process was faster."""
+    flush(made)
     with suppress(FileExistsError):
         os.link(made, file)
     made.unlink()

@@ -20,6 +20,8 @@ from features.naming import Names
 
 # What is never looked into, and so may always name somebody: backups, other stores, and what is packed.
 _WHOLE = (".backup", ".db", ".gz", ".zip", ".xlsx")
+# What was half written when a clearing broke off; the file itself stands whole beside it.
+_HALF = re.compile(r"\..+\.(?:parquet|csv|log|jsonl)-\w{8}")
 _UNREADABLE = (OSError, ValueError, csv.Error, PolarsError, InputError)
 # Here rows are as they came: an id without its type, a phone number as it is dialled.
 _RAW = "quarantine"
@@ -60,7 +62,7 @@ def clear(folders: Collection[Path], names: Names, skip: Collection[Path]) -> Tr
 
 def _cleared(path: Path, names: Names) -> tuple[int, bool]:
     """Clear a file; tells how many rows went, and whether what is left may still name the person."""
-    if path.suffix in _WHOLE:
+    if path.suffix in _WHOLE or _HALF.fullmatch(path.name):
         return 0, True
     remove = _REMOVING.get(path.suffix)
     gone = 0 if remove is None else _removed(path, names, remove)

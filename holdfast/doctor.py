@@ -46,7 +46,7 @@ def _findings(port: int) -> Iterator[Finding]:
         ("threads", machine.threads), ("memory", machine.memory),
         ("home", lambda: machine.home_writable(place)), ("disk", lambda: machine.disk(place)),
         ("store", looked.store), ("clock", looked.clock), ("keys", looked.keys),
-        ("backups", lambda: standing.backups(place)),
+        ("erasures", lambda: standing.erasures(place)), ("backups", lambda: standing.backups(place)),
         ("playbook", lambda: standing.playbook(place)), ("bundle", bundle.check),
         ("health", lambda: standing.health(place)), ("service", lambda: standing.service(port, bundle.version)),
     )  # fmt: skip

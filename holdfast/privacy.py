@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,19 +12,16 @@ import typer
 from rich.console import Console
 
 from features.clock import live
-from features.engines import file_of
-from features.erasing import behind, marked
+from features.erasing import Finding, behind, marked
 from features.errors import InputError, StoreError
 from features.history import History
 from features.home import Home
 from features.naming import Names
-from features.proofs import Request, doubts, marks_of, proof_of, read_proof, write_proof
-from features.traces import Traces, clear
+from features.proofs import Request, doubts, marks_of, read_proof
+from features.unfinished import Intent, Unfinished
+from holdfast.finishing import erased, folder_of, resumed
 from holdfast.places import glossary_of, opened
 from holdfast.screen import AsJson, err, near, out, say_json, spinner, table
-
-# MLflow's and BentoML's own, and what libraries keep: no rows of customers.
-_OWN = ("bentoml", "tools")
 
 
 class Once(StrEnum):
@@ -50,6 +47,7 @@ def erase(  # noqa: PLR0913, PLR0917 - an option each
     rewrite: Annotated[bool, typer.Option(help="Rewrite the store's free space, which writers wait for.")] = True,
     again: Annotated[Path | None, typer.Option("--from", help="Erase again what a proof tells of.")] = None,
     check: Annotated[Path | None, typer.Option(help="Check that what a proof tells of still holds.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Only finish what broke off.")] = False,
     lift: Annotated[bool, typer.Option("--lift", help="Let something be told of the reference again.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -57,24 +55,33 @@ def erase(  # noqa: PLR0913, PLR0917 - an option each
 
     What only counts stays nameless. What is told of them again isn't taken, and nothing is decided of them. The proof
     says what was done and names nobody; --check holds it against the store, status 1 when it doesn't hold, and --from
-    does the same again in a store that came out of an older backup.
+    does the same again in a store that came out of an older backup. An erasure that breaks off is finished by the next
+    one, of whomever, or by --resume.
 
     Example: holdfast erase household:1574 --why "asked for it on 3 March" --dry-run
 
     Example: holdfast erase --check data/erasures/2026-03-03T101500.000000.json
     """
-    asked = [one for one in (reference, again, check) if one is not None]
+    asked = [one for one in (reference, again, check, resume or None) if one is not None]
     if len(asked) != 1:
-        raise InputError(f"expected a reference, --from or --check; found {len(asked)} of them")
+        raise InputError(f"expected a reference, --from, --check or --resume; found {len(asked)} of them")
+    folders = tuple(one.absolute() for one in folder or ())
     with opened() as (place, history, _):
         if check is not None:
             _hold(history, read_proof(check), as_json)
+            return
+        finished = [] if dry_run else resumed(place, history, rewrite)
+        if resume:
+            _say_finished(finished, as_json)
         elif again is not None:
-            _again(place, history, read_proof(again), folder or [], as_json)
+            _again(place, history, again, folders, as_json)
         elif lift:
             _lift(place, history, reference or "", as_json)
         else:
             name = _reference(place, history, reference or "")
+            if done := [one.intent.proof for one in finished if name in one.erased.references]:
+                _say(read_proof(done[0]), done[0], as_json)
+                return
             names = _whom(history, name, once)
             counts = history.erasures.counts(names)
             if dry_run:
@@ -82,19 +89,19 @@ def erase(  # noqa: PLR0913, PLR0917 - an option each
                 return
             _confirm(why, yes, counts, names)
             request = Request(why or "", by or getpass.getuser(), live())
-            path = _target(place, to, request.at)
-            with spinner("Erasing"):
-                erased = history.erasures.erase(behind(name, once is Once.erase), request.at)
-                traces = _cleared(place, history, Names(erased.references), folder or [])
-                wiped = rewrite and _wiped(history)
-                named = history.erasures.named(Names(erased.references))
-            secret = history.tombstones.secret()
-            _keep(proof_of(request, erased, named, traces, wiped, secret), path, as_json)
+            intent = Intent(request, _target(place, to, request.at), folders, rewrite)
+            _erase(place, history, behind(name, once is Once.erase), intent, as_json)
+
+
+def _erase(place: Home, history: History, find: Finding, intent: Intent, as_json: bool) -> None:
+    with spinner("Erasing"):
+        _, proof = erased(place, history, find, intent)
+    _say(proof, intent.proof, as_json)
 
 
 def _target(place: Home, to: Path | None, at: datetime) -> Path:
     """See that a proof can be written before anything is erased."""
-    path = to or place.data / "erasures" / f"{at:%Y-%m-%dT%H%M%S.%f}.json"
+    path = (to or folder_of(place) / f"{at:%Y-%m-%dT%H%M%S.%f}.json").absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() or not os.access(path.parent, os.W_OK):
         raise InputError(f"expected --out as a new file that can be written, found {path}")
@@ -127,36 +134,25 @@ def _confirm(why: str | None, yes: bool, counts: Mapping[str, int], names: Names
         typer.confirm("Erase all of it? There is no way back.", abort=True, err=True)
 
 
-def _cleared(place: Home, history: History, names: Names, folders: list[Path]) -> Traces:
-    """Clear the files that Holdfast wrote; those of the store and of MLflow aren't looked at."""
-    used = [file_of(url) for url in (history.url, place.tracking_uri) if url.startswith("sqlite")]
-    files = [file for path in used if path for file in (path.absolute(), path.resolve())]
-    stores = [Path(f"{file}{ending}") for file in files for ending in ("", "-wal", "-shm")]
-    skip = [place.erasure_key, *(place.data / name for name in _OWN), *stores]
-    return clear([place.data, place.mlruns, *folders], names, skip)
-
-
-def _wiped(history: History) -> bool:
-    """Rewrite the store's free space, and tell whether that was done: a long look of somebody else is in its way."""
-    try:
-        history.erasures.wipe()
-    except StoreError as error:
-        err.print(f"[red]The store's free space wasn't rewritten[/]: {error}", soft_wrap=True)
-        return False
-    return True
-
-
-def _again(place: Home, history: History, proof: Mapping[str, Any], folders: list[Path], as_json: bool) -> None:
+def _again(place: Home, history: History, path: Path, folders: tuple[Path, ...], as_json: bool) -> None:
     """Erase what a proof tells of in a store that doesn't know of it, and see that the proof holds."""
+    proof = read_proof(path)
     history.tombstones.same(proof["secret"])
+    intent = Intent(Request(proof["why"], getpass.getuser(), live()), path.absolute(), folders, again=True)
     with spinner("Erasing"):
         history.erasures.bury(marks_of(proof), live())
-        erased = history.erasures.erase(marked(history.tombstones, proof["references"]), live())
-        traces, wiped = _cleared(place, history, Names(erased.references), folders), _wiped(history)
+        went, now = erased(place, history, marked(history.tombstones, proof["references"]), intent)
     if not as_json:
-        out.print(f"Erased again: {_counts(erased.deleted)}.")
-    _say_left(traces.left, wiped, err if as_json else out)
+        out.print(f"Erased again: {_counts(went.deleted)}.")
+    _say_left(now["files_that_still_name"], now["free_space_rewritten"], err if as_json else out)
     _hold(history, proof, as_json)
+
+
+def _say_finished(finished: Sequence[Unfinished], as_json: bool) -> None:
+    if as_json:
+        say_json({"finished": [str(one.intent.proof) for one in finished]})
+    elif not finished:
+        out.print("No erasure that broke off was left to finish.")
 
 
 def _hold(history: History, proof: Mapping[str, Any], as_json: bool) -> None:
@@ -188,8 +184,7 @@ def _lift(place: Home, history: History, text: str, as_json: bool) -> None:
         out.print("The reference wasn't erased; nothing to do.")
 
 
-def _keep(proof: Mapping[str, Any], path: Path, as_json: bool) -> None:
-    write_proof(proof, path)
+def _say(proof: Mapping[str, Any], path: Path, as_json: bool) -> None:
     if as_json:
         say_json({**proof, "proof": str(path)})
     else:

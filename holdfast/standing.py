@@ -13,7 +13,9 @@ from features.errors import HoldfastError, InputError, PlaybookError, StoreError
 from features.home import Home
 from features.revisions import REVISION
 from features.soundness import Soundness, examine
+from features.unfinished import begun
 from holdfast.diagnosis import BAD, GOOD, POOR, Said
+from holdfast.finishing import folder_of
 from holdfast.machine import MEGABYTE
 
 _LARGE_LOG = 256 * MEGABYTE
@@ -45,10 +47,7 @@ class Looked:
             return BAD, f"{said}, damaged: {'; '.join(found.faults)}", "holdfast restore THE NEWEST BACKUP --replace"
         if not found.writable:
             return BAD, f"{said}, which can't be written", "make room, or name a server that isn't a standby"
-        if found.log_bytes > _LARGE_LOG:
-            do = "end whoever keeps reading, such as a forgotten shell; the log is taken over then"
-            return POOR, f"{said}; its log holds {found.log_bytes // MEGABYTE:,} MB", do
-        return GOOD, f"{said}, whole", ""
+        return _of_files(found, said)
 
     def clock(self) -> Said:
         """Look whether time goes forwards: nothing may be recorded later than now."""
@@ -78,6 +77,26 @@ class Looked:
             return self._found
         except StoreError:
             return Soundness("", "")
+
+
+def _of_files(found: Soundness, said: str) -> Said:
+    """Look whether the files of a store that is sound are their owner's alone, and its log is small."""
+    if found.exposed:
+        files = " ".join(map(str, found.exposed))
+        return POOR, f"{said}, whose mode lets others than its owner read it", f"chmod go-rwx {files}"
+    if found.log_bytes > _LARGE_LOG:
+        do = "end whoever keeps reading, such as a forgotten shell; the log is taken over then"
+        return POOR, f"{said}; its log holds {found.log_bytes // MEGABYTE:,} MB", do
+    return GOOD, f"{said}, whole", ""
+
+
+def erasures(place: Home) -> Said:
+    """Look whether an erasure broke off: files may name the person still, and there is no proof."""
+    moments = begun(folder_of(place))
+    if not moments:
+        return GOOD, "none that isn't finished", ""
+    said = f"{len(moments)} not finished, the oldest of {moments[0]:%Y-%m-%d %H:%M:%S} UTC: files may still name them"
+    return BAD, said, "where none is under way: holdfast erase --resume"
 
 
 def backups(place: Home) -> Said:

@@ -130,8 +130,8 @@ def _agents_decision(body: dict[str, Any]) -> dict[str, Any]:
         told["silence"] = sentences.NO_OFFER[language]
     unsaid: dict[str, Any] = {"layer": _BY_MONEY, "reason": sentences.NOT_NOW[language], "unknown": [], "flip": None}
     # What was weighed has passed all rules; higher offers that were held out may have taken its room.
-    weighed = [one["layer"] == _BY_MONEY or bool(one.get("breakdown")) for one in (whole := body.get("withheld", ()))]
-    withheld = [one | unsaid if by_money else one for one, by_money in zip(whole, weighed, strict=True)]
+    whole = body.get("withheld", ())
+    withheld = [one | unsaid if one["layer"] == _BY_MONEY or one.get("breakdown") else one for one in whole]
     withheld += [{"offer": one["offer"]} | unsaid for one in back]
     told["withheld"] = sorted(withheld, key=lambda one: str(one["offer"]))
     return dict(_kept(AGENT_DECISION, told))

@@ -27,8 +27,8 @@ from tests.making import BOTH, happened
 
 ENGINES = BOTH
 NAMES = [
-    "Python", "packages", "time zones", "threads", "memory", "home", "disk", "store", "clock", "keys", "backups",
-    "playbook", "bundle", "health", "service",
+    "Python", "packages", "time zones", "threads", "memory", "home", "disk", "store", "clock", "keys", "erasures",
+    "backups", "playbook", "bundle", "health", "service",
 ]  # fmt: skip
 Trained = tuple[Home, History, dict[str, Any]]
 
@@ -125,6 +125,16 @@ def test_a_damaged_store_is_told(tmp_path: Path):
     state, found, do = standing.Looked(home_on(f"sqlite:///{file}")).store()
     assert (state, do) == (BAD, "holdfast restore THE NEWEST BACKUP --replace")
     assert "damaged: " in found
+
+
+def test_a_store_that_others_can_read_is_told_and_its_mode_stays(tmp_path: Path):
+    file = tmp_path / "history.db"
+    History(f"sqlite:///{file}").close()
+    file.chmod(0o644)
+    state, found, do = standing.Looked(home_on(f"sqlite:///{file}")).store()
+    assert (state, do) == (POOR, f"chmod go-rwx {file}")
+    assert found.endswith("whose mode lets others than its owner read it")
+    assert file.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_record_from_the_future_is_told(place: Home):

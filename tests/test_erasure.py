@@ -74,7 +74,7 @@ def desk_of(history: History, moment: Any = NOW) -> Desk:
 
 
 def erased(history: History, name: str = ANNA, once: bool = False) -> Any:
-    return history.erasures.erase(behind(name, once), AS_OF + timedelta(days=9))
+    return history.erasures.erase(behind(name, once), AS_OF + timedelta(days=9), lambda _: None)
 
 
 def world(history: History, gone: frozenset[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What has been kept for long enough goes, and what is left is as if the rest had never been told."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_it_is_only_counted_until_it_is_applied_and_nothing_is_left_of_a_name_th
     assert taken_out(history, {"purchase": 900}) == {"purchase": 2, "references": 1}
     assert history.counts() == {"purchase": 1, "inquiry": 1}
     assert history.find("customer:b") is None
-    assert taken_out(history, {"purchase": 900}) == {"purchase": 0}
+    assert taken_out(history, {"purchase": 900}) == {"purchase": 0, "references": 0}
 
 
 def test_an_event_goes_with_all_its_versions_or_stays_with_all(history: History):
@@ -103,6 +104,46 @@ def test_workers_forget_what_they_kept_of_what_is_gone(history: History):
     assert len(cache.events(["customer:a"], AS_OF)) == 2
     taken_out(history, {"purchase": 900})
     assert len(cache.events(["customer:a"], AS_OF)) == 1
+
+
+def test_workers_forget_each_part_that_is_gone_whatever_breaks_a_run_off(
+    history: History, monkeypatch: pytest.MonkeyPatch
+):
+    old = AS_OF - timedelta(days=1000)
+    history.append([*(happened(number, occurred_at=old) for number in range(4)), happened(9)], None)
+    monkeypatch.setattr("features.expiry._AT_ONCE", 2)
+    cache = CustomerCache(history)
+    assert len(cache.events(["customer:a"], AS_OF)) == 5
+
+    def stop(kind: str, gone: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retain(history.expiry, Retention({"purchase": 900}), AS_OF, True, stop)
+    assert len(cache.events(["customer:a"], AS_OF)) == 3
+    taken_out(history, {"purchase": 900})
+    assert len(cache.events(["customer:a"], AS_OF)) == 1
+
+
+def test_a_run_does_what_an_earlier_one_that_broke_off_left(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder, wiped = tmp_path / "playbook", list[bool]()
+    shutil.copytree(ROOT / "playbook", folder)
+    for name, value in {"HOME": tmp_path, "DATABASE_URL": history.url, "PLAYBOOK": folder, "CLOCK": "live"}.items():
+        monkeypatch.setenv(f"HOLDFAST_{name}", str(value))
+    history.append([happened(1, occurred_at=AS_OF - timedelta(days=9000))], None)
+    monkeypatch.setattr("features.erasing.Erasures.wipe", lambda self: wiped.append(True))
+    with monkeypatch.context() as broken:
+        broken.setattr("features.expiry.Expiry.forget_names", stopped)
+        assert commanded("--apply").exit_code != 0
+    assert (history.counts(), history.find("customer:a"), wiped) == ({}, "customer:a", [])
+    assert json.loads(commanded("--apply", "--json").stdout)["rows"]["references"] == 1
+    assert (history.find("customer:a"), wiped) == (None, [True])
+
+
+def stopped(_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def test_decisions_contacts_and_shadows_go_by_their_own_days(history: History):

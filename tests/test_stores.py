@@ -1,6 +1,7 @@
 """A store is kept, carried forwards and brought back whole, on either engine, or not at all."""
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ from holdfast.app import app
 from serving.desk import Desk
 from serving.requests import Ask, Report
 from tests.desks import NOW, FakeScorer, desk_over, ids, playbook
-from tests.making import BOTH
+from tests.making import BOTH, filled, happened
 
 ENGINES = BOTH
 AT = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
@@ -128,6 +129,21 @@ def schema(url: str) -> dict[str, Any]:
             )
             for name in found.get_table_names()
         }
+
+
+def test_a_new_file_is_its_owners_alone_and_the_mode_of_one_that_is_there_stays(tmp_path: Path):
+    modes = lambda: {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "data").iterdir()}  # noqa: E731
+    before = os.umask(0o022)
+    try:
+        url = f"sqlite:///{tmp_path / 'data' / 'some.db'}"
+        history = filled(History(url), [happened(1)])
+        assert modes() == dict.fromkeys(["some.db", "some.db-wal", "some.db-shm"], 0o600)
+        history.close()
+        (tmp_path / "data" / "some.db").chmod(0o640)
+        with closing(History(url)):
+            assert set(modes().values()) == {0o640}
+    finally:
+        os.umask(before)
 
 
 def test_a_store_of_an_earlier_version_says_how_it_is_carried_forwards(old: str):

@@ -47,6 +47,12 @@ def test_files_lose_the_rows_that_name_the_erased_and_others_stay(tmp_path: Path
     assert [Path(file).name for file in found.left] == ["kept.backup", "note.json"]
 
 
+def test_what_was_half_written_when_a_clearing_broke_off_is_told_of(tmp_path: Path):
+    (tmp_path / ".scores.parquet-k3_x9qa0").write_bytes(b"PAR1")
+    (tmp_path / ".other-k3_x9qa0").write_bytes(b"PAR1")
+    assert left(tmp_path) == [".scores.parquet-k3_x9qa0"]
+
+
 @pytest.mark.parametrize(
     "column",
     [["Anna@X.de", "b"], [[ANNA], ["b"]], [{"who": PHONE}, {"who": "b"}], [b"tel:+12024561111", b"b"]],
