@@ -2,9 +2,9 @@
 
 Two workers on SQLite, the home of some real households and of copies of them, more than a worker keeps; known and new
 customers, decisions with their outcomes, interactions, look-ups, routes and visits. Everybody is asked about before,
-and then all of the mixture as fast as it is answered, so that what is kept is full and the heap as large as it gets.
-The memory of each worker is told as what it grew by in that, and as the slope of the last two thirds of what comes
-after.
+and then, in a burst, all of the mixture as fast as it is answered, so that what is kept is full and the heap as large
+as it gets; after the soak comes a second burst. The memory of each worker is told as the slope of the soak's last two
+thirds, and, since what is free in the heap may hide what leaks, as what it grew by from burst to burst.
 """
 
 import random
@@ -43,13 +43,12 @@ _CONNECTIONS, _A_CONNECTION = 8, 50
 class Watched:
     """What was seen of a service: the moment (s) and milliseconds of each answer by route, statuses, and memory.
 
-    Memory is in MB, at minutes; `before` is what each worker held before it was asked as fast as it answers.
+    Memory is in MB, at minutes, by worker.
     """
 
     answers: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
-    before: dict[int, float] = field(default_factory=dict)
     log_bytes: int = 0
 
 
@@ -58,7 +57,7 @@ def main() -> None:
     parser = options(__doc__ or "")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long")
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second")
-    parser.add_argument("--warm-up", type=float, default=5.0, help="minutes before, as fast as it is answered")
+    parser.add_argument("--burst", type=float, default=5.0, help="minutes before and after, as fast as it is answered")
     parser.add_argument("--households", type=int, default=120, help="real households in the store")
     told = parser.parse_args()
     with TemporaryDirectory() as folder, ExitStack() as stack, aside():
@@ -67,12 +66,12 @@ def main() -> None:
         service = stack.enter_context(running(place))
         customers = customers_of(place)
         fill(service, customers)
-        before = {worker.pid: _held(worker) for worker in service.processes()}
-        warmed = soak(service, customers, told.warm_up * 60, inf)
-        watched = soak(service, customers, told.minutes * 60, told.rate)
-        watched.before = before
-        watched.statuses += warmed.statuses
-    say(f"A soak of {told.minutes:g} minutes at {told.rate:g} requests a second", rows(watched), told.json)
+        first = soak(service, customers, told.burst * 60, inf, 0)
+        watched = soak(service, customers, told.minutes * 60, told.rate, 1)
+        second = soak(service, customers, told.burst * 60, inf, 2)
+    watched.statuses += first.statuses + second.statuses
+    found = [*rows(watched), *peaks(first, second, told.minutes + told.burst)]
+    say(f"A soak of {told.minutes:g} minutes at {told.rate:g} requests a second", found, told.json)
 
 
 def multiply(place: Place, most: int = MOST_EVENTS) -> None:
@@ -110,13 +109,16 @@ def fill(service: Running, customers: Sequence[str]) -> None:
         list(at_once.map(ask, range(_CONNECTIONS)))
 
 
-def soak(service: Running, customers: Sequence[str], seconds: float, rate: float) -> Watched:
-    """Ask a service for some seconds at some rate, or at none in particular, and watch its workers."""
+def soak(service: Running, customers: Sequence[str], seconds: float, rate: float, phase: int) -> Watched:
+    """Ask a service for some seconds at some rate, or at none in particular, and watch its workers.
+
+    In another phase other things are asked.
+    """
     watched, ended = Watched(), threading.Event()
     began = time.monotonic()
     team = [
-        threading.Thread(target=_ask, args=(service.url, customers, watched, ended, began, rate / _CALLERS, number))
-        for number in range(_CALLERS)
+        threading.Thread(target=_ask, args=(service.url, customers, watched, ended, began, rate / _CALLERS, seed))
+        for seed in range(phase * _CALLERS, (phase + 1) * _CALLERS)
     ]
     for one in team:
         one.start()
@@ -136,8 +138,7 @@ def soak(service: Running, customers: Sequence[str], seconds: float, rate: float
 
 def rows(watched: Watched) -> list[Row]:
     """Tell of memory, of errors, of time taken, and of the store's log."""
-    held_by = watched.memory.items()
-    found = [_flat(place, samples, watched.before[worker]) for place, (worker, samples) in enumerate(held_by, start=1)]
+    found = [_flat(place, samples) for place, samples in enumerate(watched.memory.values(), start=1)]
     held = [samples[-1][1] for samples in watched.memory.values()]
     found += [against("memory of the largest worker at the end, MB", max(held), 350, None)]
     total, well = sum(watched.statuses.values()), watched.statuses["200"]
@@ -161,14 +162,27 @@ def slope(samples: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return float(fitted[0]), float(1.96 * np.sqrt(covariance[0, 0]))
 
 
-def _flat(place: int, samples: Sequence[tuple[float, float]], before: float) -> Row:
+def peaks(first: Watched, second: Watched, minutes: float) -> list[Row]:
+    """Tell by how much each worker grew from the end of one burst to that of another, so many minutes later."""
+    found = []
+    for place, (worker, samples) in enumerate(first.memory.items(), start=1):
+        fresh, one, two = samples[0][1], _end(samples), _end(second.memory[worker])
+        grown = (two - one) / minutes
+        what = f"memory of worker {place}, MB a minute from burst to burst ({fresh:.0f} MB once everybody was asked"
+        what += f" about, {one:.0f} after the first, {two:.0f} after the second)"
+        found.append(Row(what, grown, 0.0, grown, f"<= {_MOST_MB_A_MINUTE}", grown <= _MOST_MB_A_MINUTE))
+    return found
+
+
+def _end(samples: Sequence[tuple[float, float]]) -> float:
+    return float(np.mean([held for _, held in samples[-3:]]))
+
+
+def _flat(place: int, samples: Sequence[tuple[float, float]]) -> Row:
     last = samples[len(samples) // 3 :]
     grown, wide = slope(last)
     what = f"memory of worker {place}, MB a minute over the last two thirds, upper end"
-    what += (
-        f" ({grown:+.3f} ± {wide:.3f}; {before:.0f} MB once everybody was asked about, {samples[0][1]:.0f} after all"
-    )
-    what += f" as fast as it is answered, {last[0][1]:.0f} after a third, {last[-1][1]:.0f} at the end)"
+    what += f" ({grown:+.3f} ± {wide:.3f}; {last[0][1]:.0f} MB then, {last[-1][1]:.0f} at the end)"
     return Row(what, grown + wide, 0.0, grown + wide, f"<= {_MOST_MB_A_MINUTE}", grown + wide <= _MOST_MB_A_MINUTE)
 
 
@@ -196,7 +210,7 @@ def _ask(
                 if ended.wait(dice.expovariate(rate)):
                     return
                 number += 1
-                _exchange(client, watched, began, dice, _question(dice, customers, f"{began:.0f}-{seed}-{number}"))
+                _exchange(client, watched, began, dice, _question(dice, customers, f"{seed}-{number}"))
 
 
 def _exchange(

@@ -23,6 +23,7 @@ from serving import (
     degraded,
     deployment,
     following,
+    heap,
     lean,
     leash,
     routing_answers,
@@ -152,6 +153,7 @@ class HoldfastService:
         lean.import_lightgbm()
         self.following = following.begin(home())
         checkpoints.keep(self.desk.history)
+        heap.keep_small()
         self.ring.follow(self.desk.history.keys)
         self.answering = Answering(budget_seconds())
         self._bind_endpoints()
