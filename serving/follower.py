@@ -30,6 +30,7 @@ class Follower:
         self._file = _identity(place)
         self._said = replace(self.shelf.said(), misses=0)
         self._full = False
+        self._wrong: type[Exception] | None = None
         self._failed: dict[Pick, tuple[float, str]] = {}
 
     def look(self) -> Said:
@@ -39,13 +40,16 @@ class Follower:
             champion, challenger = (self._picked(alias) for alias in (bundle.CHAMPION, bundle.CHALLENGER))
         except Exception as error:
             # Whatever went wrong, the registry couldn't be asked, and workers are to know it.
-            if not self._said.fault:
+            # Said again once something else is wrong.
+            if type(error) is not self._wrong:
                 log("registry_away", "warning", error)
+            self._wrong = type(error)
             fault = str(error) if isinstance(error, RegistryError) else repr(error)
             said = replace(self._said, asked_at=now, fault=fault, misses=self._said.misses + 1)
         else:
             if self._said.fault:
                 log("registry_back", "warning", count=self._said.misses)
+            self._wrong = None
             said = Said(now, now, "", self._said.misses, champion, challenger)
         self._said = said
         self._write(said)

@@ -277,17 +277,23 @@ def test_a_registry_that_is_away_or_corrupt_changes_nothing(
     assert [record.getMessage() for record in caplog.records] == ["registry_away", "registry_back"]
 
 
-def test_a_registry_that_answers_what_nobody_foresaw_is_away(
-    service: Service, variants: Variants, monkeypatch: pytest.MonkeyPatch
+def test_a_registry_that_answers_what_nobody_foresaw_is_away_and_each_sort_of_error_is_logged(
+    service: Service, variants: Variants, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def away(*_: object) -> None:
+        raise RegistryError("expected the registry, found none")
+
     def odd(*_: object) -> None:
         raise KeyError("aliases")
 
     service.look()
     with monkeypatch.context() as patched:
+        patched.setattr("serving.bundle.look", away)
+        service.look()
         patched.setattr("serving.bundle.look", odd)
         variants.move("2")
-        assert service.look() == "1"
+        assert [service.look() for _ in range(2)] == ["1"] * 2
+        assert [record.getMessage() for record in caplog.records] == ["registry_away"] * 2
         assert (service.following.state.stands, service.shelf.said().fault) == ("away", "KeyError('aliases')")
     assert service.look() == "2"
 
