@@ -226,11 +226,14 @@ def _make_folder(file: str | None) -> None:
 
 
 def _make_file(file: str | None, *_given: Any) -> None:
-    """Make a new store its owner's alone: SQLite itself would let others read it, and what lies beside it."""
+    """Make a new store its owner's alone: SQLite itself would let others read it, and what lies beside it.
+
+    One that is there isn't opened: closing it here would take the locks of all of this process's connections to it.
+    """
     if file and file != ":memory:" and not file.startswith("file:"):
         # What is in the way SQLite says.
         with suppress(OSError):
-            os.close(os.open(file, os.O_RDONLY | os.O_CREAT, 0o600))
+            os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _key(name: str) -> int:

@@ -92,18 +92,25 @@ class History:
     # -- writing
 
     def append(
-        self, interactions: Iterable[Interaction], corrections_from: datetime | None,
-        settlement: Settlement | None = None, deadline: Deadline | None = None,
-    ) -> Written:  # fmt: skip
+        self, interactions: Iterable[Interaction], corrections_from: datetime | None, deadline: Deadline | None = None
+    ) -> Written:
         """Append interactions as `append_rows` does."""
-        rows = [_row(interaction) for interaction in interactions]
-        return self.append_rows(rows, corrections_from, settlement, deadline)
+        return self.append_rows([_row(one) for one in interactions], corrections_from, deadline)
+
+    def report(
+        self, interactions: Iterable[Interaction], corrections_from: datetime | None, settlement: Settlement,
+        deadline: Deadline | None = None,
+    ) -> tuple[Written, str | None]:  # fmt: skip
+        """Append what came of an offer as `append_rows` does, and settle its contact, in one transaction.
+
+        No news settle nothing; tells the state of the contact that they settled.
+        """
+        return self._appended([_row(one) for one in interactions], corrections_from, settlement, deadline)
 
     def append_rows(
-        self, rows: Sequence[Row], corrections_from: datetime | None,
-        settlement: Settlement | None = None, deadline: Deadline | None = None,
-    ) -> Written:  # fmt: skip
-        """Append rows in the shape of `store.events` and what they settle, in one transaction; no news settle nothing.
+        self, rows: Sequence[Row], corrections_from: datetime | None, deadline: Deadline | None = None
+    ) -> Written:
+        """Append rows in the shape of `store.events`, in one transaction.
 
         One whose id is known changes nothing if it says what was told before, and is a correction if it doesn't. A
         correction counts as known from `corrections_from` on, so that nothing computed for an earlier moment changes;
@@ -111,6 +118,12 @@ class History:
 
         Raises GivenUp when the deadline was missed; then nothing is written.
         """
+        return self._appended(rows, corrections_from, None, deadline)[0]
+
+    def _appended(
+        self, rows: Sequence[Row], corrections_from: datetime | None, settlement: Settlement | None,
+        deadline: Deadline | None,
+    ) -> tuple[Written, str | None]:  # fmt: skip
         deadline, offered = deadline or Deadline(), len(rows)
         with self._store.alone(apart=len(rows) > _FEW) as connection:
             wait_for(connection, [*(touched(connection, settlement) if settlement else ()), store.TOLD])
@@ -125,7 +138,7 @@ class History:
             corrected = correct(connection, rows, moment) if new < len(rows) else 0
             contact = settle(connection, settlement) if settlement is not None and new + corrected else None
             deadline.claim()
-        return Written(new, corrected, len(rows) - new - corrected, offered - len(rows), contact)
+        return Written(new, corrected, len(rows) - new - corrected, offered - len(rows)), contact
 
     def link(self, found: Iterable[IdentityLink]) -> Written:
         """Append links between references; one with somebody who was erased isn't taken."""

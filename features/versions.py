@@ -19,19 +19,18 @@ CONTENT = (
 class Written:
     """What became of the rows offered: `new` ones, those that `corrected` what was known, and those `known` already.
 
-    Those of `erased` customers weren't taken; `contact` is the state of the contact that they settled, if they did.
+    Those of `erased` customers weren't taken.
     """
 
     new: int
     corrected: int
     known: int
     erased: int = 0
-    contact: str | None = None
 
     def __add__(self, more: "Written") -> "Written":
         """Count what was written after this, too."""
         counted = (self.new + more.new, self.corrected + more.corrected, self.known + more.known)
-        return Written(*counted, self.erased + more.erased, more.contact)
+        return Written(*counted, self.erased + more.erased)
 
 
 class Versions:

@@ -179,9 +179,9 @@ class Desk:
             raise InputError(f"expected a report of {report.status} to withdraw, found that nobody told one")
         settlement = settlement_of(decision, report, now)
         told = told_of(interaction, report, self.playbook.reasons, self.history.occurred_at)
-        written = self.history.append(told, now, settlement, deadline)
+        written, contact = self.history.report(told, now, settlement, deadline)
         if written.new + written.corrected:
-            metrics.outcome(report.status, written.contact)
+            metrics.outcome(report.status, contact)
         return {
             "decision_id": report.decision_id,
             "offer": report.offer,
@@ -189,7 +189,7 @@ class Desk:
             "event_id": interaction.id,
             "recorded": bool(written.new + written.corrected),
             "note": "corrected" if written.corrected else None if written.new else "already known",
-            "contact": written.contact,
+            "contact": contact,
         }
 
     def interactions(self, happenings: Sequence[Happening], deadline: Deadline | None = None) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class Desk:
                 faults.append(f"[{place}] {error}")
         if faults:
             raise InputError(listed(faults, len(happenings)))
-        written = self.history.append(taken, now, None, deadline)
+        written = self.history.append(taken, now, deadline)
         metrics.told(written.new, written.corrected, written.known)
         return {
             "received": len(happenings),

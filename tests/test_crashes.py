@@ -90,7 +90,7 @@ def test_an_outcome_waits_for_decisions_that_rest_on_what_it_settles(history: Hi
     propose(history, 1, "a:1", GUARDED)
     other = History(history.url)
     with history.decisions.making([customer], GUARDED if customer == "a:2" else WINDOW) as making:
-        waiting = threading.Thread(target=other.append, args=([told_of(1, "not_presented")], AS_OF, settled("it", 1)))
+        waiting = threading.Thread(target=other.report, args=([told_of(1, "not_presented")], AS_OF, settled("it", 1)))
         waiting.start()
         waiting.join(A_MOMENT)
         assert waiting.is_alive()
@@ -120,7 +120,7 @@ def test_numbers_of_rows_rise_in_the_order_in_which_they_can_be_seen(history: Hi
     with history._store.alone([store.TOLD]) as connection:
         history_row = {"decision": "d", "offer": "slow", "tried": 1, "taken": 0, "stated": 0, "recorded_at": 1}
         store.insert_new(connection, store.responses, [history_row])
-        waiting = threading.Thread(target=other.append, args=([happened(1)], AS_OF, settled("quick")))
+        waiting = threading.Thread(target=other.report, args=([happened(1)], AS_OF, settled("quick")))
         waiting.start()
         waiting.join(A_MOMENT)
         assert waiting.is_alive()
@@ -148,7 +148,7 @@ def test_decisions_and_outcomes_of_the_same_people_end_well_and_leave_sums_that_
             number, person = caller * 100 + turn, people[(caller + turn) % 3]
             propose(others[caller], number, person, GUARDED if turn % 2 else WINDOW)
             status, kind = (("not_presented", ""), ("presented", ""), ("presented", "void"))[turn % 3]
-            others[caller].append([told_of(number, status, kind)], AS_OF, settled("it", number))
+            others[caller].report([told_of(number, status, kind)], AS_OF, settled("it", number))
 
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(work, range(6))) == [None] * 6

@@ -287,13 +287,13 @@ def test_an_outcome_told_twice_at_once_is_written_once(desk: Desk, monkeypatch: 
     decision, moments, both = desk.decide(ask()), itertools.count(1), Barrier(2)
     desk.clock = lambda: NOW + timedelta(milliseconds=next(moments))
     report = Report(decision_id=decision["decision_id"], offer="stay_voucher", status="presented")
-    append = desk.history.append
+    report_to = desk.history.report
 
     def together(*given: Any) -> Any:
         both.wait(10)
-        return append(*given)
+        return report_to(*given)
 
-    monkeypatch.setattr(desk.history, "append", together)
+    monkeypatch.setattr(desk.history, "report", together)
     with ThreadPoolExecutor(2) as pool:
         told = list(pool.map(desk.outcome, [report, report]))
     assert sorted(str(one["note"]) for one in told) == ["None", "already known"]

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -332,3 +334,17 @@ def test_the_commands_keep_bring_back_and_carry_forwards(old: str, tmp_path: Pat
     refused = run(app, ["restore", file])
     assert isinstance(refused.exception, InputError)
     assert json.loads(run(app, ["restore", file, "--replace", "--json"]).stdout) == made
+
+
+def test_a_store_that_is_there_is_not_opened_but_by_the_engine(tmp_path: Path):
+    """On POSIX, to close a file takes the locks of all that has it open: whoever then leaves throws away the log."""
+    file = tmp_path / "history.db"
+    history = History(f"sqlite:///{file}")
+    with history._store.reading() as held, history._store._engine.connect() as another:
+        for one in (held, another):
+            one.exec_driver_sql("SELECT count(*) FROM events").all()
+        History(history.url).close()
+        leaving = "import sqlite3, sys; other = sqlite3.connect(sys.argv[1]); other.execute('DELETE FROM links');"
+        subprocess.run([sys.executable, "-c", f"{leaving} other.commit(); other.close()", str(file)], check=True)
+        assert Path(f"{file}-wal").exists()
+    history.close()
