@@ -14,7 +14,7 @@ from features.clock import microseconds
 from features.history import History, State
 from features.packed import CustomerEvents, pack, pack_all
 
-MOST_EVENTS = 250_000
+MOST_EVENTS = 270_000
 # What a customer takes beside their events, in events: 7 KB of sums kept for windows, and what is left free between.
 BESIDE = 40
 
