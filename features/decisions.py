@@ -311,7 +311,7 @@ def settle(connection: sa.Connection, settlement: Settlement) -> str | None:
     count(connection, settlement.offered, steps, moment)
     if settlement.contact is None:
         return None
-    for other in _naming(connection, settlement.contact, [settlement.customer]):
+    for other in {*_naming(connection, settlement.contact, [settlement.customer])} - {settlement.offered.decision}:
         steps |= reported(connection, replace(settlement.offered, decision=other))
     state = HELD if not steps else RELEASED if steps == {NOT_MADE} else CONFIRMED
     _settle(connection, settlement.contact, state, moment)

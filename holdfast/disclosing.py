@@ -1,8 +1,6 @@
 """`holdfast export-person`: everything that is held of one person, for themselves."""
 
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from features.consent import PROFILING, objects
+from features.durable import write_whole
 from features.errors import InputError, RegistryError
 from features.history import History
 from features.home import Home
@@ -123,14 +122,7 @@ def _write(path: Path, text: str) -> None:
     """Write a file whole, for its owner alone."""
     if not path.absolute().parent.is_dir():
         raise InputError(f"expected --out in a folder that is there, found {path}")
-    number, made = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(made, path)
-    except BaseException:
-        Path(made).unlink(missing_ok=True)
-        raise
+    write_whole(path, text)
 
 
 def in_words(found: Mapping[str, Any]) -> Iterator[str]:
